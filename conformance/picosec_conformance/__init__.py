@@ -1,0 +1,1 @@
+"""The conformance suite: drives any implementation, judges it requirement by requirement, and reports."""

@@ -1,0 +1,1 @@
+"""Adapters move frames to and from the target, nothing else."""

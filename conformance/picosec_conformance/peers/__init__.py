@@ -1,0 +1,1 @@
+"""Implementations that others wrote, each behind a thin shim."""

@@ -1,0 +1,1 @@
+"""Verdicts made readable: terminal, HTML, JUnit, JSON, badge, captures."""

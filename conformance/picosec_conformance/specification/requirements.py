@@ -1,0 +1,116 @@
+"""Requirement blocks: from the spec pages to ``requirements.json`` and back (spec/v1/conformance.md)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from picosec_conformance.resources import spec_folder
+
+#: BCP 14 keywords, longest first so that "MUST NOT" is not read as "MUST".
+KEYWORDS = ("MUST NOT", "SHOULD NOT", "NOT RECOMMENDED", "MUST", "SHOULD", "MAY", "RECOMMENDED", "REQUIRED", "SHALL", "OPTIONAL")
+LEVELS = ("MUST", "SHOULD", "MAY")
+
+_BLOCK = re.compile(r"^:::\{req\} (?P<title>.+?)\n(?P<options>(?::[a-z]+:.*\n)+)\n(?P<text>.*?)\n:::$", re.M | re.S)
+_OPTION = re.compile(r"^:([a-z]+):[ ]?(.*)$", re.M)
+_KEYWORD = re.compile(r"\b(" + "|".join(KEYWORDS) + r")\b")
+_ID = re.compile(r"^[A-Z]{3}-\d{3}$")
+
+
+class SpecError(Exception):
+    """A page of the specification breaks the rules for requirement blocks. The text says where and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One normative statement."""
+
+    id: str
+    title: str
+    level: str
+    role: tuple[str, ...]
+    feature: str
+    check: str
+    reason: str
+    text: str
+    page: str
+    withdrawn: bool = False
+
+    @property
+    def testable(self) -> bool:
+        """Whether a test can and must show it."""
+        return self.check == "test" and not self.withdrawn
+
+
+def parse_page(path: Path, code: str, roles: frozenset[str], features: frozenset[str]) -> list[Requirement]:
+    """Read the requirement blocks of one page.
+
+    Raises ``SpecError`` naming page, line and mend for a block that breaks a rule.
+    """
+    source = path.read_text(encoding="utf-8")
+    found: list[Requirement] = []
+    for match in _BLOCK.finditer(source):
+        line = source.count("\n", 0, match.start()) + 1
+        found.append(_requirement(match, f"{path.name}:{line}", path.stem, code, roles, features))
+    if source.count(":::{req}") != len(found):
+        raise SpecError(f"{path.name}: a requirement block does not parse; write title, options, blank line, text, ':::'")
+    return found
+
+
+def _requirement(
+    match: re.Match[str], where: str, page: str, code: str, roles: frozenset[str], features: frozenset[str]
+) -> Requirement:
+    options = dict(_OPTION.findall(match["options"]))
+    text = " ".join(match["text"].split())
+    identifier = options.get("id", "")
+    if not _ID.match(identifier) or not identifier.startswith(code + "-") or int(identifier[4:]) % 10:
+        raise SpecError(f"{where}: id {identifier!r} must be {code}-NNN in steps of ten")
+    withdrawn = options.get("status", "") == "withdrawn"
+    role = tuple(part.strip() for part in options.get("role", "").split(",") if part.strip())
+    unknown = set(options) - {"id", "level", "role", "feature", "check", "reason", "status"}
+    if unknown:
+        raise SpecError(f"{where}: {identifier} has unknown options {sorted(unknown)}")
+    if options.get("level") not in LEVELS:
+        raise SpecError(f"{where}: {identifier} needs a level: one of {', '.join(LEVELS)}")
+    if not role or not set(role) <= roles:
+        raise SpecError(f"{where}: {identifier} needs roles out of {', '.join(sorted(roles))}")
+    if options.get("feature") not in features:
+        raise SpecError(f"{where}: {identifier} names feature {options.get('feature')!r}, which the registry does not list")
+    check, reason = options.get("check", ""), options.get("reason", "")
+    if check not in ("test", "inspection") or (check == "inspection" and not reason):
+        raise SpecError(f"{where}: {identifier} needs check: test, or check: inspection with a reason")
+    words = _KEYWORD.findall(text)
+    if len(words) != 1 or not words[0].startswith(options["level"]):
+        raise SpecError(f"{where}: {identifier} needs exactly one BCP 14 keyword, {options['level']}; it has {words or 'none'}")
+    return Requirement(
+        identifier, match["title"].strip(), options["level"], role, options["feature"], check, reason, text, page, withdrawn
+    )
+
+
+def parse_pages(folder: Path, chapters: dict[str, str], roles: frozenset[str], features: frozenset[str]) -> list[Requirement]:
+    """Read every chapter's page. Raises ``SpecError`` also for an id used twice."""
+    found: list[Requirement] = []
+    for chapter, code in chapters.items():
+        found += parse_page(folder / f"{chapter}.md", code, roles, features)
+    seen: set[str] = set()
+    for requirement in found:
+        if requirement.id in seen:
+            raise SpecError(f"{requirement.page}.md: id {requirement.id} is used twice; ids are never reused")
+        seen.add(requirement.id)
+    return found
+
+
+def to_json(requirements: list[Requirement], version: str) -> str:
+    """Return the text of ``requirements.json``."""
+    rows = [asdict(requirement) for requirement in requirements]
+    return json.dumps({"version": version, "requirements": rows}, indent=1, ensure_ascii=False) + "\n"
+
+
+@cache
+def load_requirements() -> dict[str, Requirement]:
+    """Return the committed requirements by id, in page order."""
+    rows = json.loads((spec_folder() / "requirements.json").read_text(encoding="utf-8"))["requirements"]
+    return {row["id"]: Requirement(**{**row, "role": tuple(row["role"])}) for row in rows}

@@ -1,0 +1,1 @@
+"""What is certified: one module per theme, test_<chapter>_<theme>.py."""

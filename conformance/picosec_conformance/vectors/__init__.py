@@ -1,0 +1,1 @@
+"""Test vectors: model, generators, checks, and the line protocol of shims."""

@@ -1,0 +1,1 @@
+"""Chapter *channel*: EDHOC sets channels up, OSCORE runs them."""

@@ -1,0 +1,1 @@
+"""Suites, key derivation and the vault behind which every private key lives."""

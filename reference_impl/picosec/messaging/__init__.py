@@ -1,0 +1,1 @@
+"""Chapter *messaging*: deterministic CBOR, CoAP messages, slipmux, the endpoint, problem details."""

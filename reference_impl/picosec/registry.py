@@ -1,0 +1,107 @@
+"""Names and code points. Generated from spec/v1/registry.toml by ``picosec spec generate``; do not edit."""
+
+from enum import IntEnum
+from typing import Final
+
+
+class Problem(IntEnum):
+    """The closed list of errors. The value is the number that problem details carry."""
+
+    MALFORMED = 1
+    NOT_DETERMINISTIC = 2
+    TOO_LARGE = 3
+    BAD_CHECKSUM = 4
+    BAD_OPTION = 5
+    NOT_FOUND = 6
+    METHOD_NOT_ALLOWED = 7
+    UNSUPPORTED_FORMAT = 8
+    NOT_ACCEPTABLE = 9
+    BAD_REQUEST = 10
+    UNEXPECTED_MESSAGE = 11
+    BUSY = 12
+    INTERNAL = 13
+    UNPROTECTED = 20
+    UNKNOWN_CONTEXT = 21
+    REPLAYED = 22
+    DECRYPTION_FAILED = 23
+    EXHAUSTED = 24
+    UNSUPPORTED_METHOD = 30
+    UNSUPPORTED_SUITE = 31
+    UNKNOWN_CREDENTIAL = 32
+    BAD_CREDENTIAL = 33
+    BAD_KEY = 34
+    AUTHENTICATION_FAILED = 35
+    CRITICAL_EAD = 36
+    BAD_IDENTIFIER = 37
+
+
+#: CoAP response code of each error, as one byte.
+RESPONSE_CODE: Final[dict[Problem, int]] = {
+    Problem.MALFORMED: 0x80,
+    Problem.NOT_DETERMINISTIC: 0x80,
+    Problem.TOO_LARGE: 0x8d,
+    Problem.BAD_CHECKSUM: 0x80,
+    Problem.BAD_OPTION: 0x82,
+    Problem.NOT_FOUND: 0x84,
+    Problem.METHOD_NOT_ALLOWED: 0x85,
+    Problem.UNSUPPORTED_FORMAT: 0x8f,
+    Problem.NOT_ACCEPTABLE: 0x86,
+    Problem.BAD_REQUEST: 0x80,
+    Problem.UNEXPECTED_MESSAGE: 0x80,
+    Problem.BUSY: 0xa3,
+    Problem.INTERNAL: 0xa0,
+    Problem.UNPROTECTED: 0x81,
+    Problem.UNKNOWN_CONTEXT: 0x81,
+    Problem.REPLAYED: 0x81,
+    Problem.DECRYPTION_FAILED: 0x80,
+    Problem.EXHAUSTED: 0xa0,
+    Problem.UNSUPPORTED_METHOD: 0x80,
+    Problem.UNSUPPORTED_SUITE: 0x80,
+    Problem.UNKNOWN_CREDENTIAL: 0x80,
+    Problem.BAD_CREDENTIAL: 0x80,
+    Problem.BAD_KEY: 0x80,
+    Problem.AUTHENTICATION_FAILED: 0x80,
+    Problem.CRITICAL_EAD: 0x80,
+    Problem.BAD_IDENTIFIER: 0x80,
+}
+
+#: What each error means, in words.
+TEXT: Final[dict[Problem, str]] = {
+    Problem.MALFORMED: "the bytes do not follow the grammar of the format",
+    Problem.NOT_DETERMINISTIC: "well-formed CBOR, but not its deterministic encoding",
+    Problem.TOO_LARGE: "larger or deeper than the stated limit",
+    Problem.BAD_CHECKSUM: "the frame check sequence does not match",
+    Problem.BAD_OPTION: "a critical option is unknown, repeated or has a bad length",
+    Problem.NOT_FOUND: "no such resource",
+    Problem.METHOD_NOT_ALLOWED: "the resource does not take this method",
+    Problem.UNSUPPORTED_FORMAT: "the content format of the payload is not understood",
+    Problem.NOT_ACCEPTABLE: "no representation in an accepted content format",
+    Problem.BAD_REQUEST: "well-formed, but the values make no sense here",
+    Problem.UNEXPECTED_MESSAGE: "the message does not belong in this state",
+    Problem.BUSY: "no room for more work now; try later",
+    Problem.INTERNAL: "the implementation failed",
+    Problem.UNPROTECTED: "the resource is only served over a channel",
+    Problem.UNKNOWN_CONTEXT: "no security context for this key identifier",
+    Problem.REPLAYED: "the sequence number was used before",
+    Problem.DECRYPTION_FAILED: "the protected message did not authenticate",
+    Problem.EXHAUSTED: "a key or sequence number reached its limit",
+    Problem.UNSUPPORTED_METHOD: "the EDHOC method is not supported",
+    Problem.UNSUPPORTED_SUITE: "no acceptable cipher suite was selected",
+    Problem.UNKNOWN_CREDENTIAL: "no credential is known by this reference",
+    Problem.BAD_CREDENTIAL: "the credential is not usable: its form, key, curve or kind",
+    Problem.BAD_KEY: "the public key is not a valid point or gives a weak secret",
+    Problem.AUTHENTICATION_FAILED: "a MAC, signature or ciphertext of the handshake did not verify",
+    Problem.CRITICAL_EAD: "a critical external authorization data item is not understood",
+    Problem.BAD_IDENTIFIER: "the connection identifier cannot be used",
+}
+
+CONTENT_FORMAT_LINK_FORMAT: Final = 40
+CONTENT_FORMAT_OCTET_STREAM: Final = 42
+CONTENT_FORMAT_CBOR: Final = 60
+CONTENT_FORMAT_EDHOC: Final = 64
+CONTENT_FORMAT_CID_EDHOC: Final = 65
+CONTENT_FORMAT_SENML_CBOR: Final = 112
+CONTENT_FORMAT_PROBLEM_DETAILS: Final = 257
+OPTION_OSCORE: Final = 9
+PROBLEM_DETAIL_KEY: Final = 65000
+EXPORTER_LABEL_KEY_UPDATE: Final = 32768

@@ -1,0 +1,1 @@
+"""Roles compose the chapters: device and app."""
