@@ -1,0 +1,154 @@
+"""The vault: every private key lives behind it and none leaves. What goes out are public keys, secrets agreed with a
+peer, signatures, sealed bytes and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import NoReturn, Protocol
+from weakref import WeakKeyDictionary
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDH,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    derive_private_key,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from picosec.crypto.curves import ES256, P256, P256_ORDER, Curve, Entropy, PublicKey, public_from_native
+from picosec.errors import ProtocolError
+from picosec.registry import Problem
+
+__all__ = ["Handle", "InvalidTag", "SoftwareVault", "Vault"]
+
+PrivateKey = EllipticCurvePrivateKey | X25519PrivateKey | Ed25519PrivateKey
+_ECDH = ECDH()
+
+
+class Handle:
+    """Names one private key inside a vault and says nothing about it. The key lives as long as its handle."""
+
+    __slots__ = ("__weakref__",)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a handle has a meaning in its own vault only")
+
+
+class Vault(Protocol):
+    """What a protocol may do with private keys. A handle of another vault raises ``KeyError``."""
+
+    def generate(self, curve: Curve, entropy: Entropy) -> Handle:
+        """Make a key from ``entropy``."""
+
+    def import_key(self, curve: Curve, private: bytes) -> Handle:
+        """Take in a 32-byte private key. Raises ``bad_key`` when it is none."""
+
+    def public(self, handle: Handle) -> PublicKey:
+        """Return the public key."""
+
+    def agree(self, handle: Handle, peer: PublicKey) -> bytes:
+        """Return the 32-byte Diffie-Hellman secret. Raises ``bad_key`` for an all-zero one or another curve."""
+
+    def sign(self, handle: Handle, message: bytes) -> bytes:
+        """Return the 64-byte ES256 or EdDSA signature. Raises ``bad_key`` for a key that does not sign."""
+
+    def seal(self, data: bytes, label: bytes) -> bytes:
+        """Encrypt ``data`` so that only this vault opens it, under the same ``label``."""
+
+    def unseal(self, sealed: bytes, label: bytes) -> bytes:
+        """Return what was sealed. Raises ``InvalidTag``."""
+
+    def counter(self, name: str) -> int:
+        """Return the next value of a counter that starts at 0 and never repeats."""
+
+
+class SoftwareVault:
+    """A vault in this process's memory.
+
+    ``sealing_key`` has 64 bytes and, like ``counters``, comes from where the process keeps what outlives it. Sealing is
+    AES-SIV (RFC 5297), which needs no nonce: equal data under one label seals to equal bytes, and nothing else shows.
+    """
+
+    __slots__ = ("__counters", "__keys", "__siv")
+
+    def __init__(self, sealing_key: bytes, counters: MutableMapping[str, int]) -> None:
+        self.__siv = AESSIV(sealing_key)
+        self.__keys: WeakKeyDictionary[Handle, PrivateKey] = WeakKeyDictionary()
+        self.__counters = counters
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("private keys do not leave the vault")
+
+    def generate(self, curve: Curve, entropy: Entropy) -> Handle:
+        """Make a key from 32 bytes of ``entropy``; on P-256 draw again while they are no scalar of the group."""
+        private = entropy(32)
+        while curve is Curve.P256 and not 0 < int.from_bytes(private, "big") < P256_ORDER:
+            private = entropy(32)
+        return self.import_key(curve, private)
+
+    def import_key(self, curve: Curve, private: bytes) -> Handle:
+        """Take in a 32-byte private key: big-endian scalar on P-256, as in RFC 7748 and RFC 8032 on the others."""
+        if len(private) != 32:
+            raise ProtocolError(Problem.BAD_KEY, "CHN-150", f"a private key of {len(private)} bytes, not 32")
+        key: PrivateKey
+        if curve is Curve.P256:
+            scalar = int.from_bytes(private, "big")
+            if not 0 < scalar < P256_ORDER:
+                raise ProtocolError(Problem.BAD_KEY, "CHN-150", "the scalar is not below the order of the group")
+            key = derive_private_key(scalar, P256)
+        elif curve is Curve.X25519:
+            key = X25519PrivateKey.from_private_bytes(private)
+        else:
+            key = Ed25519PrivateKey.from_private_bytes(private)
+        handle = Handle()
+        self.__keys[handle] = key
+        return handle
+
+    def public(self, handle: Handle) -> PublicKey:
+        """Return the public key."""
+        return public_from_native(self.__keys[handle].public_key())
+
+    def agree(self, handle: Handle, peer: PublicKey) -> bytes:
+        """Return the 32-byte secret: the x-coordinate on P-256, the u-coordinate on X25519."""
+        key, native = self.__keys[handle], peer.native
+        if isinstance(key, EllipticCurvePrivateKey) and isinstance(native, EllipticCurvePublicKey):
+            return key.exchange(_ECDH, native)
+        if isinstance(key, X25519PrivateKey) and isinstance(native, X25519PublicKey):
+            try:
+                return key.exchange(native)
+            except ValueError as error:
+                raise ProtocolError(Problem.BAD_KEY, "CHN-160", "the shared secret is all zero") from error
+        raise ProtocolError(Problem.BAD_KEY, "CHN-150", f"no key agreement with a key on {peer.curve.name}")
+
+    def sign(self, handle: Handle, message: bytes) -> bytes:
+        """Sign: ES256 as r ‖ s with the deterministic nonce of RFC 6979, or Ed25519."""
+        key = self.__keys[handle]
+        if isinstance(key, Ed25519PrivateKey):
+            return key.sign(message)
+        if isinstance(key, EllipticCurvePrivateKey):
+            r, s = decode_dss_signature(key.sign(message, ES256))
+            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        raise ProtocolError(Problem.BAD_KEY, "CHN-150", "an X25519 key does not sign")
+
+    def seal(self, data: bytes, label: bytes) -> bytes:
+        """Encrypt: a 16-byte tag followed by as many bytes as ``data`` has, which must be at least one."""
+        return self.__siv.encrypt(data, [label])
+
+    def unseal(self, sealed: bytes, label: bytes) -> bytes:
+        """Return what was sealed."""
+        return self.__siv.decrypt(sealed, [label])
+
+    def counter(self, name: str) -> int:
+        """Return the next value. The mapping has the value after it before this returns."""
+        value = self.__counters.get(name, 0)
+        self.__counters[name] = value + 1
+        return value
+
+
+def software_vault(entropy: Callable[[int], bytes]) -> SoftwareVault:
+    """Return a vault that lives only as long as this process: new sealing key, counters from 0."""
+    return SoftwareVault(entropy(64), {})
