@@ -1,1 +1,43 @@
 """Adapters move frames to and from the target, nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from picosec_conformance.adapters.base import Adapter, AdapterError, TargetDied
+from picosec_conformance.adapters.memory import InProcessTarget, MemoryAdapter
+from picosec_conformance.adapters.serial import SerialAdapter
+from picosec_conformance.adapters.subprocess import SubprocessAdapter
+from picosec_conformance.adapters.udp import UdpAdapter
+
+__all__ = ["Adapter", "AdapterError", "TargetDied", "open_adapter"]
+
+
+def open_adapter(settings: Mapping[str, Any]) -> Adapter:
+    """Make the adapter that a manifest's ``adapter`` table describes (already checked against the schema).
+
+    Raises ``AdapterError`` when a memory target's factory cannot be imported.
+    """
+    values = {name: value for name, value in settings.items() if name != "kind"}
+    match settings["kind"]:
+        case "subprocess":
+            return SubprocessAdapter([sys.executable if part == "{python}" else part for part in values["command"]])
+        case "udp":
+            return UdpAdapter(**{"port": 5683, **values})
+        case "serial":
+            return SerialAdapter(**values)
+        case kind:
+            assert kind == "memory"
+            return MemoryAdapter(_import(values["factory"]))
+
+
+def _import(path: str) -> Callable[[], InProcessTarget]:
+    module, _, name = path.partition(":")
+    try:
+        factory: Callable[[], InProcessTarget] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise AdapterError(f"adapter.factory {path!r}: {error}") from error
+    return factory

@@ -1,0 +1,91 @@
+"""``picosec certify``: judge an implementation, requirement by requirement, and write a report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from picosec_conformance.adapters import AdapterError
+from picosec_conformance.certify import HarnessError, default_jobs, run_suite
+from picosec_conformance.manifest import Manifest, ManifestError, load_manifest
+from picosec_conformance.report import terminal
+from picosec_conformance.report.model import Report, Verdict
+from picosec_conformance.report.write import write_report
+from picosec_conformance.selection import SelectionError, select
+
+REFERENCE = Path(__file__).parents[1] / "targets" / "reference.toml"
+CERTIFIED, NOT_CERTIFIED, WRONG_REQUEST, BROKEN = range(4)
+
+_EXAMPLES = """\
+examples:
+  picosec certify                                    the reference device, as a program
+  picosec certify my-device.toml                     your implementation, as its manifest describes it
+  picosec certify my-device.toml --profile pico      against another profile
+  picosec certify --chapter messaging                one chapter only: no certificate, but a quick answer
+  picosec certify --requirement CHN-120 --seed 7     repeat what a report showed
+
+exit status:
+  0  certified (with --chapter or --requirement: all that was selected holds)
+  1  not certified
+  2  the request or the manifest is wrong
+  3  the harness or the adapter broke; nothing is said about the target
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.description = "Judge an implementation, requirement by requirement, and write a report."
+    parser.epilog = _EXAMPLES
+    parser.add_argument("manifest", nargs="?", type=Path, default=REFERENCE, help="target.toml; the reference device without")
+    parser.add_argument("--profile", metavar="P", help="profile to judge by, instead of the manifest's")
+    parser.add_argument("--chapter", metavar="C", action="append", default=[], help="only this chapter; repeatable")
+    parser.add_argument("--requirement", metavar="ID", action="append", default=[], help="only this requirement; repeatable")
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="decides everything the suite sends (default: 1)")
+    parser.add_argument("--jobs", metavar="N", type=int, help="targets to run at once (default: 2 for a program, else 1)")
+    parser.add_argument("--report", metavar="DIR", type=Path, default=Path("report"), help="folder for the report (default: report)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the suite and return the exit status."""
+    try:
+        manifest = load_manifest(options.manifest, options.profile)
+        selection = select(manifest, tuple(options.chapter), tuple(options.requirement))
+        jobs = _jobs(options.jobs, manifest)
+        options.report.mkdir(parents=True, exist_ok=True)
+    except (ManifestError, SelectionError) as error:
+        print(f"picosec certify: {error}", file=sys.stderr)
+        return WRONG_REQUEST
+    except OSError as error:
+        print(f"picosec certify: --report {options.report}: {error.strerror}", file=sys.stderr)
+        return WRONG_REQUEST
+    display = terminal.Progress(manifest.name, manifest.profile.title)
+    try:
+        report = run_suite(manifest, selection, options.seed, jobs=jobs, progress=display.result, started=display.started)
+    except (HarnessError, AdapterError) as error:
+        print(f"picosec certify: the harness broke: {error}", file=sys.stderr)
+        return BROKEN
+    finally:
+        display.close()
+    write_report(report, options.report)
+    terminal.print_summary(report, options.report)
+    return _status(report)
+
+
+def _jobs(asked: int | None, manifest: Manifest) -> int:
+    if asked is None:
+        return default_jobs(manifest)
+    if asked < 1:
+        raise SelectionError(f"--jobs {asked}: give a number of at least 1")
+    if asked > 1 and manifest.adapter["kind"] != "subprocess":
+        raise SelectionError(f"--jobs {asked}: there is one target on this {manifest.adapter['kind']} link; use --jobs 1")
+    return asked
+
+
+def _status(report: Report) -> int:
+    """A run that produced nothing but errors says nothing about the target."""
+    if any(result.verdict == Verdict.ERROR for result in report.tests):
+        return BROKEN
+    if report.selection:
+        return NOT_CERTIFIED if report.reasons else CERTIFIED
+    return CERTIFIED if report.certified else NOT_CERTIFIED

@@ -1,0 +1,173 @@
+"""Client of the Test Interface (spec/v1/conformance.md, "Test Interface"): sets a target up and makes it act."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from picosec.errors import ProtocolError
+from picosec.messaging import cbor
+from picosec.messaging.coap import Code, Message, code_text
+from picosec.registry import CONTENT_FORMAT_CBOR
+from picosec_conformance.adapters import AdapterError
+from picosec_conformance.target import Nonconformity, Silence, Target
+
+FACTORY, REBOOT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the target reports to have happened. ``fields`` are keyed as the CDDL of the event says."""
+
+    name: str
+    fields: dict[int, Any]
+
+
+def own_credential(kind: str, credential: bytes, private_key: bytes, kid: bytes | None = None, usage: int = 0) -> dict[int, Any]:
+    """Return the map of a credential that the target shall own; ``usage`` 0 is static Diffie-Hellman, 1 signatures."""
+    entry: dict[int, Any] = {1: kind, 2: credential, 3: private_key, 5: usage}
+    return entry if kid is None else {**entry, 4: kid}
+
+
+def trusted_credential(kind: str, credential: bytes, kid: bytes | None = None) -> dict[int, Any]:
+    """Return the map of a credential that the target shall accept from a peer."""
+    return {1: kind, 2: credential} if kid is None else {1: kind, 2: credential, 4: kid}
+
+
+def oscore_context(
+    sender_id: bytes,
+    recipient_id: bytes,
+    master_secret: bytes,
+    master_salt: bytes = b"",
+    id_context: bytes | None = None,
+    aead: int = 10,
+) -> dict[int, Any]:
+    """Return the map of an OSCORE context; identifiers are from the target's point of view."""
+    entry: dict[int, Any] = {1: sender_id, 2: recipient_id, 3: master_secret, 6: aead}
+    if master_salt:
+        entry[4] = master_salt
+    return entry if id_context is None else {**entry, 5: id_context}
+
+
+class Control:
+    """The Test Interface of one target."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def reset(self, seed: bytes = b"") -> None:
+        """Return the target to its factory state, virtual time 0."""
+        self._post("reset", {0: FACTORY, 1: seed} if seed else {0: FACTORY})
+
+    def reboot(self) -> None:
+        """Make the target forget what a loss of power makes it forget."""
+        self._post("reset", {0: REBOOT})
+
+    def provision(
+        self,
+        *,
+        own: Sequence[dict[int, Any]] = (),
+        trusted: Sequence[dict[int, Any]] = (),
+        oscore: Sequence[dict[int, Any]] = (),
+        methods: Sequence[int] | None = None,
+        suites: Sequence[int] | None = None,
+        message_4: bool | None = None,
+        by_value: bool | None = None,
+    ) -> None:
+        """Give the target credentials, trust, contexts and a policy; what is left out stays as it is."""
+        policy = {1: methods and list(methods), 2: suites and list(suites), 3: message_4, 4: by_value}
+        fields = {
+            1: list(own) or None,
+            2: list(trusted) or None,
+            3: list(oscore) or None,
+            4: {key: value for key, value in policy.items() if value is not None} or None,
+        }
+        self._post("provision", {key: value for key, value in fields.items() if value is not None})
+
+    def advance(self, seconds: float) -> list[bytes]:
+        """Advance the target's clock and return the frames it sends on account of that, in order."""
+        request = self._target.build(
+            Code.POST, "/ps/test/time", cbor.dumps(round(seconds * 1000)), content_format=CONTENT_FORMAT_CBOR
+        )
+        self._target.send(request, f"advance the clock by {seconds:g} s")
+        due: list[bytes] = []
+        while True:
+            data = self._target.receive_bytes()
+            if data is None:
+                raise Silence("the target does not answer /ps/test/time")
+            reply = self._target.parse(data)
+            if reply.token == request.token and reply.code != Code.EMPTY:
+                self._check("time", reply)
+                return due
+            due.append(data)
+
+    def inject(self, entropy: bytes) -> None:
+        """Queue bytes that the target's next draws of entropy return."""
+        self._post("entropy", entropy)
+
+    def act(self, name: str, parameters: dict[int, Any] | None = None) -> int:
+        """Make the target act towards the suite and return the handle under which events report on it."""
+        reply = self._post("act", [name, parameters or {}])
+        handle = self._decode("act", reply)
+        if not isinstance(handle, int):
+            raise Nonconformity("/ps/test/act must answer with a handle (uint)")
+        return handle
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last poll."""
+        reply = self._target.request(Code.GET, "/ps/test/events")
+        self._check("events", reply)
+        rows = self._decode("events", reply)
+        try:
+            return [Event(name, dict(fields)) for name, fields in rows]
+        except (TypeError, ValueError) as error:
+            raise Nonconformity("/ps/test/events must answer with an array of [name, map]") from error
+
+    def event(self, name: str) -> Event:
+        """Return the one event of this name since the last poll. Raises ``Nonconformity`` for none or several."""
+        events = self.events()
+        matching = [event for event in events if event.name == name]
+        if len(matching) != 1:
+            raise Nonconformity(f"expected one event {name!r}, got {[event.name for event in events]}")
+        return matching[0]
+
+    def state(self) -> dict[int, Any]:
+        """Return the state map: 0 digest, 1 changes by path, 2 channels, 3 handshakes in progress."""
+        reply = self._target.request(Code.GET, "/ps/test/state")
+        self._check("state", reply)
+        state = self._decode("state", reply)
+        if not isinstance(state, dict) or not {0, 1, 2, 3} <= set(state):
+            raise Nonconformity("/ps/test/state must answer with a map of the keys 0 to 3")
+        return state
+
+    def changes(self, path: str) -> int:
+        """Return how often the resource at a path was changed since the reset."""
+        return int(self.state()[1].get(path, 0))
+
+    def export(self, channel: bytes, label: int, context: bytes, length: int) -> bytes:
+        """Return what the target's exporter yields for a channel, named by the target's recipient id."""
+        exported = self._decode("export", self._post("export", {0: channel, 1: label, 2: context, 3: length}))
+        if not isinstance(exported, bytes):
+            raise Nonconformity("/ps/test/export must answer with a byte string")
+        return exported
+
+    def _post(self, name: str, payload: Any) -> Message:
+        reply = self._target.request(
+            Code.POST, f"/ps/test/{name}", cbor.dumps(payload), content_format=CONTENT_FORMAT_CBOR
+        )
+        self._check(name, reply)
+        return reply
+
+    def _check(self, name: str, reply: Message) -> None:
+        if reply.code == Code.NOT_FOUND:
+            raise AdapterError(f"/ps/test/{name} is not found: is this a test build with the Test Interface compiled in?")
+        if reply.code >> 5 != 2:
+            raise Nonconformity(f"/ps/test/{name} answered {code_text(reply.code)}")
+
+    @staticmethod
+    def _decode(name: str, reply: Message) -> Any:
+        try:
+            return cbor.loads(reply.payload)
+        except ProtocolError as error:
+            raise Nonconformity(f"/ps/test/{name} answered with a payload that is not deterministic CBOR") from error

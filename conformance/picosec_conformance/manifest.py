@@ -1,0 +1,167 @@
+"""The manifest of a target: what it is, how to reach it, and what it declares (CNF-010 and on)."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from picosec_conformance.specification.registry import Profile, load_registry
+
+_SCHEMA = Path(__file__).with_name("manifest.schema.json")
+
+
+class ManifestError(Exception):
+    """The manifest cannot be used. The text names the file, the line and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFailure:
+    """A test that is expected to fail, and why. When it passes after all, that is a failure."""
+
+    test: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Paths the suite may use. The defaults are those of a target with the Test Interface."""
+
+    get: str = "/ps/info"
+    put: str = "/ps/test/store"
+    slow: str = "/ps/test/slow"
+    protected_get: str = "/sensors/temperature"
+    protected_put: str = "/actuators/lamp"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenContext:
+    """An OSCORE context that a black-box target was set up with; identifiers are the target's point of view."""
+
+    sender_id: bytes
+    recipient_id: bytes
+    master_secret: bytes
+    master_salt: bytes = b""
+    id_context: bytes | None = None
+    aead: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A checked manifest."""
+
+    name: str
+    version: str
+    vendor: str
+    profile: Profile
+    features: frozenset[str]
+    adapter: Mapping[str, Any]
+    resources: Resources = field(default_factory=Resources)
+    answer_timeout: float = 2.0
+    oscore: GivenContext | None = None
+    known_failures: tuple[ExpectedFailure, ...] = ()
+    source: str = ""
+
+    def declares(self, *features: str) -> bool:
+        """Whether every one of these features is declared."""
+        return self.features.issuperset(features)
+
+
+def load_manifest(path: Path, profile: str | None = None) -> Manifest:
+    """Read and check a manifest; ``profile`` overrides the one it names.
+
+    Raises ``ManifestError``.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ManifestError(f"{path}: cannot be read: {reason}") from error
+    return parse_manifest(text, str(path), profile)
+
+
+def parse_manifest(text: str, source: str, profile: str | None = None) -> Manifest:
+    """Check the text of a manifest. Raises ``ManifestError``."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ManifestError(f"{source}: not valid TOML: {error}") from error
+    validator = jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
+    problem = jsonschema.exceptions.best_match(validator.iter_errors(table))
+    if problem is not None:
+        steps = [str(step) for step in problem.absolute_path]
+        place = ".".join(steps) or "the manifest"
+        raise ManifestError(f"{source}:{_line(text, steps, problem.message)}: {place}: {_mend(problem)}")
+    return _manifest(table, text, source, profile)
+
+
+def _manifest(table: dict[str, Any], text: str, source: str, profile: str | None) -> Manifest:
+    registry = load_registry()
+    target = table["target"]
+    name = profile or target["profile"]
+    if name not in registry.profiles:
+        where = "--profile" if profile else f"{source}:{_line(text, ['target', 'profile'])}: target.profile"
+        raise ManifestError(f"{where}: there is no profile {name!r}; choose one of {', '.join(registry.profiles)}")
+    for feature in table["features"]:
+        if feature not in registry.features:
+            line = _line(text, ["features"], f"'{feature}'")
+            raise ManifestError(f"{source}:{line}: features: {feature!r} is not in the registry{_near(feature, registry.features)}")
+    oscore = table.get("oscore")
+    return Manifest(
+        name=target["name"],
+        version=target["version"],
+        vendor=target["vendor"],
+        profile=registry.profiles[name],
+        features=frozenset(table["features"]),
+        adapter=table["adapter"],
+        resources=Resources(**table.get("resources", {})),
+        answer_timeout=table.get("timeouts", {}).get("answer", 2.0),
+        oscore=oscore and GivenContext(**{key: bytes.fromhex(v) if isinstance(v, str) else v for key, v in oscore.items()}),
+        known_failures=tuple(ExpectedFailure(**row) for row in table.get("known_failures", ())),
+        source=source,
+    )
+
+
+def _mend(problem: jsonschema.ValidationError) -> str:
+    """Say what is wrong and what to write instead."""
+    match problem.validator:
+        case "required":
+            return f"{problem.message.split(' is ')[0]} is missing; add it"
+        case "additionalProperties":
+            return f"{problem.message.split('(')[-1].rstrip(')')}; remove or correct it"
+        case "enum":
+            return f"{problem.instance!r} is not possible; choose one of {', '.join(map(str, problem.validator_value))}"
+        case "oneOf":
+            kind = problem.instance.get("kind")
+            needed = {"subprocess": "command", "udp": "host (and port)", "serial": "device (and baudrate)", "memory": "factory"}
+            return f"an adapter of kind {kind!r} takes {needed.get(kind, 'other settings')}; got {', '.join(problem.instance)}"
+        case _:
+            return problem.message
+
+
+def _near(name: str, names: Mapping[str, str]) -> str:
+    """Suggest a name that differs little."""
+    import difflib
+
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "; `picosec requirements --features` lists them"
+
+
+def _line(text: str, steps: list[str], message: str = "") -> int:
+    """Find the line of a key in TOML text: the last step that can be found, or the name quoted in the message."""
+    lines = text.splitlines()
+    named = re.findall(r"'([^']+)'", message)
+    line = 1
+    for step in [step for step in steps if not step.isdigit()] + named[-1:]:
+        pattern = re.compile(rf"^\s*(\[+{re.escape(step)}\]+|\"?{re.escape(step)}\"?\s*=)|\"{re.escape(step)}\"")
+        for number in range(line, len(lines) + 1):
+            if pattern.search(lines[number - 1]):
+                line = number
+                break
+    return line

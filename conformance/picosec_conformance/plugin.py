@@ -1,0 +1,251 @@
+"""The pytest side of a run: chooses the tests, hands out the target, and turns outcomes into verdicts."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from picosec.errors import ProtocolError
+from picosec_conformance.adapters import AdapterError, TargetDied, open_adapter
+from picosec_conformance.control import Control
+from picosec_conformance.manifest import Manifest, load_manifest
+from picosec_conformance.report.model import Frame, TestResult, Verdict
+from picosec_conformance.selection import Selection, select
+from picosec_conformance.specification.requirements import load_requirements
+from picosec_conformance.target import Silence, Target
+
+_SETTINGS = pytest.StashKey["Settings"]()
+_RESULT = pytest.StashKey[TestResult]()
+CONTROL = "conformance.test-interface"
+
+
+class Inconclusive(Exception):
+    """A test cannot tell, and says why. Neither a pass nor the target's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is about; every worker of a parallel run builds the same."""
+
+    manifest: Manifest
+    selection: Selection
+    seed: int
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestInfo:
+    """What a test says about itself."""
+
+    __test__ = False
+
+    requirements: tuple[str, ...]
+    features: tuple[str, ...]
+    title: str
+    story: str
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the run's settings; ``picosec certify`` passes them."""
+    group = parser.getgroup("picosec")
+    group.addoption("--picosec-manifest", metavar="FILE", help="manifest of the target")
+    group.addoption("--picosec-profile", metavar="NAME", help="profile, instead of the manifest's")
+    group.addoption("--picosec-chapter", action="append", default=[], metavar="NAME")
+    group.addoption("--picosec-requirement", action="append", default=[], metavar="ID")
+    group.addoption("--picosec-seed", type=int, default=0, metavar="N")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers and build the settings."""
+    config.addinivalue_line("markers", "requirement(id, …): the requirements that the test judges")
+    config.addinivalue_line("markers", "needs(feature, …): features that the test needs besides those of its requirements")
+    config.addinivalue_line("markers", "undeclared: the test also runs when the target does not declare its features")
+    if config.getoption("picosec_manifest") is None:
+        return
+    manifest = load_manifest(Path(config.getoption("picosec_manifest")), config.getoption("picosec_profile"))
+    chosen = select(
+        manifest, tuple(config.getoption("picosec_chapter")), tuple(config.getoption("picosec_requirement"))
+    )
+    seed = config.getoption("picosec_seed")
+    command = ["picosec", "certify", manifest.source, "--profile", manifest.profile.name, "--seed", str(seed)]
+    config.stash[_SETTINGS] = Settings(manifest, chosen, seed, tuple(command))
+
+
+def describe(item: pytest.Item) -> TestInfo:
+    """Read requirements, features and story off a test. Raises ``UsageError`` for a test without a requirement."""
+    requirements = tuple(name for mark in item.iter_markers("requirement") for name in mark.args)
+    if not requirements:
+        raise pytest.UsageError(f"{item.nodeid} names no requirement")
+    known = load_requirements()
+    unknown = [name for name in requirements if name not in known]
+    if unknown:
+        raise pytest.UsageError(f"{item.nodeid} names {unknown[0]}, which no page defines")
+    features = {known[name].feature for name in requirements}
+    features |= {feature for mark in item.iter_markers("needs") for feature in mark.args}
+    if "control" in getattr(item, "fixturenames", ()):
+        features.add(CONTROL)
+    story = inspect.cleandoc(getattr(item, "function", item).__doc__ or "")
+    title = item.name.partition("[")[0].removeprefix("test_").replace("_", " ")
+    return TestInfo(requirements, tuple(sorted(features)), title, story)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that judge a chosen requirement."""
+    settings = config.stash.get(_SETTINGS, None)
+    if settings is None:
+        return
+    kept, dropped = [], []
+    for item in items:
+        (kept if settings.selection.chosen.intersection(describe(item).requirements) else dropped).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Stop before anything is sent when the target does not declare what the test needs."""
+    settings = item.config.stash[_SETTINGS]
+    if item.get_closest_marker("undeclared"):
+        return
+    missing = [name for name in describe(item).features if not settings.manifest.declares(name)]
+    if missing:
+        pytest.skip(f"not declared: {', '.join(missing)}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Turn the outcome of each phase into a verdict, and attach it to the report in a form that crosses processes."""
+    report = yield
+    settings = item.config.stash[_SETTINGS]
+    previous = item.stash.get(_RESULT, None)
+    if call.when == "setup" or call.excinfo is not None:
+        item.stash[_RESULT] = _judge(item, call, settings, previous)
+    elif call.when == "call":
+        item.stash[_RESULT] = _judge(item, call, settings, None)
+    if call.when == "teardown":
+        report.user_properties.append(("picosec", to_wire(item.stash[_RESULT])))
+    return report
+
+
+def _judge(item: pytest.Item, call: pytest.CallInfo[None], settings: Settings, previous: TestResult | None) -> TestResult:
+    info = describe(item)
+    verdict, reason = _verdict(call.excinfo)
+    if previous is not None and previous.verdict in (Verdict.FAILED, Verdict.ERROR):
+        verdict, reason = previous.verdict, previous.reason
+    frames: tuple[Frame, ...] = ()
+    target = getattr(item, "funcargs", {}).get("target")
+    if target is not None and verdict not in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
+        frames = tuple(target.frames)
+    verdict, reason = _known(item, verdict, reason, settings.manifest)
+    replay = shlex.join([*settings.command, "--requirement", info.requirements[0]])
+    name = item.nodeid.rpartition("/")[2]
+    return TestResult(
+        name, info.requirements, info.features, verdict, call.duration, reason, frames, replay, info.title, info.story
+    )
+
+
+def _verdict(outcome: pytest.ExceptionInfo[BaseException] | None) -> tuple[Verdict, str]:
+    match outcome and outcome.value:
+        case None:
+            return Verdict.PASSED, ""
+        case pytest.skip.Exception() as skipped:
+            return Verdict.NOT_APPLICABLE, str(skipped.msg)
+        case Inconclusive() as reason:
+            return Verdict.INCONCLUSIVE, str(reason)
+        case AssertionError() | pytest.fail.Exception() | ProtocolError() as failure:
+            return Verdict.FAILED, str(failure) or type(failure).__name__
+        case AdapterError() as broken:
+            return Verdict.ERROR, str(broken)
+        case error:
+            return Verdict.ERROR, f"{type(error).__name__}: {error}"
+
+
+def _known(item: pytest.Item, verdict: Verdict, reason: str, manifest: Manifest) -> tuple[Verdict, str]:
+    """Apply the manifest's known failures, strictly: one that does not happen is a failure."""
+    name = item.nodeid.rpartition("/")[2]
+    for known in manifest.known_failures:
+        if known.test == name:
+            if verdict == Verdict.FAILED:
+                return Verdict.EXPECTED_FAIL, f"{known.reason} ({reason})"
+            if verdict == Verdict.PASSED:
+                return Verdict.FAILED, "the manifest lists this as a known failure, but it passes; remove the entry"
+    return verdict, reason
+
+
+def to_wire(result: TestResult) -> dict[str, Any]:
+    """Return a result as plain values, which a worker can send to the process that reports."""
+    values = {name: getattr(result, name) for name in TestResult.__slots__}
+    frames = [[f.direction, f.seconds, f.data.hex(), f.note, f.layer, f.peer] for f in result.frames]
+    return {**values, "verdict": result.verdict.value, "frames": frames}
+
+
+def from_wire(values: dict[str, Any]) -> TestResult:
+    """Undo ``to_wire``."""
+    frames = tuple(Frame(d, s, bytes.fromhex(data), note, layer, peer) for d, s, data, note, layer, peer in values["frames"])
+    return TestResult(
+        **{
+            **values,
+            "requirements": tuple(values["requirements"]),
+            "features": tuple(values["features"]),
+            "verdict": Verdict(values["verdict"]),
+            "frames": frames,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def settings(pytestconfig: pytest.Config) -> Settings:
+    """What the run is about."""
+    return pytestconfig.stash[_SETTINGS]
+
+
+@pytest.fixture(scope="session")
+def _link(settings: Settings) -> Iterator[Target]:
+    adapter = open_adapter(settings.manifest.adapter)
+    try:
+        adapter.start()
+        yield Target(adapter, settings.manifest)
+    finally:
+        adapter.close()
+
+
+@pytest.fixture
+def rng(settings: Settings, request: pytest.FixtureRequest) -> random.Random:
+    """Everything random in a test comes from here: the run's seed and the test's name decide it."""
+    return random.Random(f"{settings.seed}:{request.node.name}")
+
+
+@pytest.fixture
+def target(_link: Target, rng: random.Random) -> Target:
+    """The target, alive and, where it has the Test Interface, in its factory state.
+
+    One that the test before has left dead or deaf gets a power cycle first, so that each failure counts once.
+    """
+    try:
+        _prepare(_link, rng)
+    except (Silence, TargetDied):
+        _link.power_cycle()
+        _prepare(_link, rng)
+    return _link
+
+
+def _prepare(target: Target, rng: random.Random) -> None:
+    target.begin(rng)
+    if target.manifest.declares(CONTROL):
+        Control(target).reset(rng.randbytes(32))
+    else:
+        target.until_probe_answered()
+    target.frames.clear()
+
+
+@pytest.fixture
+def control(target: Target) -> Control:
+    """The target's Test Interface."""
+    return Control(target)

@@ -1,0 +1,48 @@
+"""Which tests and requirements a run covers: the profile's full set, and what the command line narrows it to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from picosec_conformance.manifest import Manifest
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.requirements import Requirement, load_requirements
+
+
+class SelectionError(Exception):
+    """The command line asks for something that the profile does not have. The text says what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The profile's full set, and the part of it that this run judges."""
+
+    full: dict[str, Requirement]
+    chosen: frozenset[str]
+    words: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run judges the full set."""
+        return not self.words
+
+
+def select(manifest: Manifest, chapters: tuple[str, ...] = (), requirements: tuple[str, ...] = ()) -> Selection:
+    """Narrow the profile's set. Raises ``SelectionError`` for a chapter or requirement that is not in it."""
+    full = {name: row for name, row in load_requirements().items() if manifest.profile.covers(row)}
+    known = load_registry().chapters
+    for chapter in chapters:
+        if chapter not in known:
+            raise SelectionError(f"--chapter {chapter}: there is no such chapter; choose among {', '.join(known)}")
+    for name in requirements:
+        if name not in load_requirements():
+            raise SelectionError(f"--requirement {name}: there is no such requirement; `picosec requirements` lists them")
+        if name not in full:
+            raise SelectionError(f"--requirement {name}: it does not belong to profile {manifest.profile.name}")
+    chosen = frozenset(
+        name
+        for name, row in full.items()
+        if (not chapters and not requirements) or row.page in chapters or name in requirements
+    )
+    words = tuple(f"chapter {chapter}" for chapter in chapters) + tuple(f"requirement {name}" for name in requirements)
+    return Selection(full, chosen, words)

@@ -1,0 +1,1 @@
+"""Fixtures that several themes of the suite share."""

@@ -1,0 +1,236 @@
+"""The implementation under test as a test sees it: send, ask, and find out what a frame did (CNF-400 and on)."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from picosec.errors import ProtocolError
+from picosec.messaging import problem as problem_details
+from picosec.messaging.coap import Code, Message, Option, Type, code_text, path_options, uint_bytes
+from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS, Problem
+from picosec_conformance.adapters import Adapter
+from picosec_conformance.manifest import Manifest
+from picosec_conformance.report.model import Frame
+
+
+class Nonconformity(AssertionError):
+    """The target did what the specification forbids, or did not do what it demands."""
+
+
+class Silence(Nonconformity):
+    """The target owed an answer and gave none in the time that the manifest allows."""
+
+
+class Target:
+    """One target on one link. Every frame in either direction is recorded."""
+
+    def __init__(self, adapter: Adapter, manifest: Manifest) -> None:
+        self._adapter = adapter
+        self.manifest = manifest
+        self.framing = adapter.framing
+        self.frames: list[Frame] = []
+        self._began = time.monotonic()
+        self._early: deque[bytes] = deque()
+        self._message_id = 0
+        self._token = 0
+
+    def begin(self, rng: random.Random) -> None:
+        """Start a test: empty record, fresh message ids and tokens, nothing left on the link from the test before."""
+        while self._adapter.receive(0) is not None:
+            pass
+        self._early.clear()
+        self.frames = []
+        self._began = time.monotonic()
+        self._message_id = rng.randrange(1 << 16)
+        self._token = rng.randrange(1 << 32)
+
+    def power_cycle(self) -> None:
+        """Take the target's power away and give it back. Raises ``AdapterError`` when the link has no means to."""
+        self._adapter.power_cycle()
+
+    def fresh_message_id(self) -> int:
+        """Return a message id that this test has not used."""
+        self._message_id = (self._message_id + 1) & 0xFFFF
+        return self._message_id
+
+    def fresh_token(self) -> bytes:
+        """Return a four-byte token that this test has not used."""
+        self._token = (self._token + 1) & 0xFFFFFFFF
+        return self._token.to_bytes(4, "big")
+
+    def build(
+        self,
+        code: int,
+        path: str = "",
+        payload: bytes = b"",
+        *,
+        kind: Type = Type.CON,
+        content_format: int | None = None,
+        options: tuple[tuple[int, bytes], ...] = (),
+    ) -> Message:
+        """Return a request with a fresh message id and token; ``options`` are added to those of path and format."""
+        every = path_options(path) + tuple(options)
+        if content_format is not None:
+            every += ((Option.CONTENT_FORMAT, uint_bytes(content_format)),)
+        ordered = tuple(sorted(every, key=lambda option: option[0]))
+        return Message(kind, code, self.fresh_message_id(), self.fresh_token(), ordered, payload)
+
+    def send(self, frame: Message | bytes, note: str = "") -> None:
+        """Send one frame."""
+        data = frame if isinstance(frame, bytes) else frame.encode()
+        self.frames.append(Frame("sent", time.monotonic() - self._began, data, note))
+        self._adapter.send(data)
+
+    def send_raw(self, data: bytes, note: str = "") -> None:
+        """Send bytes as they are to appear on a byte stream, to attack its framing."""
+        self.frames.append(Frame("sent", time.monotonic() - self._began, data, note, "slipmux"))
+        self._adapter.send_raw(data)
+
+    def receive_bytes(self, timeout: float | None = None) -> bytes | None:
+        """Return the next frame as it came, or ``None`` when none comes in time."""
+        if self._early:
+            return self._early.popleft()
+        data = self._adapter.receive(self.manifest.answer_timeout if timeout is None else timeout)
+        if data is not None:
+            self.frames.append(Frame("received", time.monotonic() - self._began, data))
+        return data
+
+    def receive(self, expecting: str = "a message") -> Message:
+        """Return the next message. Raises ``Silence`` when none comes, ``Nonconformity`` when it does not parse."""
+        data = self.receive_bytes()
+        if data is None:
+            raise Silence(f"expected {expecting}; the target stayed silent for {self.manifest.answer_timeout:g} s")
+        return self.parse(data)
+
+    def parse(self, data: bytes) -> Message:
+        """Decode what the target sent. Raises ``Nonconformity`` when it is not a CoAP message."""
+        try:
+            return Message.decode(data)
+        except ProtocolError as error:
+            raise Nonconformity(f"the target sent bytes that are no CoAP message: {error}") from error
+
+    def exchange(self, request: Message, note: str = "") -> Message:
+        """Send a request and return its response, piggybacked or separate; a separate one is acknowledged.
+
+        Raises ``Silence``, and ``Nonconformity`` when the target resets the request.
+        """
+        self.send(request, note)
+        return self.response_to(request)
+
+    def response_to(self, request: Message) -> Message:
+        """Wait for the response to a request already sent. Other frames that come first are kept for ``receive``."""
+        early: list[bytes] = []
+        while True:
+            data = self.receive_bytes()
+            if data is None:
+                raise Silence(f"{code_text(request.code)} {request.path} stayed unanswered for {self.manifest.answer_timeout:g} s")
+            reply = self.parse(data)
+            if reply.type == Type.RST and reply.message_id == request.message_id:
+                raise Nonconformity("the target reset the request")
+            if reply.code != Code.EMPTY and reply.token == request.token:
+                break
+            if (reply.type, reply.code, reply.message_id) != (Type.ACK, Code.EMPTY, request.message_id):
+                early.append(data)
+        self._early.extend(early)
+        if reply.type == Type.CON:
+            self.send(Message(Type.ACK, Code.EMPTY, reply.message_id))
+        return reply
+
+    def request(
+        self,
+        code: int,
+        path: str,
+        payload: bytes = b"",
+        *,
+        kind: Type = Type.CON,
+        content_format: int | None = None,
+        options: tuple[tuple[int, bytes], ...] = (),
+    ) -> Message:
+        """Build a request, send it and return the response."""
+        return self.exchange(self.build(code, path, payload, kind=kind, content_format=content_format, options=options))
+
+    def replies_to(self, frame: Message | bytes, note: str = "") -> list[bytes]:
+        """Return everything that the target sends on account of a frame.
+
+        A probe (CoAP ping) goes behind the frame on the same ordered link: what comes before the probe's answer is
+        on account of the frame, and nothing at all is silence. No waiting. Raises ``Silence`` when the probe stays
+        unanswered: the target hangs or died.
+        """
+        self.send(frame, note)
+        return self.until_probe_answered()
+
+    def replies_to_raw(self, data: bytes, note: str = "") -> list[bytes]:
+        """Like ``replies_to``, for bytes that attack the framing."""
+        self.send_raw(data, note)
+        return self.until_probe_answered()
+
+    def until_probe_answered(self) -> list[bytes]:
+        """Send a probe and return what the target sends before it answers."""
+        probe = Message(Type.CON, Code.EMPTY, self.fresh_message_id())
+        self.send(probe, "probe")
+        answer = Message(Type.RST, Code.EMPTY, probe.message_id).encode()
+        before: list[bytes] = []
+        while True:
+            data = self.receive_bytes()
+            if data is None:
+                raise Silence("the target does not answer a probe any more")
+            if data == answer:
+                return before
+            before.append(data)
+
+    def replies(self, frame: Message | bytes, note: str = "") -> list[Message]:
+        """Like ``replies_to``, with every frame decoded."""
+        return [self.parse(data) for data in self.replies_to(frame, note)]
+
+    def reply_to(self, frame: Message | bytes, note: str = "") -> Message:
+        """Return the one message that the target sends on account of a frame. Raises ``Nonconformity`` for none or more."""
+        replies = self.replies(frame, note)
+        if len(replies) != 1:
+            raise Nonconformity(f"expected one message in answer, got {len(replies)}")
+        return replies[0]
+
+    def has_problem(self, reply: Message, problem: Problem) -> bool:
+        """Whether a response explains itself with this error.
+
+        True without looking when the target does not declare problem details: the response code is then all there is.
+        """
+        if not self.manifest.declares("messaging.problem-details"):
+            return True
+        if reply.content_format != CONTENT_FORMAT_PROBLEM_DETAILS:
+            return False
+        try:
+            return problem_details.decode(reply.payload) == problem
+        except ProtocolError:
+            return False
+
+    def expect_refusal(self, reply: Message, code: int, problem: Problem) -> None:
+        """Raise ``Nonconformity`` unless a response refuses with this code and error."""
+        if reply.code != code:
+            raise Nonconformity(f"expected {code_text(code)} ({problem.name.lower()}), got {code_text(reply.code)}")
+        if not self.has_problem(reply, problem):
+            raise Nonconformity(f"{code_text(code)} is right, but its problem details do not say {problem.name.lower()!r}")
+
+    @contextmanager
+    def expect_unchanged(self) -> Iterator[None]:
+        """Judge that what happens inside changes nothing and leaves the target alive.
+
+        With the Test Interface the state digest is compared; without it, the value of the resource that can be read.
+        """
+        before = self._fingerprint()
+        yield
+        self.until_probe_answered()
+        after = self._fingerprint()
+        if before != after:
+            raise Nonconformity("a rejected message changed the target's state")
+
+    def _fingerprint(self) -> bytes:
+        if self.manifest.declares("conformance.test-interface"):
+            reply = self.request(Code.GET, "/ps/test/state")
+            if reply.code != Code.CONTENT:
+                raise Nonconformity(f"/ps/test/state answered {code_text(reply.code)}")
+            return reply.payload
+        return self.request(Code.GET, self.manifest.resources.get).payload
