@@ -14,7 +14,7 @@ from picosec_conformance.resources import spec_folder
 KEYWORDS = ("MUST NOT", "SHOULD NOT", "NOT RECOMMENDED", "MUST", "SHOULD", "MAY", "RECOMMENDED", "REQUIRED", "SHALL", "OPTIONAL")
 LEVELS = ("MUST", "SHOULD", "MAY")
 
-_BLOCK = re.compile(r"^:::\{req\} (?P<title>.+?)\n(?P<options>(?::[a-z]+:.*\n)+)\n(?P<text>.*?)\n:::$", re.M | re.S)
+_BLOCK = re.compile(r"^:::\{req\} (?P<title>[^\n]+)\n(?P<options>(?::[a-z]+:[^\n]*\n)+)\n(?P<text>.+?)\n:::$", re.M | re.S)
 _OPTION = re.compile(r"^:([a-z]+):[ ]?(.*)$", re.M)
 _KEYWORD = re.compile(r"\b(" + "|".join(KEYWORDS) + r")\b")
 _ID = re.compile(r"^[A-Z]{3}-\d{3}$")
@@ -56,7 +56,10 @@ def parse_page(path: Path, code: str, roles: frozenset[str], features: frozenset
         line = source.count("\n", 0, match.start()) + 1
         found.append(_requirement(match, f"{path.name}:{line}", path.stem, code, roles, features))
     if source.count(":::{req}") != len(found):
-        raise SpecError(f"{path.name}: a requirement block does not parse; write title, options, blank line, text, ':::'")
+        lines = [number for number, line in enumerate(source.splitlines(), 1) if line.startswith(":::{req}")]
+        parsed = {source.count("\n", 0, match.start()) + 1 for match in _BLOCK.finditer(source)}
+        first = min(set(lines) - parsed)
+        raise SpecError(f"{path.name}:{first}: this block does not parse; write title, options, blank line, text, ':::'")
     return found
 
 
