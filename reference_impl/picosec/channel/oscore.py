@@ -1,0 +1,250 @@
+"""Protecting and verifying requests and responses (RFC 8613 section 8, spec/v1/channel.md).
+
+Every function takes one message and gives one back, header fields unchanged. What a message changes in its context is
+changed after it authenticated; of a message that did not, only the count of failures remains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import itemgetter
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+
+from picosec.channel.oscore_context import SecurityContext
+from picosec.channel.oscore_option import MAX_PARTIAL_IV, OscoreOption, encode_partial_iv
+from picosec.errors import ProtocolError
+from picosec.messaging.coap import (
+    RESPONSE_CLASSES,
+    Code,
+    Message,
+    Option,
+    Options,
+    code_text,
+    decode_options,
+    encode_options,
+)
+from picosec.registry import Problem
+
+#: Options that proxies work on and that stay outside (class U, CHN-750); all others go inside, unknown ones too.
+OUTER_OPTIONS: Final = frozenset(
+    map(int, (Option.URI_HOST, Option.URI_PORT, Option.HOP_LIMIT, Option.EDHOC, Option.PROXY_URI, Option.PROXY_SCHEME))
+)
+#: What no original message may hold: OSCORE does not nest, and a Proxy-Uri would carry the path outside.
+_FORBIDDEN: Final = frozenset(map(int, (Option.OSCORE, Option.PROXY_URI)))
+
+
+class Binding:
+    """What ties a response to its request: the additional data they share and, until a response used it, the nonce."""
+
+    __slots__ = ("aad", "nonce")
+
+    def __init__(self, aad: bytes, nonce: bytes | None) -> None:
+        self.aad = aad
+        self.nonce = nonce
+
+
+class FreshnessRequired(ProtocolError):
+    """A request authenticated, but may be a replay of one from before a restart (CHN-960).
+
+    ``challenge`` is the protected answer to send; the client repeats its request with the Echo value in it.
+    """
+
+    def __init__(self, challenge: Message) -> None:
+        super().__init__(Problem.REPLAYED, "CHN-960", "the replay window was lost; freshness not yet proven")
+        self.challenge = challenge
+
+
+def protect_request(context: SecurityContext, message: Message) -> tuple[Message, Binding]:
+    """Return the OSCORE request and what its response must be bound to.
+
+    Raises ``ProtocolError`` with ``EXHAUSTED`` (CHN-980), ``ValueError`` for a message that OSCORE cannot carry.
+    """
+    sender = context.sender
+    outer, plaintext = _split(message)
+    number = _take_number(context)
+    partial_iv = encode_partial_iv(number)
+    nonce, aad = sender.nonce(number), sender.aad(partial_iv)
+    option = OscoreOption(partial_iv, sender.identifier, context.id_context).encode()
+    ciphertext = sender.cipher.encrypt(nonce, plaintext, aad)
+    return _wrapped(message, Code.POST, outer, option, ciphertext), Binding(aad, nonce)
+
+
+def request_option(message: Message) -> OscoreOption:
+    """Return the OSCORE option of a request: which context it is for, before any of it is trusted.
+
+    Raises ``ProtocolError`` with ``UNPROTECTED`` without the option, ``BAD_OPTION`` for one that no request can have
+    (CHN-670 to CHN-700).
+    """
+    option = _option(message, "CHN-900")
+    if not option.partial_iv or option.kid is None:
+        raise ProtocolError(Problem.BAD_OPTION, "CHN-680", "a request needs a Partial IV and a kid")
+    return option
+
+
+def unprotect_request(context: SecurityContext, message: Message) -> tuple[Message, Binding]:
+    """Verify an OSCORE request; return what was protected and what the response must be bound to.
+
+    Raises ``ProtocolError`` for the first check that fails (CHN-770): ``BAD_OPTION``, ``UNKNOWN_CONTEXT``,
+    ``REPLAYED``, ``EXHAUSTED``, ``DECRYPTION_FAILED``, ``MALFORMED``; ``FreshnessRequired`` after a restart.
+    """
+    option = request_option(message)
+    recipient = context.recipient
+    if option.kid != recipient.identifier or option.kid_context not in (None, context.id_context):
+        raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-780", "the request is for another context")
+    number = int.from_bytes(option.partial_iv, "big")
+    if context.synchronised and context.window.seen(number):
+        raise ProtocolError(Problem.REPLAYED, "CHN-800", f"sequence number {number}")
+    if context.sender_exhausted:
+        raise ProtocolError(Problem.EXHAUSTED, "CHN-980", "the response could not be protected")
+    nonce, aad = recipient.nonce(number), recipient.aad(option.partial_iv)
+    plaintext = _decrypt(context, nonce, message.payload, aad)
+    if context.synchronised:
+        context.window.mark(number)
+        return _opened(message, plaintext, request=True), Binding(aad, nonce)
+    plain = _opened(message, plaintext, request=True)
+    if not _proves_freshness(context, plain):
+        raise FreshnessRequired(_challenge(context, aad, plain))
+    context.window.start_at(number)
+    context.synchronised = True
+    return plain, Binding(aad, nonce)
+
+
+def protect_response(context: SecurityContext, binding: Binding, message: Message) -> Message:
+    """Return the OSCORE response to the request of ``binding``.
+
+    The first response uses the request's nonce and carries no Partial IV; any further one has a number of its own.
+
+    Raises ``ProtocolError`` with ``EXHAUSTED`` (CHN-980).
+    """
+    if binding.nonce is None:
+        return _numbered_response(context, binding.aad, _take_number(context), message)
+    outer, plaintext = _split(message)
+    _check_sender(context)
+    context.answers.take()
+    nonce, binding.nonce = binding.nonce, None
+    ciphertext = context.sender.cipher.encrypt(nonce, plaintext, binding.aad)
+    return _wrapped(message, Code.CHANGED, outer, b"", ciphertext)
+
+
+def unprotect_response(context: SecurityContext, binding: Binding, message: Message) -> Message:
+    """Verify the OSCORE response to the request of ``binding``; return what was protected.
+
+    Raises ``ProtocolError``: ``UNPROTECTED`` (CHN-930), ``BAD_OPTION``, ``EXHAUSTED`` (CHN-990),
+    ``DECRYPTION_FAILED`` (CHN-940), ``MALFORMED``. A message that raises is not an answer to the request.
+    """
+    if binding.nonce is None:
+        raise ProtocolError(Problem.REPLAYED, "CHN-940", "the request was answered before")
+    option = _option(message, "CHN-930")
+    if option.kid not in (None, context.recipient.identifier):
+        raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-940", "the response names another context")
+    nonce = binding.nonce
+    if option.partial_iv:
+        nonce = context.recipient.nonce(int.from_bytes(option.partial_iv, "big"))
+    plain = _opened(message, _decrypt(context, nonce, message.payload, binding.aad), request=False)
+    binding.nonce = None
+    return plain
+
+
+def echo_request(message: Message, response: Message) -> Message | None:
+    """Return ``message`` with the Echo value that ``response``, once verified, asks for; ``None`` if it asks for none.
+
+    The repeated request is protected anew, under the next sequence number.
+    """
+    value = response.option(Option.ECHO)
+    if value is None or response.code != Code.UNAUTHORIZED:
+        return None
+    others = tuple(entry for entry in message.options if entry[0] != Option.ECHO)
+    return replace(message, options=(*others, (Option.ECHO, value)))
+
+
+def _check_sender(context: SecurityContext) -> None:
+    if context.sender_exhausted:
+        raise ProtocolError(Problem.EXHAUSTED, "CHN-980", "the Sender Key reached its limit")
+
+
+def _take_number(context: SecurityContext) -> int:
+    _check_sender(context)
+    return context.numbers.take()
+
+
+def _split(message: Message) -> tuple[Options, bytes]:
+    """Return the options that stay outside and the plaintext. Raises ``ValueError`` for what OSCORE cannot carry."""
+    outer = []
+    inner = []
+    for entry in message.options:
+        if entry[0] in _FORBIDDEN:
+            raise ValueError(f"a message with option {entry[0]} cannot be protected")
+        if entry[0] in OUTER_OPTIONS:
+            outer.append(entry)
+        else:
+            inner.append(entry)
+    return tuple(outer), bytes((message.code,)) + encode_options(inner, message.payload)
+
+
+def _wrapped(message: Message, code: Code, outer: Options, option: bytes, ciphertext: bytes) -> Message:
+    options = (*outer, (int(Option.OSCORE), option))
+    return Message(message.type, code, message.message_id, message.token, options, ciphertext)
+
+
+def _option(message: Message, requirement: str) -> OscoreOption:
+    values = message.option_values(Option.OSCORE)
+    if not values:
+        raise ProtocolError(Problem.UNPROTECTED, requirement, "no OSCORE option")
+    if len(values) > 1:
+        raise ProtocolError(Problem.BAD_OPTION, "CHN-670", "more than one OSCORE option")
+    if not message.payload:
+        raise ProtocolError(Problem.BAD_OPTION, "CHN-690", "an OSCORE option without a payload")
+    return OscoreOption.decode(values[0])
+
+
+def _decrypt(context: SecurityContext, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes:
+    if len(ciphertext) <= context.aead.tag_length:
+        raise ProtocolError(Problem.DECRYPTION_FAILED, "CHN-840", "too short for a tag and a code")
+    if context.failures.exhausted:
+        raise ProtocolError(Problem.EXHAUSTED, "CHN-990", "too many messages failed with this Recipient Key")
+    try:
+        return context.recipient.cipher.decrypt(nonce, ciphertext, aad)
+    except InvalidTag:
+        context.failures.take()
+        raise ProtocolError(Problem.DECRYPTION_FAILED, "CHN-840", "the tag does not fit") from None
+
+
+def _opened(message: Message, plaintext: bytes, *, request: bool) -> Message:
+    """Return the original message: code, inner options and payload out of ``plaintext``, the rest as received."""
+    code = plaintext[0]
+    if request is not (0 < code < 32) or not (request or code >> 5 in RESPONSE_CLASSES):
+        raise ProtocolError(Problem.MALFORMED, "CHN-860", f"code {code_text(code)} in the plaintext")
+    try:
+        options, payload = decode_options(plaintext, 1)
+    except ProtocolError as error:
+        raise ProtocolError(error.problem, "CHN-860", error.detail) from None
+    outer = tuple(entry for entry in message.options if entry[0] in OUTER_OPTIONS)
+    if outer:
+        options = tuple(sorted((*outer, *options), key=itemgetter(0)))
+    return Message(message.type, code, message.message_id, message.token, options, payload)
+
+
+def _numbered_response(context: SecurityContext, aad: bytes, number: int, message: Message) -> Message:
+    """Protect a response under a number of its own (CHN-970)."""
+    outer, plaintext = _split(message)
+    ciphertext = context.sender.cipher.encrypt(context.sender.nonce(number), plaintext, aad)
+    option = OscoreOption(encode_partial_iv(number)).encode()
+    return _wrapped(message, Code.CHANGED, outer, option, ciphertext)
+
+
+def _challenge(context: SecurityContext, aad: bytes, request: Message) -> Message:
+    """Return the protected 4.01 whose Echo value is its own sequence number, which no earlier message can hold."""
+    number = _take_number(context)
+    options = ((int(Option.ECHO), encode_partial_iv(number)),)
+    answer = Message(request.type, Code.UNAUTHORIZED, request.message_id, request.token, options)
+    return _numbered_response(context, aad, number, answer)
+
+
+def _proves_freshness(context: SecurityContext, request: Message) -> bool:
+    """Whether the request carries an Echo value that was issued in this life of the context."""
+    value = request.option(Option.ECHO)
+    if not value or len(value) > MAX_PARTIAL_IV:
+        return False
+    return context.numbers.first <= int.from_bytes(value, "big") < context.numbers.value

@@ -1,0 +1,167 @@
+"""The security context of an OSCORE channel: keys from one secret, numbers, replay window (RFC 8613 section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from picosec.channel.limits import KEY_LIMITS
+from picosec.channel.oscore_option import MAX_KID_CONTEXT
+from picosec.channel.replay import WINDOW_SIZE, ReplayWindow
+from picosec.channel.sequence import Counter, Reservations
+from picosec.crypto.aead import Aead, cipher
+from picosec.crypto.kdf import hkdf_expand, hkdf_extract
+from picosec.errors import ProtocolError
+from picosec.messaging.cbor import dumps
+from picosec.registry import Problem
+
+#: Bytes of a nonce that are not the identifier's: one for its length, five for the Partial IV.
+NONCE_OVERHEAD: Final = 6
+
+_AAD_START: Final = b"\x83\x68Encrypt0\x40"  # ["Encrypt0", h'', external_aad: what follows]
+_AAD_ARRAY: Final = b"\x85\x01\x81"  # [version 1, [algorithm: what follows], kid, Partial IV, options]
+_BYTES_HEAD: Final = tuple(bytes((0x40 | length,)) for length in range(24))
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedKeys:
+    """What CHN-600 derives, with the ``info`` of each step as it goes into HKDF."""
+
+    sender_info: bytes
+    recipient_info: bytes
+    iv_info: bytes
+    sender_key: bytes
+    recipient_key: bytes
+    common_iv: bytes
+
+
+def derive_keys(
+    master_secret: bytes,
+    master_salt: bytes,
+    sender_id: bytes,
+    recipient_id: bytes,
+    id_context: bytes | None,
+    aead: Aead,
+) -> DerivedKeys:
+    """Derive the keys of both directions and the Common IV (CHN-600)."""
+    number, key_length, iv_length = aead.value, aead.key_length, aead.nonce_length
+    prk = hkdf_extract(master_salt, master_secret)
+    sender_info = dumps([sender_id, id_context, number, "Key", key_length])
+    recipient_info = dumps([recipient_id, id_context, number, "Key", key_length])
+    iv_info = dumps([b"", id_context, number, "IV", iv_length])
+    return DerivedKeys(
+        sender_info,
+        recipient_info,
+        iv_info,
+        hkdf_expand(prk, sender_info, key_length),
+        hkdf_expand(prk, recipient_info, key_length),
+        hkdf_expand(prk, iv_info, iv_length),
+    )
+
+
+def check_identifiers(sender_id: bytes, recipient_id: bytes, id_context: bytes | None, aead: Aead) -> None:
+    """Raise ``ProtocolError`` with ``BAD_IDENTIFIER`` for identifiers that could repeat a nonce (CHN-630)."""
+    longest = aead.nonce_length - NONCE_OVERHEAD
+    if max(len(sender_id), len(recipient_id)) > longest:
+        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-630", f"{aead.name} takes identifiers of {longest} bytes")
+    if sender_id == recipient_id:
+        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-630", "both sides have the same identifier")
+    if id_context is not None and len(id_context) > MAX_KID_CONTEXT:
+        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-630", "an ID Context that no option can carry")
+
+
+class Direction:
+    """What one side's identifier fixes: the key, and the constant parts of nonce, AAD and option."""
+
+    __slots__ = ("aad_array", "cipher", "identifier", "iv", "nonce_length")
+
+    def __init__(self, identifier: bytes, key: bytes, common_iv: bytes, aead: Aead) -> None:
+        self.identifier = identifier
+        self.cipher = cipher(aead, key)
+        self.nonce_length = aead.nonce_length
+        padded = bytes((len(identifier),)) + identifier.rjust(aead.nonce_length - NONCE_OVERHEAD, b"\0") + bytes(5)
+        self.iv = int.from_bytes(padded, "big") ^ int.from_bytes(common_iv, "big")
+        self.aad_array = _AAD_ARRAY + dumps(aead.value) + dumps(identifier)
+
+    def nonce(self, number: int) -> bytes:
+        """Return the nonce for a Partial IV that this side chose (CHN-710)."""
+        return (self.iv ^ number).to_bytes(self.nonce_length, "big")
+
+    def aad(self, partial_iv: bytes) -> bytes:
+        """Return the additional data of a request by this side, and of its response (CHN-720)."""
+        array, length = self.aad_array, len(partial_iv)
+        parts = (_AAD_START, _BYTES_HEAD[len(array) + length + 2], array, _BYTES_HEAD[length], partial_iv, b"\x40")
+        return b"".join(parts)
+
+
+class SecurityContext:
+    """One endpoint's view of a channel.
+
+    Without ``storage`` the context must not outlive the memory it lives in. With it, the same context may be built
+    again after a restart: no number is used twice (CHN-950), and no request is acted on before one is proven fresh
+    (CHN-960).
+
+    Raises ``ProtocolError`` with ``BAD_IDENTIFIER`` (CHN-630).
+    """
+
+    __slots__ = (
+        "aead",
+        "answers",
+        "failures",
+        "id_context",
+        "numbers",
+        "recipient",
+        "sender",
+        "synchronised",
+        "window",
+    )
+
+    def __init__(
+        self,
+        master_secret: bytes,
+        sender_id: bytes,
+        recipient_id: bytes,
+        *,
+        master_salt: bytes = b"",
+        id_context: bytes | None = None,
+        aead: Aead = Aead.AES_CCM_16_64_128,
+        window_size: int = WINDOW_SIZE,
+        storage: Reservations | None = None,
+    ) -> None:
+        check_identifiers(sender_id, recipient_id, id_context, aead)
+        keys = derive_keys(master_secret, master_salt, sender_id, recipient_id, id_context, aead)
+        limits = KEY_LIMITS[aead]
+        name = hkdf_expand(keys.sender_key, b"picosec counters", 8).hex()  # the same key can only find its own numbers
+        self.aead = aead
+        self.id_context = id_context
+        self.sender = Direction(sender_id, keys.sender_key, keys.common_iv, aead)
+        self.recipient = Direction(recipient_id, keys.recipient_key, keys.common_iv, aead)
+        #: Sender sequence numbers: one per message that carries a Partial IV of ours.
+        self.numbers = Counter(limits.encryptions, "CHN-980", storage, f"{name}/numbers")
+        #: Messages that used the nonce of the request they answer.
+        self.answers = Counter(limits.encryptions, "CHN-980", storage, f"{name}/answers")
+        #: Decryptions that failed.
+        self.failures = Counter(limits.forgeries, "CHN-990", storage, f"{name}/failures")
+        self.window = ReplayWindow(window_size)
+        #: Whether the window knows all that was accepted; not so in a context that an earlier life may have used.
+        self.synchronised = self.numbers.first == 0
+
+    @property
+    def sender_id(self) -> bytes:
+        """The identifier of this side, which its requests carry as ``kid``."""
+        return self.sender.identifier
+
+    @property
+    def recipient_id(self) -> bytes:
+        """The identifier of the peer, by which its requests find this context."""
+        return self.recipient.identifier
+
+    @property
+    def sender_exhausted(self) -> bool:
+        """Whether the Sender Key reached its limit (CHN-980)."""
+        return self.numbers.value + self.answers.value >= KEY_LIMITS[self.aead].encryptions
+
+    @property
+    def state(self) -> tuple[bytes, tuple[int, int], bool]:
+        """What an accepted request changes; a digest of an endpoint's state covers it."""
+        return self.recipient_id, self.window.state, self.synchronised

@@ -1,0 +1,70 @@
+"""Counters that give no number twice, not even across a restart at the worst moment (CHN-950, RFC 8613 B.1.1).
+
+Numbers are set aside durably in blocks, before the first of a block is used; a restart skips what was left of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from picosec.errors import ProtocolError
+from picosec.registry import Problem
+
+#: Numbers per write to durable storage.
+BLOCK: Final = 64
+
+
+class Reservations(Protocol):
+    """Durable storage for counters: what it promised before a restart holds after it."""
+
+    def reserve(self, name: str, count: int) -> int:
+        """Set aside the next ``count`` numbers of the counter ``name`` and return the first of them.
+
+        The reservation is durable before this returns: no later call gives these numbers again, not even after a
+        restart. A counter that was never reserved starts at 0.
+        """
+
+
+class Counter:
+    """Numbers from 0 up to ``limit``, exclusive.
+
+    With ``storage`` it goes on after a restart behind all that the reservations of that ``name`` cover; without, it
+    lives and dies with its owner, who must not outlive it.
+    """
+
+    __slots__ = ("_end", "_limit", "_name", "_requirement", "_storage", "first", "value")
+
+    def __init__(
+        self, limit: int, requirement: str, storage: Reservations | None = None, name: str = "", first: int = 0
+    ) -> None:
+        self._limit = limit
+        self._requirement = requirement
+        self._storage = storage
+        self._name = name
+        #: Where this life of the counter began: above 0 only when an earlier one may have given numbers.
+        self.first = storage.reserve(name, BLOCK) if storage else first
+        #: The next number; also the most numbers that can have been given in all lives.
+        self.value = self.first
+        self._end = min(self.first + BLOCK, limit) if storage else limit
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no number is left below the limit."""
+        return self.value >= self._limit
+
+    def take(self) -> int:
+        """Return the next number. Raises ``ProtocolError`` with ``EXHAUSTED`` when none is left."""
+        number = self.value
+        if number >= self._end:
+            number = self._next_block()
+        self.value = number + 1
+        return number
+
+    def _next_block(self) -> int:
+        if self._storage is None or self.exhausted:
+            raise ProtocolError(Problem.EXHAUSTED, self._requirement, f"{self._limit} uses of one key")
+        first = self._storage.reserve(self._name, BLOCK)
+        if first >= self._limit:
+            raise ProtocolError(Problem.EXHAUSTED, self._requirement, f"{self._limit} uses of one key")
+        self._end = min(first + BLOCK, self._limit)
+        return first
