@@ -33,6 +33,7 @@ class Problem(IntEnum):
     AUTHENTICATION_FAILED = 35
     CRITICAL_EAD = 36
     BAD_IDENTIFIER = 37
+    REFUSED = 38
 
 
 #: CoAP response code of each error, as one byte.
@@ -63,6 +64,7 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.AUTHENTICATION_FAILED: 0x80,
     Problem.CRITICAL_EAD: 0x80,
     Problem.BAD_IDENTIFIER: 0x80,
+    Problem.REFUSED: 0x80,
 }
 
 #: What each error means, in words.
@@ -88,11 +90,12 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.UNSUPPORTED_METHOD: "the EDHOC method is not supported",
     Problem.UNSUPPORTED_SUITE: "no acceptable cipher suite was selected",
     Problem.UNKNOWN_CREDENTIAL: "no credential is known by this reference",
-    Problem.BAD_CREDENTIAL: "the credential is not usable: its form, key, curve or kind",
+    Problem.BAD_CREDENTIAL: "the credential is not usable: its form, kind, key, curve or issuer",
     Problem.BAD_KEY: "the public key is not a valid point or gives a weak secret",
     Problem.AUTHENTICATION_FAILED: "a MAC, signature or ciphertext of the handshake did not verify",
     Problem.CRITICAL_EAD: "a critical external authorization data item is not understood",
     Problem.BAD_IDENTIFIER: "the connection identifier cannot be used",
+    Problem.REFUSED: "the peer ended the handshake with an error message",
 }
 
 CONTENT_FORMAT_LINK_FORMAT: Final = 40

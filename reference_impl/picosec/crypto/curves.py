@@ -70,7 +70,7 @@ def public_from_native(native: NativePublicKey) -> PublicKey:
     """Wrap a key that the primitives already hold. Raises ``bad_key`` for a curve that is not ours."""
     if isinstance(native, EllipticCurvePublicKey):
         if not isinstance(native.curve, SECP256R1):
-            raise ProtocolError(Problem.BAD_KEY, "CHN-150", f"a key on curve {native.curve.name}")
+            raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a key on curve {native.curve.name}")
         point = native.public_bytes(_X962, _POINT)
         return PublicKey(Curve.P256, point[1:33], point[33:], native)
     curve = Curve.X25519 if isinstance(native, X25519PublicKey) else Curve.ED25519
@@ -81,10 +81,10 @@ def decode_public(curve: Curve, x: bytes, y: bytes | bool | None = None) -> Publ
     """Decode and validate a public key.
 
     ``x`` has 32 bytes. On P-256, ``y`` may be the other coordinate or its sign bit; without it either point serves,
-    as in EDHOC's ephemeral keys. Raises ``bad_key`` for a wrong length or a point that is not on the curve (CHN-150).
+    as in EDHOC's ephemeral keys. Raises ``bad_key`` for a wrong length or a point that is not on the curve (CHN-240).
     """
     if len(x) != 32:
-        raise ProtocolError(Problem.BAD_KEY, "CHN-150", f"a key of {len(x)} bytes, not 32")
+        raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a key of {len(x)} bytes, not 32")
     try:
         if curve is Curve.X25519:
             return PublicKey(curve, x, b"", X25519PublicKey.from_public_bytes(x))
@@ -95,5 +95,5 @@ def decode_public(curve: Curve, x: bytes, y: bytes | bool | None = None) -> Publ
             return PublicKey(curve, x, y, native)
         native = EllipticCurvePublicKey.from_encoded_point(P256, (b"\x03" if y else b"\x02") + x)
     except ValueError as error:
-        raise ProtocolError(Problem.BAD_KEY, "CHN-150", "not a point of the curve") from error
+        raise ProtocolError(Problem.BAD_KEY, "CHN-240", "not a point of the curve") from error
     return PublicKey(curve, x, b"", native)

@@ -93,12 +93,12 @@ class SoftwareVault:
     def import_key(self, curve: Curve, private: bytes) -> Handle:
         """Take in a 32-byte private key: big-endian scalar on P-256, as in RFC 7748 and RFC 8032 on the others."""
         if len(private) != 32:
-            raise ProtocolError(Problem.BAD_KEY, "CHN-150", f"a private key of {len(private)} bytes, not 32")
+            raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a private key of {len(private)} bytes, not 32")
         key: PrivateKey
         if curve is Curve.P256:
             scalar = int.from_bytes(private, "big")
             if not 0 < scalar < P256_ORDER:
-                raise ProtocolError(Problem.BAD_KEY, "CHN-150", "the scalar is not below the order of the group")
+                raise ProtocolError(Problem.BAD_KEY, "CHN-240", "the scalar is not below the order of the group")
             key = derive_private_key(scalar, P256)
         elif curve is Curve.X25519:
             key = X25519PrivateKey.from_private_bytes(private)
@@ -121,8 +121,8 @@ class SoftwareVault:
             try:
                 return key.exchange(native)
             except ValueError as error:
-                raise ProtocolError(Problem.BAD_KEY, "CHN-160", "the shared secret is all zero") from error
-        raise ProtocolError(Problem.BAD_KEY, "CHN-150", f"no key agreement with a key on {peer.curve.name}")
+                raise ProtocolError(Problem.BAD_KEY, "CHN-260", "the shared secret is all zero") from error
+        raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"no key agreement with a key on {peer.curve.name}")
 
     def sign(self, handle: Handle, message: bytes) -> bytes:
         """Sign: ES256 as r ‖ s with the deterministic nonce of RFC 6979, or Ed25519."""
@@ -132,7 +132,7 @@ class SoftwareVault:
         if isinstance(key, EllipticCurvePrivateKey):
             r, s = decode_dss_signature(key.sign(message, ES256))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        raise ProtocolError(Problem.BAD_KEY, "CHN-150", "an X25519 key does not sign")
+        raise ProtocolError(Problem.BAD_KEY, "CHN-240", "an X25519 key does not sign")
 
     def seal(self, data: bytes, label: bytes) -> bytes:
         """Encrypt: a 16-byte tag followed by as many bytes as ``data`` has, which must be at least one."""
