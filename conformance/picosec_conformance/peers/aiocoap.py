@@ -1,0 +1,45 @@
+"""CoAP and OSCORE as others wrote them: aiocoap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from picosec_conformance.peers.missing import require
+
+
+@dataclass(frozen=True, slots=True)
+class OscoreContext:
+    """The parameters of an OSCORE context with AES-CCM-16-64-128, as one side sees them."""
+
+    master_secret: bytes
+    master_salt: bytes
+    sender_id: bytes
+    recipient_id: bytes
+    id_context: bytes | None = None
+
+    @property
+    def mirrored(self) -> OscoreContext:
+        """The same context as the other side sees it."""
+        return OscoreContext(self.master_secret, self.master_salt, self.recipient_id, self.sender_id, self.id_context)
+
+
+def security_context(parameters: OscoreContext) -> Any:
+    """Return aiocoap's security context, held in memory, with an empty replay window."""
+    oscore = require("aiocoap.oscore", "aiocoap[oscore]")
+
+    class MemoryContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):  # type: ignore[misc]
+        def post_seqnoincrease(self) -> None:
+            """Nothing to store: the keys live as long as the process."""
+
+    context = MemoryContext()
+    context.alg_aead = oscore.AES_CCM_16_64_128()
+    context.hashfun = oscore.hashfunctions["sha256"]
+    context.sender_id = parameters.sender_id
+    context.recipient_id = parameters.recipient_id
+    context.id_context = parameters.id_context
+    context.derive_keys(parameters.master_salt, parameters.master_secret)
+    context.sender_sequence_number = 0
+    context.recipient_replay_window = oscore.ReplayWindow(32, lambda: None)
+    context.recipient_replay_window.initialize_empty()
+    return context
