@@ -62,6 +62,7 @@ class Manifest:
     profile: Profile
     features: frozenset[str]
     adapter: Mapping[str, Any]
+    production: Mapping[str, Any] | None = None
     resources: Resources = field(default_factory=Resources)
     answer_timeout: float = 2.0
     oscore: GivenContext | None = None
@@ -120,6 +121,7 @@ def _manifest(table: dict[str, Any], text: str, source: str, profile: str | None
         profile=registry.profiles[name],
         features=frozenset(table["features"]),
         adapter=table["adapter"],
+        production=table.get("production"),
         resources=Resources(**table.get("resources", {})),
         answer_timeout=table.get("timeouts", {}).get("answer", 2.0),
         oscore=oscore and GivenContext(**{key: bytes.fromhex(v) if isinstance(v, str) else v for key, v in oscore.items()}),

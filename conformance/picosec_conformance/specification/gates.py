@@ -1,0 +1,53 @@
+"""The gates: what must hold between pages, tests and vectors before a change is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from picosec_conformance.resources import data_root
+from picosec_conformance.specification.generate import stale_files
+from picosec_conformance.specification.matrix import tests_by_requirement, trace, vectors_by_requirement
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.requirements import SpecError, load_requirements
+
+
+def gaps() -> Iterator[str]:
+    """Yield one sentence for each gap; none means that the gates are open. Raises ``MatrixError``."""
+    requirements = load_requirements()
+    yield from _stale()
+    for name in tests_by_requirement():
+        if requirements[name].withdrawn:
+            yield f"{name} is withdrawn, but {tests_by_requirement()[name][0]} still tests it"
+    for name, cases in vectors_by_requirement().items():
+        if name not in requirements:
+            yield f"{name} does not exist, but vector {cases[0]} names it"
+    for name, row in trace().items():
+        requirement = requirements[name]
+        if requirement.testable and not row.tests:
+            yield f"{name} ({requirement.title}) has no test"
+        if requirement.check == "inspection" and row.tests:
+            yield f"{name} is checked by inspection, but {row.tests[0]} tests it; make it check: test"
+    used = {requirement.feature for requirement in requirements.values()}
+    for profile in load_registry().profiles.values():
+        for feature in sorted(profile.features - set(load_registry().features)):
+            yield f"profile {profile.name} names feature {feature}, which the registry does not list"
+        if not any(profile.covers(row) for row in requirements.values()):
+            yield f"profile {profile.name} has no requirement"
+    for feature in load_registry().features:
+        if feature not in used:
+            yield f"feature {feature} has no requirement"
+    named = {error for row in trace().values() for error in row.errors}
+    for entry in load_registry().errors:
+        if entry.name not in named:
+            yield f"error {entry.name} is named by no requirement"
+
+
+def _stale() -> Iterator[str]:
+    """Generated files can only be stale where their sources are: in a checkout."""
+    if not (data_root() / "reference_impl").is_dir():
+        return
+    try:
+        for path in stale_files():
+            yield f"{path.relative_to(data_root())} is stale; run `picosec spec generate`"
+    except SpecError as error:
+        yield str(error)

@@ -1,0 +1,82 @@
+"""Being a target: it is alive, it tells what it is, and what it declares is there."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from picosec.errors import ProtocolError
+from picosec.messaging import cbor
+from picosec.messaging.coap import Code, Message, Type
+from picosec.registry import CONTENT_FORMAT_CBOR
+from picosec_conformance.features import PROBES, Probe
+from picosec_conformance.plugin import CONTROL, Settings
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.target import Nonconformity, Target
+
+
+@pytest.mark.requirement("CNF-500")
+@pytest.mark.undeclared
+@pytest.mark.parametrize("feature", load_registry().features)
+def test_feature_is_as_declared(
+    target: Target, settings: Settings, rng: random.Random, request: pytest.FixtureRequest, feature: str
+) -> None:
+    """A data sheet that promises what the device does not have is the first thing a customer finds out."""
+    if feature not in settings.manifest.profile.features and not settings.manifest.declares(feature):
+        pytest.skip("outside the profile")
+    probe: Probe = PROBES[feature]
+    if probe.needs_control and not settings.manifest.declares(CONTROL):
+        pytest.skip("not declared: conformance.test-interface")
+    observed = probe.look(target, rng)
+    request.node.user_properties.append(("observed", (feature, observed)))
+
+    if settings.manifest.declares(feature) and not observed:
+        raise Nonconformity(f"{feature} is declared, but could not be observed")
+
+
+@pytest.mark.requirement("CNF-510")
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 5, 8, 16, 64, 256, 1024])
+def test_target_survives_noise(target: Target, rng: random.Random, length: int) -> None:
+    """A neighbour's faulty radio sends noise all night: in the morning the lamp still answers."""
+    for _ in range(8):
+        target.replies_to(rng.randbytes(length))
+
+
+@pytest.mark.requirement("CNF-510")
+def test_target_survives_mutated_requests(target: Target, rng: random.Random) -> None:
+    """One flipped bit in a good request is what a real link produces, and what a parser is least prepared for."""
+    good = target.build(Code.GET, target.manifest.resources.get).encode()
+    for bit in range(len(good) * 8):
+        mutated = bytearray(good)
+        mutated[bit // 8] ^= 1 << bit % 8
+        target.replies_to(bytes(mutated), f"bit {bit} flipped")
+
+
+@pytest.mark.requirement("CNF-520", "CNF-530")
+@pytest.mark.needs("conformance.test-interface")
+def test_device_tells_what_it_is(target: Target, settings: Settings) -> None:
+    """An installer reads off a device what it can do, and plans by that."""
+    reply = target.request(Code.GET, "/ps/info")
+    assert reply.code == Code.CONTENT
+    assert reply.content_format == CONTENT_FORMAT_CBOR
+    try:
+        info = cbor.loads(reply.payload)
+    except ProtocolError as error:
+        raise Nonconformity(f"/ps/info is not deterministic CBOR: {error}") from error
+
+    assert isinstance(info, dict)
+    assert {"name", "version", "role", "features"} <= set(info)
+    assert info["role"] == settings.manifest.profile.role
+    of_the_build = {"messaging.slipmux", CONTROL}
+    assert set(info["features"]) - of_the_build == settings.manifest.features - of_the_build
+
+
+@pytest.mark.requirement("CNF-510")
+def test_target_survives_a_storm_of_pings(target: Target) -> None:
+    """A flood of the cheapest message there is must not use anything up."""
+    for _ in range(200):
+        target.send(Message(Type.CON, Code.EMPTY, target.fresh_message_id()))
+    answers = target.until_probe_answered()
+
+    assert len(answers) == 200
