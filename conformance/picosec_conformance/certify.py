@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -64,7 +64,7 @@ class Collector:
         """Take the verdict that the plugin attached."""
         if report.when != "teardown":
             return
-        for name, value in report.user_properties:
+        for name, value in cast(list[tuple[str, Any]], report.user_properties):
             if name == "observed":
                 feature, seen = value
                 self.observed[feature] = seen
@@ -87,7 +87,16 @@ def run_suite(
     chapters = [word.partition(" ")[2] for word in selection.words if word.startswith("chapter ")]
     named = [word.partition(" ")[2] for word in selection.words if word.startswith("requirement ")]
     arguments = [str(SUITE), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), "--import-mode=importlib"]
-    arguments += ["-p", "picosec_conformance.plugin", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:faulthandler"]
+    arguments += [
+        "-p",
+        "picosec_conformance.plugin",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:faulthandler",
+    ]
     arguments += ["-p", "no:hypothesispytest", "--picosec-manifest", manifest.source]
     arguments += ["--picosec-profile", manifest.profile.name, "--picosec-seed", str(seed)]
     arguments += [f"--picosec-chapter={chapter}" for chapter in chapters]
@@ -98,7 +107,11 @@ def run_suite(
     began, moment = datetime.now(UTC), time.perf_counter()
     code = pytest.main(arguments, plugins=[collector])
     seconds = time.perf_counter() - moment
-    if collector.broken or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+    if collector.broken or code not in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    ):
         raise HarnessError("\n".join(collector.broken) or f"pytest ended with {code!r}")
     results = tuple(sorted(collector.results, key=lambda result: result.id))
     return _report(manifest, selection, seed, results, collector.observed, seconds, began)
@@ -114,7 +127,9 @@ def _report(
     began: datetime,
 ) -> Report:
     requirements = tuple(_requirement(row, results, manifest) for row in selection.full.values())
-    features = tuple(_truth(name, manifest, observed.get(name)) for name in load_registry().features if _concerns(name, manifest))
+    features = tuple(
+        _truth(name, manifest, observed.get(name)) for name in load_registry().features if _concerns(name, manifest)
+    )
     reasons = tuple(_reasons(selection, results, requirements, features))
     command = ["picosec", "certify", manifest.source, "--profile", manifest.profile.name, "--seed", str(seed)]
     return Report(
@@ -122,7 +137,12 @@ def _report(
         profile=manifest.profile.name,
         profile_title=manifest.profile.title,
         target=model.Target(
-            manifest.name, manifest.version, manifest.vendor, manifest.profile.role, manifest.adapter["kind"], manifest.source
+            manifest.name,
+            manifest.version,
+            manifest.vendor,
+            manifest.profile.role,
+            manifest.adapter["kind"],
+            manifest.source,
         ),
         seed=seed,
         seconds=seconds,

@@ -11,7 +11,10 @@ from picosec import cli as reference
 #: Commands of the suite; those of the reference come from ``picosec.cli``.
 COMMANDS: dict[str, tuple[str, str]] = {
     "certify": ("picosec_conformance.commands.certify", "judge an implementation and write a report"),
-    "requirements": ("picosec_conformance.commands.requirements", "list requirements with their tests, vectors and errors"),
+    "requirements": (
+        "picosec_conformance.commands.requirements",
+        "list requirements with their tests, vectors and errors",
+    ),
     "vectors": ("picosec_conformance.commands.vectors", "generate and check test vectors, or run them against a shim"),
     "decode": ("picosec_conformance.commands.decode", "explain a frame"),
     "bench": ("picosec_conformance.commands.bench", "measure against peers in the same run"),
@@ -43,7 +46,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _overview(arguments: list[str], table: dict[str, tuple[str, str]]) -> int:
     width = max(map(len, table))
-    lines = ["usage: picosec COMMAND …", "", "End-to-end security for connected things: specification, suite, reference.", ""]
+    lines = [
+        "usage: picosec COMMAND …",
+        "",
+        "End-to-end security for connected things: specification, suite, reference.",
+        "",
+    ]
     lines += [f"  {name:<{width}}  {text}" for name, (_, text) in table.items()]
     lines += ["", "picosec COMMAND --help explains one command, with examples."]
     wanted = not arguments or arguments[0] in ("-h", "--help")

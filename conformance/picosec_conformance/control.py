@@ -24,7 +24,9 @@ class Event:
     fields: dict[int, Any]
 
 
-def own_credential(kind: str, credential: bytes, private_key: bytes, kid: bytes | None = None, usage: int = 0) -> dict[int, Any]:
+def own_credential(
+    kind: str, credential: bytes, private_key: bytes, kid: bytes | None = None, usage: int = 0
+) -> dict[int, Any]:
     """Return the map of a credential that the target shall own; ``usage`` 0 is static Diffie-Hellman, 1 signatures."""
     entry: dict[int, Any] = {1: kind, 2: credential, 3: private_key, 5: usage}
     return entry if kid is None else {**entry, 4: kid}
@@ -161,7 +163,9 @@ class Control:
 
     def _check(self, name: str, reply: Message) -> None:
         if reply.code == Code.NOT_FOUND:
-            raise AdapterError(f"/ps/test/{name} is not found: is this a test build with the Test Interface compiled in?")
+            raise AdapterError(
+                f"/ps/test/{name} is not found: is this a test build with the Test Interface compiled in?"
+            )
         if reply.code >> 5 != 2:
             raise Nonconformity(f"/ps/test/{name} answered {code_text(reply.code)}")
 

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 
@@ -112,7 +112,9 @@ def _manifest(table: dict[str, Any], text: str, source: str, profile: str | None
     for feature in table["features"]:
         if feature not in registry.features:
             line = _line(text, ["features"], f"'{feature}'")
-            raise ManifestError(f"{source}:{line}: features: {feature!r} is not in the registry{_near(feature, registry.features)}")
+            raise ManifestError(
+                f"{source}:{line}: features: {feature!r} is not in the registry{_near(feature, registry.features)}"
+            )
     oscore = table.get("oscore")
     return Manifest(
         name=target["name"],
@@ -124,10 +126,15 @@ def _manifest(table: dict[str, Any], text: str, source: str, profile: str | None
         production=table.get("production"),
         resources=Resources(**table.get("resources", {})),
         answer_timeout=table.get("timeouts", {}).get("answer", 2.0),
-        oscore=oscore and GivenContext(**{key: bytes.fromhex(v) if isinstance(v, str) else v for key, v in oscore.items()}),
+        oscore=None if oscore is None else _context(oscore),
         known_failures=tuple(ExpectedFailure(**row) for row in table.get("known_failures", ())),
         source=source,
     )
+
+
+def _context(row: Mapping[str, Any]) -> GivenContext:
+    values = {key: bytes.fromhex(value) if isinstance(value, str) else value for key, value in row.items()}
+    return GivenContext(**cast(dict[str, Any], values))
 
 
 def _mend(problem: jsonschema.ValidationError) -> str:
@@ -141,10 +148,16 @@ def _mend(problem: jsonschema.ValidationError) -> str:
             return f"{problem.instance!r} is not possible; choose one of {', '.join(map(str, problem.validator_value))}"
         case "oneOf":
             kind = problem.instance.get("kind")
-            needed = {"subprocess": "command", "udp": "host (and port)", "serial": "device (and baudrate)", "memory": "factory"}
-            return f"an adapter of kind {kind!r} takes {needed.get(kind, 'other settings')}; got {', '.join(problem.instance)}"
+            needed = {
+                "subprocess": "command",
+                "udp": "host (and port)",
+                "serial": "device (and baudrate)",
+                "memory": "factory",
+            }
+            takes = needed.get(kind, "other settings")
+            return f"an adapter of kind {kind!r} takes {takes}; got {', '.join(problem.instance)}"
         case _:
-            return problem.message
+            return str(problem.message)
 
 
 def _near(name: str, names: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 import shlex
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and build the settings."""
     config.addinivalue_line("markers", "requirement(id, …): the requirements that the test judges")
-    config.addinivalue_line("markers", "needs(feature, …): features that the test needs besides those of its requirements")
+    config.addinivalue_line(
+        "markers", "needs(feature, …): features that the test needs besides those of its requirements"
+    )
     config.addinivalue_line("markers", "undeclared: the test also runs when the target does not declare its features")
     if config.getoption("picosec_manifest") is None:
         return
@@ -102,7 +104,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     settings = config.stash.get(_SETTINGS, None)
     if settings is None:
         return
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         (kept if settings.selection.chosen.intersection(describe(item).requirements) else dropped).append(item)
     items[:] = kept
@@ -120,7 +123,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the outcome of each phase into a verdict, and attach it to the report in a form that crosses processes."""
     report = yield
     settings = item.config.stash[_SETTINGS]
@@ -134,7 +139,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def _judge(item: pytest.Item, call: pytest.CallInfo[None], settings: Settings, previous: TestResult | None) -> TestResult:
+def _judge(
+    item: pytest.Item, call: pytest.CallInfo[None], settings: Settings, previous: TestResult | None
+) -> TestResult:
     info = describe(item)
     verdict, reason = _verdict(call.excinfo)
     if previous is not None and previous.verdict in (Verdict.FAILED, Verdict.ERROR):
@@ -188,7 +195,9 @@ def to_wire(result: TestResult) -> dict[str, Any]:
 
 def from_wire(values: dict[str, Any]) -> TestResult:
     """Undo ``to_wire``."""
-    frames = tuple(Frame(d, s, bytes.fromhex(data), note, layer, peer) for d, s, data, note, layer, peer in values["frames"])
+    frames = tuple(
+        Frame(d, s, bytes.fromhex(data), note, layer, peer) for d, s, data, note, layer, peer in values["frames"]
+    )
     return TestResult(
         **{
             **values,

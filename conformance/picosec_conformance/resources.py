@@ -1,4 +1,4 @@
-"""Where the specification and the vectors lie: inside an installed wheel, or in the checkout an editable install uses."""
+"""Where the specification and the vectors lie: in an installed wheel, or in the checkout of an editable install."""
 
 from __future__ import annotations
 

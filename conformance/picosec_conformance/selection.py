@@ -36,7 +36,9 @@ def select(manifest: Manifest, chapters: tuple[str, ...] = (), requirements: tup
             raise SelectionError(f"--chapter {chapter}: there is no such chapter; choose among {', '.join(known)}")
     for name in requirements:
         if name not in load_requirements():
-            raise SelectionError(f"--requirement {name}: there is no such requirement; `picosec requirements` lists them")
+            raise SelectionError(
+                f"--requirement {name}: there is no such requirement; `picosec requirements` lists them"
+            )
         if name not in full:
             raise SelectionError(f"--requirement {name}: it does not belong to profile {manifest.profile.name}")
     chosen = frozenset(

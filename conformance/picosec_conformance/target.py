@@ -127,7 +127,9 @@ class Target:
         while True:
             data = self.receive_bytes()
             if data is None:
-                raise Silence(f"{code_text(request.code)} {request.path} stayed unanswered for {self.manifest.answer_timeout:g} s")
+                raise Silence(
+                    f"{code_text(request.code)} {request.path} stayed unanswered for {self.manifest.answer_timeout:g} s"
+                )
             reply = self.parse(data)
             if reply.type == Type.RST and reply.message_id == request.message_id:
                 raise Nonconformity("the target reset the request")
@@ -187,7 +189,7 @@ class Target:
         return [self.parse(data) for data in self.replies_to(frame, note)]
 
     def reply_to(self, frame: Message | bytes, note: str = "") -> Message:
-        """Return the one message that the target sends on account of a frame. Raises ``Nonconformity`` for none or more."""
+        """Return the one message that a frame brings forth. Raises ``Nonconformity`` for none or several."""
         replies = self.replies(frame, note)
         if len(replies) != 1:
             raise Nonconformity(f"expected one message in answer, got {len(replies)}")
@@ -203,7 +205,7 @@ class Target:
         if reply.content_format != CONTENT_FORMAT_PROBLEM_DETAILS:
             return False
         try:
-            return problem_details.decode(reply.payload) == problem
+            return problem_details.decode(reply.payload) is problem
         except ProtocolError:
             return False
 
@@ -212,7 +214,9 @@ class Target:
         if reply.code != code:
             raise Nonconformity(f"expected {code_text(code)} ({problem.name.lower()}), got {code_text(reply.code)}")
         if not self.has_problem(reply, problem):
-            raise Nonconformity(f"{code_text(code)} is right, but its problem details do not say {problem.name.lower()!r}")
+            raise Nonconformity(
+                f"{code_text(code)} is right, but its problem details do not say {problem.name.lower()!r}"
+            )
 
     @contextmanager
     def expect_unchanged(self) -> Iterator[None]:

@@ -31,7 +31,7 @@ class Adapter(Protocol):
         """Send one frame. Raises ``TargetDied`` or ``AdapterError``."""
 
     def send_raw(self, data: bytes) -> None:
-        """Send bytes as they are to appear on the line, to attack the framing. Raises ``AdapterError`` on datagram links."""
+        """Send bytes as they appear on the line, to attack the framing. Raises ``AdapterError`` on datagram links."""
 
     def receive(self, timeout: float) -> bytes | None:
         """Return the next frame, or ``None`` when ``timeout`` seconds pass first. Raises ``TargetDied``."""

@@ -27,7 +27,9 @@ class SerialAdapter(SlipmuxStream):
         try:
             self._port = serial.Serial(self._device, self._baudrate, exclusive=True)
         except (serial.SerialException, ValueError) as error:
-            raise AdapterError(f"cannot open {self._device}: {error}; check adapter.device and its permissions") from error
+            raise AdapterError(
+                f"cannot open {self._device}: {error}; check adapter.device and its permissions"
+            ) from error
         self._port.reset_input_buffer()
         self._attach(self._port.fileno(), self._port.fileno())
 

@@ -32,7 +32,9 @@ class UdpAdapter:
             self._socket = socket.socket(family, kind, proto)
             self._socket.connect(address)
         except OSError as error:
-            raise AdapterError(f"cannot reach {self._host}:{self._port}: {error}; check adapter.host and adapter.port") from error
+            raise AdapterError(
+                f"cannot reach {self._host}:{self._port}: {error}; check adapter.host and adapter.port"
+            ) from error
         self._socket.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)

@@ -37,13 +37,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.description = "Judge an implementation, requirement by requirement, and write a report."
     parser.epilog = _EXAMPLES
-    parser.add_argument("manifest", nargs="?", type=Path, default=REFERENCE, help="target.toml; the reference device without")
+    parser.add_argument(
+        "manifest", nargs="?", type=Path, default=REFERENCE, help="target.toml; the reference device without"
+    )
     parser.add_argument("--profile", metavar="P", help="profile to judge by, instead of the manifest's")
     parser.add_argument("--chapter", metavar="C", action="append", default=[], help="only this chapter; repeatable")
-    parser.add_argument("--requirement", metavar="ID", action="append", default=[], help="only this requirement; repeatable")
-    parser.add_argument("--seed", metavar="N", type=int, default=1, help="decides everything the suite sends (default: 1)")
-    parser.add_argument("--jobs", metavar="N", type=int, help="targets to run at once (default: 2 for a program, else 1)")
-    parser.add_argument("--report", metavar="DIR", type=Path, default=Path("report"), help="folder for the report (default: report)")
+    parser.add_argument(
+        "--requirement", metavar="ID", action="append", default=[], help="only this requirement; repeatable"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=1, help="decides everything the suite sends (default: 1)"
+    )
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, help="targets to run at once (default: 2 for a program, else 1)"
+    )
+    parser.add_argument(
+        "--report", metavar="DIR", type=Path, default=Path("report"), help="folder for the report (default: report)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,7 +71,9 @@ def run(options: argparse.Namespace) -> int:
         return WRONG_REQUEST
     display = terminal.Progress(manifest.name, manifest.profile.title)
     try:
-        report = run_suite(manifest, selection, options.seed, jobs=jobs, progress=display.result, started=display.started)
+        report = run_suite(
+            manifest, selection, options.seed, jobs=jobs, progress=display.result, started=display.started
+        )
     except (HarnessError, AdapterError) as error:
         print(f"picosec certify: the harness broke: {error}", file=sys.stderr)
         return BROKEN
@@ -78,7 +90,9 @@ def _jobs(asked: int | None, manifest: Manifest) -> int:
     if asked < 1:
         raise SelectionError(f"--jobs {asked}: give a number of at least 1")
     if asked > 1 and manifest.adapter["kind"] != "subprocess":
-        raise SelectionError(f"--jobs {asked}: there is one target on this {manifest.adapter['kind']} link; use --jobs 1")
+        raise SelectionError(
+            f"--jobs {asked}: there is one target on this {manifest.adapter['kind']} link; use --jobs 1"
+        )
     return asked
 
 

@@ -68,7 +68,7 @@ def _show(names: list[str]) -> None:
     for name in names:
         row, shown = load_requirements()[name], trace()[name]
         print(f"{row.id}  {row.title}\n\n  {row.text}\n")
-        print(f"  level {row.level}, roles {', '.join(row.role)}, feature {row.feature}, check {row.check} {row.reason}".rstrip())
+        print(f"  level {row.level}, roles {', '.join(row.role)}, feature {row.feature}, check {row.check}")
         for label, values in (("tests", shown.tests), ("vectors", shown.vectors), ("errors", shown.errors)):
             print(f"  {label}: " + (f"\n    {'':4}".join(values) if values else "none"))
         print()

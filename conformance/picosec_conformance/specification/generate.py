@@ -15,7 +15,9 @@ def generated_files() -> dict[Path, str]:
     Raises ``SpecError`` when a page breaks a rule.
     """
     registry = load_registry()
-    requirements = parse_pages(spec_folder(), registry.chapters, frozenset(registry.roles), frozenset(registry.features))
+    requirements = parse_pages(
+        spec_folder(), registry.chapters, frozenset(registry.roles), frozenset(registry.features)
+    )
     return {
         spec_folder() / "requirements.json": to_json(requirements, registry.version),
         data_root() / "reference_impl" / "picosec" / "registry.py": to_python(registry),
@@ -24,7 +26,11 @@ def generated_files() -> dict[Path, str]:
 
 def stale_files() -> list[Path]:
     """Return the generated files whose committed text differs from a fresh generation."""
-    return [path for path, text in generated_files().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    return [
+        path
+        for path, text in generated_files().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def write_files() -> list[Path]:

@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"`([a-z_]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What names one requirement: tests (functions of the suite), vectors (file/case), and the errors its text names."""
+    """What names one requirement: functions of the suite, vectors (``file#case``); and the errors its text names."""
 
     tests: tuple[str, ...]
     vectors: tuple[str, ...]

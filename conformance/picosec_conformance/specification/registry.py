@@ -86,7 +86,12 @@ def to_python(registry: Registry) -> str:
         "",
     ]
     lines += [f"    {entry.name.upper()} = {entry.number}" for entry in registry.errors]
-    lines += ["", "", "#: CoAP response code of each error, as one byte.", "RESPONSE_CODE: Final[dict[Problem, int]] = {"]
+    lines += [
+        "",
+        "",
+        "#: CoAP response code of each error, as one byte.",
+        "RESPONSE_CODE: Final[dict[Problem, int]] = {",
+    ]
     for entry in registry.errors:
         major, minor = entry.coap.split(".")
         lines.append(f"    Problem.{entry.name.upper()}: 0x{int(major) << 5 | int(minor):02x},")

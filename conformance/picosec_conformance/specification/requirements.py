@@ -11,10 +11,23 @@ from pathlib import Path
 from picosec_conformance.resources import spec_folder
 
 #: BCP 14 keywords, longest first so that "MUST NOT" is not read as "MUST".
-KEYWORDS = ("MUST NOT", "SHOULD NOT", "NOT RECOMMENDED", "MUST", "SHOULD", "MAY", "RECOMMENDED", "REQUIRED", "SHALL", "OPTIONAL")
+KEYWORDS = (
+    "MUST NOT",
+    "SHOULD NOT",
+    "NOT RECOMMENDED",
+    "MUST",
+    "SHOULD",
+    "MAY",
+    "RECOMMENDED",
+    "REQUIRED",
+    "SHALL",
+    "OPTIONAL",
+)
 LEVELS = ("MUST", "SHOULD", "MAY")
 
-_BLOCK = re.compile(r"^:::\{req\} (?P<title>[^\n]+)\n(?P<options>(?::[a-z]+:[^\n]*\n)+)\n(?P<text>.+?)\n:::$", re.M | re.S)
+_BLOCK = re.compile(
+    r"^:::\{req\} (?P<title>[^\n]+)\n(?P<options>(?::[a-z]+:[^\n]*\n)+)\n(?P<text>.+?)\n:::$", re.M | re.S
+)
 _OPTION = re.compile(r"^:([a-z]+):[ ]?(.*)$", re.M)
 _KEYWORD = re.compile(r"\b(" + "|".join(KEYWORDS) + r")\b")
 _ID = re.compile(r"^[A-Z]{3}-\d{3}$")
@@ -59,7 +72,9 @@ def parse_page(path: Path, code: str, roles: frozenset[str], features: frozenset
         lines = [number for number, line in enumerate(source.splitlines(), 1) if line.startswith(":::{req}")]
         parsed = {source.count("\n", 0, match.start()) + 1 for match in _BLOCK.finditer(source)}
         first = min(set(lines) - parsed)
-        raise SpecError(f"{path.name}:{first}: this block does not parse; write title, options, blank line, text, ':::'")
+        raise SpecError(
+            f"{path.name}:{first}: this block does not parse; write title, options, blank line, text, ':::'"
+        )
     return found
 
 
@@ -81,19 +96,34 @@ def _requirement(
     if not role or not set(role) <= roles:
         raise SpecError(f"{where}: {identifier} needs roles out of {', '.join(sorted(roles))}")
     if options.get("feature") not in features:
-        raise SpecError(f"{where}: {identifier} names feature {options.get('feature')!r}, which the registry does not list")
+        raise SpecError(
+            f"{where}: {identifier} names feature {options.get('feature')!r}, which the registry does not list"
+        )
     check, reason = options.get("check", ""), options.get("reason", "")
     if check not in ("test", "inspection") or (check == "inspection" and not reason):
         raise SpecError(f"{where}: {identifier} needs check: test, or check: inspection with a reason")
     words = _KEYWORD.findall(text)
     if len(words) != 1 or not words[0].startswith(options["level"]):
-        raise SpecError(f"{where}: {identifier} needs exactly one BCP 14 keyword, {options['level']}; it has {words or 'none'}")
+        raise SpecError(
+            f"{where}: {identifier} needs exactly one BCP 14 keyword, {options['level']}; it has {words or 'none'}"
+        )
     return Requirement(
-        identifier, match["title"].strip(), options["level"], role, options["feature"], check, reason, text, page, withdrawn
+        identifier,
+        match["title"].strip(),
+        options["level"],
+        role,
+        options["feature"],
+        check,
+        reason,
+        text,
+        page,
+        withdrawn,
     )
 
 
-def parse_pages(folder: Path, chapters: dict[str, str], roles: frozenset[str], features: frozenset[str]) -> list[Requirement]:
+def parse_pages(
+    folder: Path, chapters: dict[str, str], roles: frozenset[str], features: frozenset[str]
+) -> list[Requirement]:
     """Read every chapter's page. Raises ``SpecError`` also for an id used twice."""
     found: list[Requirement] = []
     for chapter, code in chapters.items():
