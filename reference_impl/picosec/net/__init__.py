@@ -1,1 +1,1 @@
-"""The only code that does input and output."""
+"""The only code that does input and output: transports that move datagrams, clocks, files, and the loop around them."""

@@ -1,0 +1,92 @@
+"""Counters in a file, for what must not repeat after a restart or a loss of power."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+
+class StorageError(Exception):
+    """The file cannot be used; the text says why and how to mend it, in one line."""
+
+
+class FileStorage:
+    """Durable counters in one small file, which belongs to one process at a time.
+
+    Each change replaces the file as a whole, so that a loss of power leaves the old one or the new one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Lock and read ``path``, which need not exist; raises :class:`StorageError`."""
+        self._path = path
+        self._lock = self._locked(path.with_name(path.name + ".lock"))
+        try:
+            self._counters = self._read()
+        except StorageError:
+            self.close()
+            raise
+
+    def reserve(self, name: str, count: int) -> int:
+        """Set aside ``count`` numbers of the counter ``name`` and return the first; raises :class:`StorageError`."""
+        first = self._counters.get(name, 0)
+        counters = {**self._counters, name: first + count}
+        self._write(counters)
+        self._counters = counters
+        return first
+
+    def close(self) -> None:
+        """Let another process have the file."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _locked(self, path: Path) -> int | None:
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(
+                f"{path}: {error.strerror}; a file beside it must be writable to count safely"
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise StorageError(f"{self._path} is in use by another picosec: stop that one first") from error
+        return lock
+
+    def _read(self) -> dict[str, int]:
+        try:
+            counters = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror}") from error
+        except ValueError as error:
+            raise StorageError(self._damaged()) from error
+        if not isinstance(counters, dict) or not all(type(value) is int and value >= 0 for value in counters.values()):
+            raise StorageError(self._damaged())
+        return counters
+
+    def _damaged(self) -> str:
+        # Starting from 0 would repeat nonces: nobody but a person may decide that, and by changing the keys.
+        return f"{self._path} is damaged: make new keys, or restore it from a copy that is not older than the keys' last use"
+
+    def _write(self, counters: dict[str, int]) -> None:
+        new = self._path.with_name(self._path.name + ".new")
+        try:
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, json.dumps(counters).encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            new.replace(self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror}") from error

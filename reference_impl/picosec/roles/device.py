@@ -1,0 +1,115 @@
+"""The reference device: a temperature sensor and a lamp, told about at ``/ps/info``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import picosec
+from picosec.errors import ProtocolError
+from picosec.messaging import cbor
+from picosec.messaging.coap import Code
+from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
+from picosec.roles.agent import Agent, Entropy
+from picosec.roles.resources import Access, Reply, Request, Resource, Site
+
+ROLE: Final = "device"
+
+#: What the device can do, in the registry's names (CNF-530).
+FEATURES: Final = (
+    "messaging.datagram",
+    "messaging.server",
+    "messaging.client",
+    "messaging.cbor",
+    "messaging.problem-details",
+)
+
+#: SenML labels (RFC 8428 section 6): name, unit, value.
+_NAME, _UNIT, _VALUE = 0, 1, 2
+
+
+class Sensor:
+    """A thermometer; ``read`` gives degrees Celsius."""
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self._read = read
+
+    def resource(self) -> Resource:
+        """Return it as a resource that answers with one SenML record."""
+        return Resource(
+            {Code.GET: self._get},
+            gives=(CONTENT_FORMAT_SENML_CBOR,),
+            attributes={"rt": "temperature", "if": "core.s"},
+        )
+
+    def _get(self, request: Request) -> Reply:
+        record = {_NAME: "temperature", _UNIT: "Cel", _VALUE: self._read()}
+        return Reply(Code.CONTENT, cbor.dumps([record]), CONTENT_FORMAT_SENML_CBOR)
+
+
+class Lamp:
+    """A lamp that is on or off."""
+
+    def __init__(self) -> None:
+        self.on = False
+        #: How often somebody set it, to the value it had included.
+        self.changes = 0
+
+    def resource(self) -> Resource:
+        """Return it as a resource that a CBOR boolean reads and sets."""
+        return Resource(
+            {Code.GET: self._get, Code.PUT: self._put},
+            takes=(CONTENT_FORMAT_CBOR,),
+            gives=(CONTENT_FORMAT_CBOR,),
+            attributes={"rt": "lamp", "if": "core.a"},
+        )
+
+    def _get(self, request: Request) -> Reply:
+        return Reply(Code.CONTENT, cbor.dumps(self.on), CONTENT_FORMAT_CBOR)
+
+    def _put(self, request: Request) -> Reply:
+        wanted = cbor.loads(request.payload)
+        if not isinstance(wanted, bool):
+            raise ProtocolError(Problem.BAD_REQUEST, "MSG-560", "a lamp is set to true or false")
+        self.on = wanted
+        self.changes += 1
+        return Reply(Code.CHANGED)
+
+
+def room_temperature() -> float:
+    """Return what the simulated thermometer shows."""
+    return 21.5
+
+
+class Device(Agent):
+    """A device with a sensor and an actuator."""
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        *,
+        name: str = "PicoSec reference device",
+        read_temperature: Callable[[], float] = room_temperature,
+        further: Mapping[str, Resource] | None = None,
+    ) -> None:
+        self.lamp = Lamp()
+        self._info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": list(FEATURES)}
+        resources = {
+            "/ps/info": Resource(
+                {Code.GET: self._get_info}, Access.OPEN, gives=(CONTENT_FORMAT_CBOR,), attributes={"rt": "ps.info"}
+            ),
+            "/sensors/temperature": Sensor(read_temperature).resource(),
+            "/actuators/lamp": self.lamp.resource(),
+        }
+        super().__init__(Site({**resources, **(further or {})}), entropy)
+
+    def changes(self) -> dict[str, int]:
+        """Return by path how often resources were changed."""
+        return {"/actuators/lamp": self.lamp.changes} if self.lamp.changes else {}
+
+    def state(self) -> list[Any]:
+        """Return what accepted messages may change, as a CBOR value for a digest."""
+        return [self.lamp.on, self.lamp.changes]
+
+    def _get_info(self, request: Request) -> Reply:
+        return Reply(Code.CONTENT, cbor.dumps(self._info), CONTENT_FORMAT_CBOR)

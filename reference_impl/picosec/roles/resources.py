@@ -1,0 +1,111 @@
+"""What a role offers: a site maps paths to resources, and each resource says who may use it and how.
+
+The one place where a request is judged against what is offered. The order of the checks is that of the specification
+(MSG-500 and on): path, access, method, content format, accepted format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from picosec.errors import ProtocolError
+from picosec.messaging.coap import Code
+from picosec.registry import CONTENT_FORMAT_LINK_FORMAT, Problem
+
+#: Where RFC 6690 puts the list of what a server offers.
+WELL_KNOWN_CORE = "/.well-known/core"
+
+
+class Access(Enum):
+    """Who may use a resource."""
+
+    OPEN = "anyone"
+    CHANNEL = "whoever asks over a channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as a handler sees it: unprotected already, and judged against its resource.
+
+    ``channel`` is this end's identifier of the channel it came over, None without one. ``now`` is in seconds.
+    """
+
+    code: int
+    path: str
+    payload: bytes
+    content_format: int | None
+    accept: int | None
+    channel: bytes | None
+    peer: Hashable
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a handler answers: a response code, and a representation if there is one."""
+
+    code: int
+    payload: bytes = b""
+    content_format: int | None = None
+    #: Seconds until the reply is sent; the request is acknowledged at once.
+    delay: float = 0.0
+
+
+Handler = Callable[[Request], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource. Whoever forgets to say who may use it has said: only over a channel."""
+
+    handlers: Mapping[int, Handler]
+    access: Access = Access.CHANNEL
+    #: Content formats that a payload may have, None for any; a request without the option has the first of them.
+    takes: tuple[int, ...] | None = None
+    #: Content formats that a representation can have; empty when it has none.
+    gives: tuple[int, ...] = ()
+    #: Link attributes (RFC 6690 section 3), such as ``rt``; None keeps the resource out of the list.
+    attributes: Mapping[str, str] | None = field(default_factory=dict)
+
+
+class Site:
+    """A set of resources, plus the list of them at ``/.well-known/core``."""
+
+    def __init__(self, resources: Mapping[str, Resource]) -> None:
+        core = Resource({Code.GET: self._core}, Access.OPEN, gives=(CONTENT_FORMAT_LINK_FORMAT,), attributes=None)
+        self._resources = {**resources, WELL_KNOWN_CORE: core}
+
+    def answer(self, request: Request) -> Reply:
+        """Return what the resource answers.
+
+        Raises ``ProtocolError`` with ``not_found``, ``unprotected``, ``method_not_allowed``, ``unsupported_format``
+        or ``not_acceptable``, and whatever the resource itself raises.
+        """
+        resource = self._resources.get(request.path)
+        if resource is None:
+            raise ProtocolError(Problem.NOT_FOUND, "MSG-510", request.path)
+        if resource.access is Access.CHANNEL and request.channel is None:
+            raise ProtocolError(Problem.UNPROTECTED, "MSG-520", request.path)
+        handler = resource.handlers.get(request.code)
+        if handler is None:
+            raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "MSG-530", request.path)
+        if resource.takes is not None and request.payload and request.content_format not in (None, *resource.takes):
+            raise ProtocolError(Problem.UNSUPPORTED_FORMAT, "MSG-540", f"{request.path}: {request.content_format}")
+        if request.accept is not None and resource.gives and request.accept not in resource.gives:
+            raise ProtocolError(Problem.NOT_ACCEPTABLE, "MSG-550", f"{request.path}: {request.accept}")
+        return handler(request)
+
+    def _core(self, request: Request) -> Reply:
+        links = (link(path, resource) for path, resource in self._resources.items() if resource.attributes is not None)
+        return Reply(Code.CONTENT, ",".join(links).encode(), CONTENT_FORMAT_LINK_FORMAT)
+
+
+def link(path: str, resource: Resource) -> str:
+    """Return one link of RFC 6690: ``</sensors/temperature>;rt="temperature";ct=112``."""
+    attributes = [f'{name}="{value}"' for name, value in (resource.attributes or {}).items()]
+    if resource.gives:
+        formats = " ".join(str(number) for number in resource.gives)
+        attributes.append(f"ct={formats}" if len(resource.gives) == 1 else f'ct="{formats}"')
+    return ";".join([f"<{path}>", *attributes])
