@@ -1,4 +1,4 @@
-"""How often one key may be used (CHN-980, CHN-990): the limits q and v per algorithm.
+"""How often one key may be used (CHN-880, CHN-890): the limits q and v per algorithm.
 
 The numbers bound an attacker's advantage as the CFRG's work on AEAD limits computes it, and are those that the CoRE
 working group's "Key Usage Limits for OSCORE" recommends: at most 2^-64 for tags of 16 bytes, 2^-50 for tags of 8. They

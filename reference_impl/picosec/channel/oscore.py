@@ -27,7 +27,7 @@ from picosec.messaging.coap import (
 )
 from picosec.registry import Problem
 
-#: Options that proxies work on and that stay outside (class U, CHN-750); all others go inside, unknown ones too.
+#: Options that proxies work on and that stay outside (class U, CHN-670); all others go inside, unknown ones too.
 OUTER_OPTIONS: Final = frozenset(
     map(int, (Option.URI_HOST, Option.URI_PORT, Option.HOP_LIMIT, Option.EDHOC, Option.PROXY_URI, Option.PROXY_SCHEME))
 )
@@ -46,20 +46,20 @@ class Binding:
 
 
 class FreshnessRequired(ProtocolError):
-    """A request authenticated, but may be a replay of one from before a restart (CHN-960).
+    """A request authenticated, but may be a replay of one from before a restart (CHN-860).
 
     ``challenge`` is the protected answer to send; the client repeats its request with the Echo value in it.
     """
 
     def __init__(self, challenge: Message) -> None:
-        super().__init__(Problem.REPLAYED, "CHN-960", "the replay window was lost; freshness not yet proven")
+        super().__init__(Problem.REPLAYED, "CHN-860", "the replay window was lost; freshness not yet proven")
         self.challenge = challenge
 
 
 def protect_request(context: SecurityContext, message: Message) -> tuple[Message, Binding]:
     """Return the OSCORE request and what its response must be bound to.
 
-    Raises ``ProtocolError`` with ``EXHAUSTED`` (CHN-980), ``ValueError`` for a message that OSCORE cannot carry.
+    Raises ``ProtocolError`` with ``EXHAUSTED`` (CHN-880), ``ValueError`` for a message that OSCORE cannot carry.
     """
     sender = context.sender
     outer, plaintext = _split(message)
@@ -75,31 +75,31 @@ def request_option(message: Message) -> OscoreOption:
     """Return the OSCORE option of a request: which context it is for, before any of it is trusted.
 
     Raises ``ProtocolError`` with ``UNPROTECTED`` without the option, ``BAD_OPTION`` for one that no request can have
-    (CHN-670 to CHN-700).
+    (CHN-630, CHN-640).
     """
-    option = _option(message, "CHN-900")
+    option = _option(message, "CHN-800")
     if not option.partial_iv or option.kid is None:
-        raise ProtocolError(Problem.BAD_OPTION, "CHN-680", "a request needs a Partial IV and a kid")
+        raise ProtocolError(Problem.BAD_OPTION, "CHN-630", "a request needs a Partial IV and a kid")
     return option
 
 
 def unprotect_request(context: SecurityContext, message: Message) -> tuple[Message, Binding]:
     """Verify an OSCORE request; return what was protected and what the response must be bound to.
 
-    Raises ``ProtocolError`` for the first check that fails (CHN-770): ``BAD_OPTION``, ``UNKNOWN_CONTEXT``,
+    Raises ``ProtocolError`` for the first check that fails (CHN-690): ``BAD_OPTION``, ``UNKNOWN_CONTEXT``,
     ``REPLAYED``, ``EXHAUSTED``, ``DECRYPTION_FAILED``, ``MALFORMED``; ``FreshnessRequired`` after a restart.
     """
     option = request_option(message)
     recipient = context.recipient
     if option.kid != recipient.identifier or option.kid_context not in (None, context.id_context):
-        raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-780", "the request is for another context")
+        raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-700", "the request is for another context")
     number = int.from_bytes(option.partial_iv, "big")
     if context.synchronised and context.window.seen(number):
-        raise ProtocolError(Problem.REPLAYED, "CHN-800", f"sequence number {number}")
+        raise ProtocolError(Problem.REPLAYED, "CHN-720", f"sequence number {number}")
     if context.sender_exhausted:
-        raise ProtocolError(Problem.EXHAUSTED, "CHN-980", "the response could not be protected")
+        raise ProtocolError(Problem.EXHAUSTED, "CHN-880", "the response could not be protected")
     nonce, aad = recipient.nonce(number), recipient.aad(option.partial_iv)
-    plaintext = _decrypt(context, nonce, message.payload, aad)
+    plaintext = _decrypt(context, nonce, message.payload, aad, "CHN-750")
     if context.synchronised:
         context.window.mark(number)
         return _opened(message, plaintext, request=True), Binding(aad, nonce)
@@ -116,7 +116,7 @@ def protect_response(context: SecurityContext, binding: Binding, message: Messag
 
     The first response uses the request's nonce and carries no Partial IV; any further one has a number of its own.
 
-    Raises ``ProtocolError`` with ``EXHAUSTED`` (CHN-980).
+    Raises ``ProtocolError`` with ``EXHAUSTED`` (CHN-880).
     """
     if binding.nonce is None:
         return _numbered_response(context, binding.aad, _take_number(context), message)
@@ -131,18 +131,19 @@ def protect_response(context: SecurityContext, binding: Binding, message: Messag
 def unprotect_response(context: SecurityContext, binding: Binding, message: Message) -> Message:
     """Verify the OSCORE response to the request of ``binding``; return what was protected.
 
-    Raises ``ProtocolError``: ``UNPROTECTED`` (CHN-930), ``BAD_OPTION``, ``EXHAUSTED`` (CHN-990),
-    ``DECRYPTION_FAILED`` (CHN-940), ``MALFORMED``. A message that raises is not an answer to the request.
+    Raises ``ProtocolError``: ``UNPROTECTED`` (CHN-830), ``BAD_OPTION``, ``EXHAUSTED`` (CHN-890),
+    ``DECRYPTION_FAILED`` (CHN-840), ``MALFORMED``. A message that raises is not an answer to the request.
     """
     if binding.nonce is None:
-        raise ProtocolError(Problem.REPLAYED, "CHN-940", "the request was answered before")
-    option = _option(message, "CHN-930")
+        raise ProtocolError(Problem.REPLAYED, "CHN-840", "the request was answered before")
+    option = _option(message, "CHN-830")
     if option.kid not in (None, context.recipient.identifier):
-        raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-940", "the response names another context")
+        raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-840", "the response names another context")
     nonce = binding.nonce
     if option.partial_iv:
         nonce = context.recipient.nonce(int.from_bytes(option.partial_iv, "big"))
-    plain = _opened(message, _decrypt(context, nonce, message.payload, binding.aad), request=False)
+    plaintext = _decrypt(context, nonce, message.payload, binding.aad, "CHN-840")
+    plain = _opened(message, plaintext, request=False)
     binding.nonce = None
     return plain
 
@@ -161,7 +162,7 @@ def echo_request(message: Message, response: Message) -> Message | None:
 
 def _check_sender(context: SecurityContext) -> None:
     if context.sender_exhausted:
-        raise ProtocolError(Problem.EXHAUSTED, "CHN-980", "the Sender Key reached its limit")
+        raise ProtocolError(Problem.EXHAUSTED, "CHN-880", "the Sender Key reached its limit")
 
 
 def _take_number(context: SecurityContext) -> int:
@@ -193,33 +194,33 @@ def _option(message: Message, requirement: str) -> OscoreOption:
     if not values:
         raise ProtocolError(Problem.UNPROTECTED, requirement, "no OSCORE option")
     if len(values) > 1:
-        raise ProtocolError(Problem.BAD_OPTION, "CHN-670", "more than one OSCORE option")
+        raise ProtocolError(Problem.BAD_OPTION, "CHN-630", "more than one OSCORE option")
     if not message.payload:
-        raise ProtocolError(Problem.BAD_OPTION, "CHN-690", "an OSCORE option without a payload")
+        raise ProtocolError(Problem.BAD_OPTION, "CHN-630", "an OSCORE option without a payload")
     return OscoreOption.decode(values[0])
 
 
-def _decrypt(context: SecurityContext, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes:
+def _decrypt(context: SecurityContext, nonce: bytes, ciphertext: bytes, aad: bytes, requirement: str) -> bytes:
     if len(ciphertext) <= context.aead.tag_length:
-        raise ProtocolError(Problem.DECRYPTION_FAILED, "CHN-840", "too short for a tag and a code")
+        raise ProtocolError(Problem.DECRYPTION_FAILED, requirement, "too short for a tag and a code")
     if context.failures.exhausted:
-        raise ProtocolError(Problem.EXHAUSTED, "CHN-990", "too many messages failed with this Recipient Key")
+        raise ProtocolError(Problem.EXHAUSTED, "CHN-890", "too many messages failed with this Recipient Key")
     try:
         return context.recipient.cipher.decrypt(nonce, ciphertext, aad)
     except InvalidTag:
         context.failures.take()
-        raise ProtocolError(Problem.DECRYPTION_FAILED, "CHN-840", "the tag does not fit") from None
+        raise ProtocolError(Problem.DECRYPTION_FAILED, requirement, "the tag does not fit") from None
 
 
 def _opened(message: Message, plaintext: bytes, *, request: bool) -> Message:
     """Return the original message: code, inner options and payload out of ``plaintext``, the rest as received."""
-    code = plaintext[0]
+    code, requirement = plaintext[0], "CHN-770" if request else "CHN-840"
     if request is not (0 < code < 32) or not (request or code >> 5 in RESPONSE_CLASSES):
-        raise ProtocolError(Problem.MALFORMED, "CHN-860", f"code {code_text(code)} in the plaintext")
+        raise ProtocolError(Problem.MALFORMED, requirement, f"code {code_text(code)} in the plaintext")
     try:
         options, payload = decode_options(plaintext, 1)
     except ProtocolError as error:
-        raise ProtocolError(error.problem, "CHN-860", error.detail) from None
+        raise ProtocolError(error.problem, requirement, error.detail) from None
     outer = tuple(entry for entry in message.options if entry[0] in OUTER_OPTIONS)
     if outer:
         options = tuple(sorted((*outer, *options), key=itemgetter(0)))
@@ -227,7 +228,7 @@ def _opened(message: Message, plaintext: bytes, *, request: bool) -> Message:
 
 
 def _numbered_response(context: SecurityContext, aad: bytes, number: int, message: Message) -> Message:
-    """Protect a response under a number of its own (CHN-970)."""
+    """Protect a response under a number of its own (CHN-870)."""
     outer, plaintext = _split(message)
     ciphertext = context.sender.cipher.encrypt(context.sender.nonce(number), plaintext, aad)
     option = OscoreOption(encode_partial_iv(number)).encode()

@@ -60,14 +60,14 @@ def derive_keys(
 
 
 def check_identifiers(sender_id: bytes, recipient_id: bytes, id_context: bytes | None, aead: Aead) -> None:
-    """Raise ``ProtocolError`` with ``BAD_IDENTIFIER`` for identifiers that could repeat a nonce (CHN-630)."""
+    """Raise ``ProtocolError`` with ``BAD_IDENTIFIER`` for identifiers that could repeat a nonce (CHN-610)."""
     longest = aead.nonce_length - NONCE_OVERHEAD
     if max(len(sender_id), len(recipient_id)) > longest:
-        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-630", f"{aead.name} takes identifiers of {longest} bytes")
+        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-610", f"{aead.name} takes identifiers of {longest} bytes")
     if sender_id == recipient_id:
-        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-630", "both sides have the same identifier")
+        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-610", "both sides have the same identifier")
     if id_context is not None and len(id_context) > MAX_KID_CONTEXT:
-        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-630", "an ID Context that no option can carry")
+        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-610", "an ID Context that no option can carry")
 
 
 class Direction:
@@ -84,11 +84,11 @@ class Direction:
         self.aad_array = _AAD_ARRAY + dumps(aead.value) + dumps(identifier)
 
     def nonce(self, number: int) -> bytes:
-        """Return the nonce for a Partial IV that this side chose (CHN-710)."""
+        """Return the nonce for a Partial IV that this side chose (CHN-650)."""
         return (self.iv ^ number).to_bytes(self.nonce_length, "big")
 
     def aad(self, partial_iv: bytes) -> bytes:
-        """Return the additional data of a request by this side, and of its response (CHN-720)."""
+        """Return the additional data of a request by this side, and of its response (CHN-660)."""
         array, length = self.aad_array, len(partial_iv)
         parts = (_AAD_START, _BYTES_HEAD[len(array) + length + 2], array, _BYTES_HEAD[length], partial_iv, b"\x40")
         return b"".join(parts)
@@ -98,10 +98,10 @@ class SecurityContext:
     """One endpoint's view of a channel.
 
     Without ``storage`` the context must not outlive the memory it lives in. With it, the same context may be built
-    again after a restart: no number is used twice (CHN-950), and no request is acted on before one is proven fresh
-    (CHN-960).
+    again after a restart: no number is used twice (CHN-850), and no request is acted on before one is proven fresh
+    (CHN-860). ``first_number`` and ``failures`` are above 0 for a context that was used elsewhere before.
 
-    Raises ``ProtocolError`` with ``BAD_IDENTIFIER`` (CHN-630).
+    Raises ``ProtocolError`` with ``BAD_IDENTIFIER`` (CHN-610).
     """
 
     __slots__ = (
@@ -127,24 +127,26 @@ class SecurityContext:
         aead: Aead = Aead.AES_CCM_16_64_128,
         window_size: int = WINDOW_SIZE,
         storage: Reservations | None = None,
+        first_number: int = 0,
+        failures: int = 0,
     ) -> None:
         check_identifiers(sender_id, recipient_id, id_context, aead)
         keys = derive_keys(master_secret, master_salt, sender_id, recipient_id, id_context, aead)
         limits = KEY_LIMITS[aead]
-        name = hkdf_expand(keys.sender_key, b"picosec counters", 8).hex()  # the same key can only find its own numbers
+        name = hkdf_expand(keys.sender_key, b"picosec counters", 8).hex()  # a key always finds its own numbers
         self.aead = aead
         self.id_context = id_context
         self.sender = Direction(sender_id, keys.sender_key, keys.common_iv, aead)
         self.recipient = Direction(recipient_id, keys.recipient_key, keys.common_iv, aead)
         #: Sender sequence numbers: one per message that carries a Partial IV of ours.
-        self.numbers = Counter(limits.encryptions, "CHN-980", storage, f"{name}/numbers")
+        self.numbers = Counter(limits.encryptions, "CHN-880", storage, f"{name}/numbers", first_number)
         #: Messages that used the nonce of the request they answer.
-        self.answers = Counter(limits.encryptions, "CHN-980", storage, f"{name}/answers")
+        self.answers = Counter(limits.encryptions, "CHN-880", storage, f"{name}/answers")
         #: Decryptions that failed.
-        self.failures = Counter(limits.forgeries, "CHN-990", storage, f"{name}/failures")
+        self.failures = Counter(limits.forgeries, "CHN-890", storage, f"{name}/failures", failures)
         self.window = ReplayWindow(window_size)
         #: Whether the window knows all that was accepted; not so in a context that an earlier life may have used.
-        self.synchronised = self.numbers.first == 0
+        self.synchronised = not self.numbers.restarted
 
     @property
     def sender_id(self) -> bytes:
@@ -158,7 +160,7 @@ class SecurityContext:
 
     @property
     def sender_exhausted(self) -> bool:
-        """Whether the Sender Key reached its limit (CHN-980)."""
+        """Whether the Sender Key reached its limit (CHN-880)."""
         return self.numbers.value + self.answers.value >= KEY_LIMITS[self.aead].encryptions
 
     @property

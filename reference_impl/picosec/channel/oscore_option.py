@@ -28,7 +28,7 @@ class OscoreOption:
     kid_context: bytes | None = None
 
     def encode(self) -> bytes:
-        """Return the option's value. Raises ``ValueError`` for a part that is too long (CHN-650)."""
+        """Return the option's value. Raises ``ValueError`` for a part that is too long (CHN-620)."""
         if len(self.partial_iv) > MAX_PARTIAL_IV:
             raise ValueError(f"a Partial IV has at most {MAX_PARTIAL_IV} bytes")
         flags = len(self.partial_iv)
@@ -45,41 +45,41 @@ class OscoreOption:
 
     @classmethod
     def decode(cls, value: bytes) -> OscoreOption:
-        """Read the option's value. Raises ``ProtocolError`` with ``BAD_OPTION`` (CHN-670, CHN-700)."""
+        """Read the option's value. Raises ``ProtocolError`` with ``BAD_OPTION`` (CHN-630, CHN-640)."""
         if not value:
             return cls()
         flags = value[0]
         if flags & _RESERVED:
-            _refuse("CHN-670", f"reserved flag bits in 0x{flags:02x}")
+            _refuse("CHN-630", f"reserved flag bits in 0x{flags:02x}")
         if not flags:
-            _refuse("CHN-670", "a flag byte of zero, which the empty value stands for")
+            _refuse("CHN-630", "a flag byte of zero, which the empty value stands for")
         end = 1 + (flags & LENGTH_MASK)
         partial_iv = value[1:end]
         if end > 1:
             if end > 1 + MAX_PARTIAL_IV:
-                _refuse("CHN-670", f"a Partial IV of {flags & LENGTH_MASK} bytes")
+                _refuse("CHN-630", f"a Partial IV of {flags & LENGTH_MASK} bytes")
             if end > len(value):
-                _refuse("CHN-670", "the Partial IV is cut short")
+                _refuse("CHN-630", "the Partial IV is cut short")
             if partial_iv[0] == 0 and end > 2:
-                _refuse("CHN-700", "the Partial IV starts with a zero byte")
+                _refuse("CHN-640", "the Partial IV starts with a zero byte")
         kid_context = None
         if flags & KID_CONTEXT_FLAG:
             start = end + 1
             if start > len(value):
-                _refuse("CHN-670", "the kid context has no length")
+                _refuse("CHN-630", "the kid context has no length")
             end = start + value[end]
             if end > len(value):
-                _refuse("CHN-670", "the kid context is cut short")
+                _refuse("CHN-630", "the kid context is cut short")
             kid_context = value[start:end]
         if flags & KID_FLAG:
             return cls(partial_iv, value[end:], kid_context)
         if end < len(value):
-            _refuse("CHN-670", f"{len(value) - end} bytes that no flag announces")
+            _refuse("CHN-630", f"{len(value) - end} bytes that no flag announces")
         return cls(partial_iv, None, kid_context)
 
 
 def encode_partial_iv(number: int) -> bytes:
-    """Return a sequence number in its shortest form, one zero byte for 0 (CHN-660)."""
+    """Return a sequence number in its shortest form, one zero byte for 0 (CHN-620)."""
     return number.to_bytes((number.bit_length() + 7) // 8 or 1, "big")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: How far behind the highest accepted number an unseen one may come and still be accepted (CHN-820).
+#: How far behind the highest accepted number an unseen one may come and still be accepted (CHN-730).
 WINDOW_SIZE: Final = 32
 
 
@@ -26,7 +26,7 @@ class ReplayWindow:
         return behind >= 0 and (behind >= self.size or bool(self._marks >> behind & 1))
 
     def mark(self, number: int) -> None:
-        """Record that ``number`` was accepted. Call it only for a message that authenticated (CHN-830)."""
+        """Record that ``number`` was accepted. Call it only for a message that authenticated (CHN-740)."""
         ahead = number - self._highest
         if ahead <= 0:
             self._marks |= 1 << -ahead
@@ -38,7 +38,7 @@ class ReplayWindow:
             self._highest = number
 
     def start_at(self, number: int) -> None:
-        """Take ``number``, just proven fresh, as accepted and everything below as too old (CHN-960)."""
+        """Take ``number``, just proven fresh, as accepted and everything below as too old (CHN-860)."""
         self._highest = number
         self._marks = (1 << self.size) - 1
 

@@ -1,4 +1,4 @@
-"""Counters that give no number twice, not even across a restart at the worst moment (CHN-950, RFC 8613 B.1.1).
+"""Counters that give no number twice, not even across a restart at the worst moment (CHN-850, RFC 8613 B.1.1).
 
 Numbers are set aside durably in blocks, before the first of a block is used; a restart skips what was left of it.
 """
@@ -26,26 +26,31 @@ class Reservations(Protocol):
 
 
 class Counter:
-    """Numbers from 0 up to ``limit``, exclusive.
+    """Numbers from ``start`` up to ``limit``, exclusive.
 
     With ``storage`` it goes on after a restart behind all that the reservations of that ``name`` cover; without, it
-    lives and dies with its owner, who must not outlive it.
+    lives and dies with its owner.
     """
 
-    __slots__ = ("_end", "_limit", "_name", "_requirement", "_storage", "first", "value")
+    __slots__ = ("_end", "_limit", "_name", "_requirement", "_start", "_storage", "first", "value")
 
     def __init__(
-        self, limit: int, requirement: str, storage: Reservations | None = None, name: str = "", first: int = 0
+        self, limit: int, requirement: str, storage: Reservations | None = None, name: str = "", start: int = 0
     ) -> None:
         self._limit = limit
         self._requirement = requirement
         self._storage = storage
         self._name = name
-        #: Where this life of the counter began: above 0 only when an earlier one may have given numbers.
-        self.first = storage.reserve(name, BLOCK) if storage else first
-        #: The next number; also the most numbers that can have been given in all lives.
+        self._start = start
+        #: The first number of this life.
+        self.first = self._reserve()
+        #: The next number; also the most that can have been given in all lives.
         self.value = self.first
-        self._end = min(self.first + BLOCK, limit) if storage else limit
+
+    @property
+    def restarted(self) -> bool:
+        """Whether an earlier life may have given numbers."""
+        return self.first > self._start
 
     @property
     def exhausted(self) -> bool:
@@ -55,16 +60,18 @@ class Counter:
     def take(self) -> int:
         """Return the next number. Raises ``ProtocolError`` with ``EXHAUSTED`` when none is left."""
         number = self.value
-        if number >= self._end:
-            number = self._next_block()
+        if number >= self._end and number < self._limit:
+            number = self._reserve()
+        if number >= self._limit:
+            raise ProtocolError(Problem.EXHAUSTED, self._requirement, f"{self._limit} uses of one key")
         self.value = number + 1
         return number
 
-    def _next_block(self) -> int:
-        if self._storage is None or self.exhausted:
-            raise ProtocolError(Problem.EXHAUSTED, self._requirement, f"{self._limit} uses of one key")
-        first = self._storage.reserve(self._name, BLOCK)
-        if first >= self._limit:
-            raise ProtocolError(Problem.EXHAUSTED, self._requirement, f"{self._limit} uses of one key")
-        self._end = min(first + BLOCK, self._limit)
+    def _reserve(self) -> int:
+        """Set aside a block and return its first number."""
+        if self._storage is None:
+            self._end = self._limit
+            return self._start
+        first = self._start + self._storage.reserve(self._name, BLOCK)
+        self._end = first + BLOCK
         return first

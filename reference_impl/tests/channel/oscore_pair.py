@@ -8,7 +8,9 @@ SECRET = bytes(range(16))
 SALT = b"salt-and"
 
 READ = Message(Type.CON, Code.GET, 7, b"\x4a", path_options("/sensors/temperature"))
-SWITCH = Message(Type.CON, Code.PUT, 8, b"\x4b", (*path_options("/actuators/lamp"), (Option.CONTENT_FORMAT, b"<")), b"\xf5")
+SWITCH = Message(
+    Type.CON, Code.PUT, 8, b"\x4b", (*path_options("/actuators/lamp"), (Option.CONTENT_FORMAT, b"<")), b"\xf5"
+)
 ANSWER = Message(Type.ACK, Code.CONTENT, 7, b"\x4a", ((Option.CONTENT_FORMAT, b"p"),), b"\x81\xa1\x02\x15")
 
 
