@@ -7,7 +7,8 @@ import os
 
 from picosec.cli.mistakes import DONE, explained
 from picosec.net.clock import Clock, MonotonicClock
-from picosec.net.loop import Agent, run as run_loop
+from picosec.net.loop import Agent
+from picosec.net.loop import run as run_loop
 from picosec.net.stdio import open_stdio
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -42,7 +43,5 @@ def explained(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
 
 def complain(text: str) -> None:
     """Say one line on standard error; it is no tragedy when nobody listens there."""
-    try:
+    with contextlib.suppress(OSError):
         print(f"picosec: {text}", file=sys.stderr, flush=True)
-    except OSError:
-        pass

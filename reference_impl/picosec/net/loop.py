@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Hashable, Sequence
 from math import ceil
-from typing import Protocol
+from typing import Protocol, cast
 
 from picosec.net.clock import Clock
 from picosec.net.transport import EndOfStream, Transport
@@ -44,7 +44,7 @@ def run(
 
     def send() -> None:
         for peer, datagram in agent.transmit():
-            index, address = peer  # type: ignore[misc]
+            index, address = cast(Peer, peer)
             try:
                 transports[index].send(address, datagram)
             except EndOfStream:

@@ -15,6 +15,7 @@ _MEND = {
     errno.ENOENT: "there is no such device; see `ls /dev/tty*`",
     errno.EACCES: "permission denied; add yourself to the group that owns it (often `dialout`) and log in again",
     errno.EBUSY: "another program uses it; close that program",
+    errno.EAGAIN: "another program uses it; close that program",  # it holds the lock that pyserial asks for
     errno.ENOTTY: "this is not a serial line; name a tty such as /dev/ttyUSB0",
 }
 

@@ -71,7 +71,7 @@ class FileStorage:
 
     def _damaged(self) -> str:
         # Starting from 0 would repeat nonces: nobody but a person may decide that, and by changing the keys.
-        return f"{self._path} is damaged: make new keys, or restore it from a copy that is not older than the keys' last use"
+        return f"{self._path} is damaged: make new keys, or restore a copy made after the keys were last used"
 
     def _write(self, counters: dict[str, int]) -> None:
         new = self._path.with_name(self._path.name + ".new")

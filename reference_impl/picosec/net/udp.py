@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Hashable
+from typing import Any
 
 from picosec.net.transport import TransportError
 
 #: The port of CoAP (RFC 7252 section 12.6).
 DEFAULT_PORT = 5683
+
+#: As Python gives it: host and port, on IPv6 also flow and scope.
+SocketAddress = tuple[Any, ...]
 
 _LARGEST = 65536
 
@@ -113,19 +117,19 @@ def connect(host: str, port: int = DEFAULT_PORT) -> UdpTransport:
     raise TransportError(f"{host} cannot be reached: {reason}") from problem
 
 
-def url(address: tuple[str | int, ...]) -> str:
+def url(address: SocketAddress) -> str:
     """Return a socket address as a URL: ``coap://[::1]:5683``."""
     host, port = address[0], address[1]
     return f"coap://[{host}]:{port}" if ":" in str(host) else f"coap://{host}:{port}"
 
 
-def _resolve(host: str | None, port: int, *, listening: bool) -> list[tuple[int, tuple[str | int, ...]]]:
+def _resolve(host: str | None, port: int, *, listening: bool) -> list[tuple[int, SocketAddress]]:
     flags = socket.AI_PASSIVE if listening else 0
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
     except (socket.gaierror, UnicodeError) as error:
         raise TransportError(f"no address is known for {host!r}: check the spelling, or give a number") from error
-    return [(family, address) for family, _type, _protocol, _name, address in found]
+    return [(entry[0], entry[4]) for entry in found]
 
 
 def _why(error: OSError, host: str | None, port: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
-from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes
+from picosec.messaging.coap import Code, Message, Option, Options, Type, uint_bytes
 from picosec.roles.resources import Reply, Request, Site
 
 Entropy = Callable[[int], bytes]
@@ -64,7 +64,7 @@ class Agent:
 
 def as_message(reply: Reply) -> Message:
     """Return a reply as a message whose type, message id and token are the message layer's to fill in."""
-    options = ()
+    options: Options = ()
     if reply.content_format is not None:
         options = ((int(Option.CONTENT_FORMAT), uint_bytes(reply.content_format)),)
     return Message(Type.ACK, reply.code, 0, b"", options, reply.payload)

@@ -15,7 +15,7 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM, Problem
 from picosec.roles.device import Device
-from picosec.roles.resources import Access, Reply, Request, Resource
+from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 
 PREFIX: Final = "/ps/test"
@@ -116,7 +116,7 @@ class Store:
 
     def resource(self) -> Resource:
         """Return it as an unprotected resource."""
-        handlers = {Code.GET: self._get, Code.PUT: self._put, Code.DELETE: self._delete}
+        handlers: dict[int, Handler] = {Code.GET: self._get, Code.PUT: self._put, Code.DELETE: self._delete}
         return Resource(handlers, Access.OPEN, attributes=None)
 
     def _get(self, request: Request) -> Reply:
@@ -135,11 +135,11 @@ class Store:
         return Reply(Code.DELETED)
 
 
-def _posted(handler: Callable[[Request], Reply]) -> Resource:
+def _posted(handler: Handler) -> Resource:
     return Resource({Code.POST: handler}, Access.OPEN, takes=(CONTENT_FORMAT_CBOR,), attributes=None)
 
 
-def _read(handler: Callable[[Request], Reply]) -> Resource:
+def _read(handler: Handler) -> Resource:
     return Resource({Code.GET: handler}, Access.OPEN, gives=(CONTENT_FORMAT_CBOR,), attributes=None)
 
 

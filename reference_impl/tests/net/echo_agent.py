@@ -1,0 +1,26 @@
+"""The smallest agent: it sends every datagram back, and notes what the loop did with it."""
+
+from collections.abc import Hashable
+
+
+class EchoAgent:
+    def __init__(self, timers: tuple[float, ...] = ()) -> None:
+        self.received: list[bytes] = []
+        self.ticks: list[float] = []
+        self.timers = list(timers)
+        self._outgoing: list[tuple[Hashable, bytes]] = []
+
+    def receive(self, datagram: bytes, peer: Hashable, now: float) -> None:
+        self.received.append(datagram)
+        self._outgoing.append((peer, datagram))
+
+    def tick(self, now: float) -> None:
+        self.ticks.append(now)
+        self.timers = [timer for timer in self.timers if timer > now]
+
+    def next_timeout(self) -> float | None:
+        return min(self.timers, default=None)
+
+    def transmit(self) -> list[tuple[Hashable, bytes]]:
+        outgoing, self._outgoing = self._outgoing, []
+        return outgoing
