@@ -53,8 +53,8 @@ def tests_by_requirement() -> dict[str, list[str]]:
     """Collect the suite, without running it, and return its test functions by the requirement they name."""
     collector = _Collector()
     arguments = [str(SUITE), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), "--import-mode=importlib"]
-    arguments += ["--collect-only", "-p", "picosec_conformance.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"]
-    pytest.main(arguments, plugins=[collector])
+    arguments += ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    pytest.main(arguments, plugins=[collector, plugin])
     if collector.broken:
         raise MatrixError("\n".join(collector.broken))
     return {name: list(dict.fromkeys(rows)) for name, rows in collector.found.items()}
