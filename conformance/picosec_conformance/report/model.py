@@ -6,7 +6,7 @@ Everything is frozen; a count is computed from the rows wherever it is shown, so
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal
@@ -148,7 +148,6 @@ class Report:
     suite_hash: str = ""
     command: str = ""  #: repeats the whole run
     started: str = ""  #: RFC 3339, UTC
-    links: dict[str, str] = field(default_factory=dict)  #: address of the rendered specification per chapter
 
     @cached_property
     def verdicts(self) -> Counter[Verdict]:

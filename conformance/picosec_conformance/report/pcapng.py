@@ -1,0 +1,77 @@
+"""Captures that Wireshark opens: the frames of a test as CoAP in UDP in IPv4, with notes as packet comments.
+
+Addresses are from the documentation range (RFC 5737): the target is 192.0.2.1, the endpoints that the suite plays
+follow from 192.0.2.2. Raw bytes of a stream go to an interface of their own, with link type USER0.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+from picosec_conformance import wire
+from picosec_conformance.report.model import Frame
+
+_PORT = 5683
+_TARGET = b"\xc0\x00\x02\x01"
+_IPV4, _USER0 = 228, 147
+_EPOCH = 1_000_000  # microseconds: Wireshark shows times relative to the first packet
+
+
+def capture(frames: Sequence[Frame], comment: str = "") -> bytes:
+    """Return the frames as a pcapng file."""
+    return b"".join(_blocks(frames, comment))
+
+
+def _blocks(frames: Sequence[Frame], comment: str) -> Iterator[bytes]:
+    yield _block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + _comment(comment))
+    for link, name in ((_IPV4, b"coap"), (_USER0, b"stream")):
+        yield _block(1, struct.pack("<HHI", link, 0, 0) + _option(2, name) + _option(0, b""))
+    peers = list(dict.fromkeys(frame.peer for frame in frames))
+    for number, frame in enumerate(frames):
+        raw = frame.layer == "slipmux"
+        packet = frame.data if raw else _datagram(frame, bytes([192, 0, 2, 2 + peers.index(frame.peer) % 250]), number)
+        moment = _EPOCH + round(frame.seconds * 1e6)
+        head = struct.pack("<IIIII", int(raw), moment >> 32, moment & 0xFFFFFFFF, len(packet), len(packet))
+        yield _block(6, head + _padded(packet) + _comment(_remark(frame)))
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    size = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + size + body + size
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("<HH", code, len(value)) + _padded(value)
+
+
+def _comment(text: str) -> bytes:
+    return _option(1, text.encode()[:0xFFFF]) + _option(0, b"") if text else b""
+
+
+def _remark(frame: Frame) -> str:
+    """Say what Wireshark cannot: the note, and what is in the bytes of a stream."""
+    decoded = wire.summary(frame.data, frame.layer) if frame.layer == "slipmux" else ""
+    return "; ".join(part for part in (decoded, frame.note) if part)
+
+
+def _datagram(frame: Frame, peer: bytes, number: int) -> bytes:
+    source, destination = (peer, _TARGET) if frame.direction == "sent" else (_TARGET, peer)
+    udp = struct.pack(">HHH", _PORT, _PORT, 8 + len(frame.data))
+    pseudo = source + destination + struct.pack(">HH", 17, 8 + len(frame.data))
+    udp += struct.pack(">H", _checksum(pseudo + udp + frame.data) or 0xFFFF) + frame.data
+    ip = struct.pack(">BBHHHBB", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0x4000, 64, 17)
+    return ip + struct.pack(">H", _checksum(ip + source + destination)) + source + destination + udp
+
+
+def _checksum(data: bytes) -> int:
+    """Return the internet checksum, RFC 1071."""
+    data += bytes(len(data) % 2)
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

@@ -1,0 +1,56 @@
+"""Puts a report into a folder: each file appears whole or not at all, and nothing of an earlier run stays behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from picosec_conformance.report.badge import badge
+from picosec_conformance.report.html import html
+from picosec_conformance.report.json import to_json
+from picosec_conformance.report.junit import junit
+from picosec_conformance.report.model import Report, TestResult
+from picosec_conformance.report.pcapng import capture
+
+
+def write_report(report: Report, folder: Path) -> list[Path]:
+    """Write ``report.json``, ``report.html``, ``junit.xml``, ``badge.svg`` and a capture for each failing test.
+
+    Returns the paths. Raises ``OSError``.
+    """
+    captures = {capture_name(test): capture(test.frames, test.id) for test in report.failing if test.frames}
+    contents = {
+        "report.json": to_json(report).encode(),
+        "report.html": html(report).encode(),
+        "junit.xml": junit(report).encode(),
+        "badge.svg": badge(report).encode(),
+        **{f"failures/{name}": content for name, content in captures.items()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        _write(folder / name, content)
+    for old in (folder / "failures").glob("*.pcapng"):
+        if old.name not in captures:
+            old.unlink()
+    return [folder / name for name in contents]
+
+
+def capture_name(test: TestResult) -> str:
+    """Return the file name of a test's capture: readable, and different for different tests."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", test.id.replace(".py", "")).strip("-")
+    return f"{readable[:80]}-{sha256(test.id.encode()).hexdigest()[:8]}.pcapng"
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(content)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)

@@ -1,0 +1,279 @@
+"""From bytes to lines: each layer's function returns what every part of a frame means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from picosec.registry import PROBLEM_DETAIL_KEY, TEXT, Problem
+from picosec_conformance.wire import Line
+from picosec_conformance.wire import slipmux as slip
+from picosec_conformance.wire.cbor import Item, sequence
+from picosec_conformance.wire.coap import CoAP, Option, OscoreOption, Payload
+from picosec_conformance.wire.edhoc_lines import edhoc_lines
+from picosec_conformance.wire.names import (
+    CBOR_FORMATS,
+    FORMATS,
+    OPTIONS,
+    PROBLEM_KEYS,
+    TYPES,
+    code_text,
+    option_name,
+)
+
+_LONG = 72
+_SHOWN = 64
+
+
+def explain_layer(data: bytes, layer: str) -> list[Line]:
+    """Decode ``data`` as the named layer."""
+    return LAYERS[layer](data)
+
+
+def options_of(message: CoAP) -> list[tuple[int, Option]]:
+    """Return a message's options with their numbers."""
+    number, numbered = 0, []
+    for option in message.options:
+        number += option.claimed_delta
+        numbered.append((number, option))
+    return numbered
+
+
+def uint(data: bytes) -> int:
+    """Return the value of an option in uint format."""
+    return int.from_bytes(data)
+
+
+def value_of(options: list[tuple[int, Option]], wanted: int) -> bytes | None:
+    """Return the first value of an option."""
+    return next((option.value for number, option in options if number == wanted), None)
+
+
+def dissect(data: bytes) -> tuple[CoAP | None, str]:
+    """Return the message as far as it can be read, and what is wrong with it, empty if nothing is."""
+    if len(data) < 4:
+        return None, f"a CoAP message has at least 4 bytes, this has {len(data)}"
+    message = CoAP(data)
+    options = message.options
+    if message.version != 1:
+        wrong = f"CoAP version {message.version}, not 1"
+    elif message.token_length > 8:
+        wrong = f"token length {message.token_length} is reserved"
+    elif len(message.token) < message.token_length:
+        wrong = f"a token of {message.token_length} bytes, but {len(message.token)} follow"
+    elif options and options[-1].broken:
+        wrong = options[-1].broken
+    elif options and options_of(message)[-1][0] > 0xFFFF:
+        wrong = "an option number above 65535"
+    elif isinstance(message.payload, Payload) and not message.payload.data:
+        wrong = "a payload marker without a payload"
+    elif message.code == 0 and len(data) > 4:
+        wrong = "an Empty message with bytes behind its header"
+    elif message.code >> 5 in (1, 6, 7):
+        wrong = f"code class {message.code >> 5} is reserved"
+    else:
+        wrong = ""
+    return message, wrong
+
+
+def coap_lines(data: bytes) -> list[Line]:
+    """Decode a CoAP message on a datagram."""
+    message, wrong = dissect(data)
+    if message is None:
+        return [Line(0, data, wrong, wrong=True)]
+    token = f"token {message.token.hex()}" if message.token else "no token"
+    head = f"{TYPES[message.type]} {code_text(message.code)}, message id 0x{message.message_id:04x}, {token}"
+    found = [Line(0, data[: 4 + len(message.token)], head)]
+    if message.version != 1 or message.token_length > 8:
+        return [*found, Line(0, data[4:], wrong, wrong=True)]
+    options = options_of(message)
+    found += [Line(1, option.raw_packet_cache or b"", _option_text(number, option.value)) for number, option in options]
+    if isinstance(message.payload, Payload):
+        found += _payload_lines(message, options)
+    if wrong:
+        found.append(Line(1, bytes(message.payload), wrong, wrong=True))
+    return found
+
+
+def _option_text(number: int, value: bytes) -> str:
+    name, form = option_name(number), OPTIONS.get(number, ("", "opaque"))[1]
+    if number == 9:
+        return f"{name} {oscore_text(value) or 'without kid and Partial IV'}"
+    if form == "empty":
+        return name + (f" {value.hex()}, which should be empty" if value else "")
+    if form == "text":
+        return f'{name} "{value.decode(errors="backslashreplace")}"'
+    if form == "opaque":
+        return f"{name} {value.hex()}"
+    if name in ("Content-Format", "Accept"):
+        return f"{name} {uint(value)} {FORMATS.get(uint(value), '')}".rstrip()
+    if number in (23, 27):
+        return (
+            f"{name} number {uint(value) >> 4}, size {16 << (uint(value) & 7)}, {'more' if uint(value) & 8 else 'last'}"
+        )
+    return f"{name} {uint(value)}"
+
+
+def oscore_text(value: bytes) -> str:
+    """Return what an OSCORE option says, for example ``kid=01 piv=5``; nothing when it is empty."""
+    if not value:
+        return ""
+    option = OscoreOption(value)
+    parts = []
+    if option.has_kid:
+        parts.append(f"kid={option.kid.hex() or 'empty'}")
+    if option.piv:
+        parts.append(f"piv={int.from_bytes(option.piv)}")
+    if option.has_kid_context:
+        parts.append(f"kid_context={(option.kid_context or b'').hex()}")
+    if option.reserved or option.piv_length > 5 or len(option.piv) < option.piv_length:
+        parts.append("(reserved bits set)" if option.reserved else f"(invalid Partial IV length {option.piv_length})")
+    if not option.has_kid and option.kid:
+        parts.append(f"({len(option.kid)} bytes too many)")
+    return " ".join(parts)
+
+
+def _payload_lines(message: CoAP, options: list[tuple[int, Option]]) -> list[Line]:
+    payload: bytes = message.payload.data
+    encoded = value_of(options, 12)
+    form = None if encoded is None else uint(encoded)
+    title = Line(
+        1, b"\xff", f"payload of {len(payload)} bytes" + ("" if form is None else f", {FORMATS.get(form, form)}")
+    )
+    if value_of(options, 9) is not None:
+        return [title, *_protected(payload, edhoc=value_of(options, 21) is not None)]
+    if form in (64, 65):
+        inside = edhoc_lines(payload, reply=message.code > 0x1F)
+    elif form == 257:
+        inside = _problem_lines(payload)
+    elif form in CBOR_FORMATS:
+        inside = cbor_lines(payload)
+    else:
+        inside = [Line(0, payload, _text_or_hex(payload))]
+    return [title, *_nested(inside, 2)]
+
+
+def _nested(inside: list[Line], depth: int) -> list[Line]:
+    return [Line(line.depth + depth, line.data, line.text, line.wrong) for line in inside]
+
+
+def _protected(payload: bytes, *, edhoc: bool) -> list[Line]:
+    found = []
+    if edhoc:
+        items, _ = sequence(payload)
+        end = items[0].end if items else 0
+        found.append(Line(2, payload[:end], f"EDHOC CIPHERTEXT_3, {end} bytes with its head", wrong=not items))
+        payload = payload[end:]
+    return [*found, Line(2, payload, f"OSCORE ciphertext and tag, {len(payload)} bytes")]
+
+
+def _text_or_hex(payload: bytes) -> str:
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if text.isprintable():
+        return f'"{text}"'
+    return payload[:_SHOWN].hex() + (f"… {len(payload)} bytes" if len(payload) > _SHOWN else "")
+
+
+def problem_name(payload: bytes) -> str:
+    """Return the registry's name of the error that problem details carry, empty if they carry none."""
+    items, _ = sequence(payload)
+    entry = items[0].get(PROBLEM_DETAIL_KEY) if items and items[0].major == 5 else None
+    number = entry.get(0) if entry is not None and entry.major == 5 else None
+    if number is None:
+        return ""
+    return next((p.name.lower() for p in Problem if p == number.value), f"unlisted error {number.text}")
+
+
+def _problem_lines(payload: bytes) -> list[Line]:
+    items, _ = sequence(payload)
+    if not items or items[0].major != 5:
+        return cbor_lines(payload)
+    found = []
+    for key, value in items[0].pairs():
+        name, text = PROBLEM_KEYS.get(key.value if isinstance(key.value, int) else 0, key.text), value.text
+        if key.value == PROBLEM_DETAIL_KEY and (error := problem_name(payload)):
+            name = "PicoSec error"
+            known = next((TEXT[p] for p in Problem if p.name.lower() == error), "")
+            text = f"{error}: {known}" if known else error
+        found.append(Line(0, payload[key.start : value.end], f"{name} {text}"))
+    return found + [line for line in cbor_lines(payload) if line.wrong]
+
+
+def cbor_lines(data: bytes) -> list[Line]:
+    """Decode a sequence of CBOR items; long collections are spread over lines."""
+    items, stop = sequence(data)
+    found: list[Line] = []
+    for one in items:
+        found += _item_lines(data, one, 0, "")
+    found += [
+        Line(0, b"", f"not deterministic: {fault} at byte {at}", wrong=True)
+        for one in items
+        for at, fault in one.faults
+    ]
+    if stop is not None:
+        start = items[-1].end if items else 0
+        found.append(Line(0, data[start:], f"not CBOR at byte {stop.offset}: {stop.reason}", wrong=True))
+    return found
+
+
+def _item_lines(data: bytes, one: Item, depth: int, label: str) -> list[Line]:
+    if len(one.text) <= _LONG or one.major not in (4, 5):
+        return [Line(depth, data[one.start : one.end], label + one.text)]
+    size = len(one.children) // (one.major - 3)
+    kind = "array of" if one.major == 4 else "map of"
+    found = [Line(depth, data[one.start : one.children[0].start], f"{label}{kind} {size}")]
+    if one.major == 4:
+        for child in one.children:
+            found += _item_lines(data, child, depth + 1, "")
+    else:
+        for key, value in one.pairs():
+            inner = _item_lines(data, value, depth + 1, f"{key.text}: ")
+            found.append(Line(depth + 1, data[key.start : key.end] + inner[0].data, inner[0].text))
+            found += inner[1:]
+    return found
+
+
+def slipmux_lines(data: bytes) -> list[Line]:
+    """Decode the frames of a slipmux stream."""
+    found: list[Line] = []
+    for at, piece, closed in slip.frames(data):
+        frame = slip.Slipmux(piece)
+        kind = slip.KINDS.get(frame.kind, f"unknown kind 0x{frame.kind:02x}")
+        found.append(Line(0, piece[:1], f"slipmux frame at byte {at}: {kind}, {len(frame.message)} bytes"))
+        if frame.kind == slip.COAP:
+            found += _nested(coap_lines(frame.message), 1)
+            found.append(_fcs_line(slip.unescape(piece)[0]))
+        else:
+            found.append(Line(1, frame.message, _text_or_hex(frame.message), wrong=frame.kind not in slip.KINDS))
+        bad_escape = slip.unescape(piece)[1]
+        if bad_escape is not None:
+            found.append(Line(1, b"", f"an escape that is none at byte {at + bad_escape}", wrong=True))
+        if not closed:
+            found.append(Line(1, b"", "the frame is not closed by END (0xc0)", wrong=True))
+    return found or [Line(0, data, "no frame in the stream", wrong=True)]
+
+
+def _fcs_line(content: bytes) -> Line:
+    if len(content) < 3:
+        return Line(1, content[1:], "too short for a frame check sequence", wrong=True)
+    said, computed = int.from_bytes(content[-2:], "little"), slip.fcs16(content[:-2])
+    text = f"frame check sequence 0x{said:04x}"
+    return Line(
+        1, content[-2:], text if said == computed else f"{text}, but 0x{computed:04x} is right", said != computed
+    )
+
+
+def oscore_lines(data: bytes) -> list[Line]:
+    """Decode the value of an OSCORE option."""
+    return [Line(0, data, f"OSCORE option {oscore_text(data) or 'without kid and Partial IV'}")]
+
+
+LAYERS: dict[str, Callable[[bytes], list[Line]]] = {
+    "coap": coap_lines,
+    "slipmux": slipmux_lines,
+    "edhoc": edhoc_lines,
+    "oscore": oscore_lines,
+    "cbor": cbor_lines,
+}

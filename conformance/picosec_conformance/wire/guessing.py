@@ -1,0 +1,35 @@
+"""What is this frame? The first reading under which every byte is valid."""
+
+from __future__ import annotations
+
+from picosec_conformance.wire import LayerName
+from picosec_conformance.wire import slipmux as slip
+from picosec_conformance.wire.cbor import sequence
+from picosec_conformance.wire.decoding import dissect
+from picosec_conformance.wire.edhoc_lines import split
+from picosec_conformance.wire.names import CODES
+
+
+def guess(data: bytes) -> LayerName:
+    """Name the layer.
+
+    A CoAP message may also be a CBOR sequence by chance, hardly ever the other way round, so CoAP is tried first.
+    """
+    if _is_slipmux(data):
+        return "slipmux"
+    message, wrong = dissect(data)
+    if message is not None and not wrong and message.code in CODES:
+        return "coap"
+    items, stop = sequence(data)
+    if items and stop is None:
+        return "cbor" if split(items)[1] is None else "edhoc"
+    return "coap" if data[:1] and data[0] >> 6 == 1 and len(data) >= 4 else "cbor"
+
+
+def _is_slipmux(data: bytes) -> bool:
+    if data[:1] == bytes([slip.END]):
+        return True
+    content, _ = slip.unescape(data.rstrip(bytes([slip.END])))
+    if content[:1] != bytes([slip.COAP]) or len(content) < 3:
+        return False
+    return slip.fcs16(content[:-2]) == int.from_bytes(content[-2:], "little")

@@ -1,0 +1,84 @@
+"""A frame in one line, for sequence pictures and lists."""
+
+from __future__ import annotations
+
+from picosec_conformance.wire import slipmux as slip
+from picosec_conformance.wire.cbor import sequence
+from picosec_conformance.wire.coap import CoAP, Payload
+from picosec_conformance.wire.decoding import dissect, options_of, oscore_text, problem_name, uint, value_of
+from picosec_conformance.wire.edhoc_lines import name
+from picosec_conformance.wire.names import TYPES, code_text
+
+
+def summarise(data: bytes, layer: str) -> str:
+    """Return the frame in one line."""
+    if layer == "coap":
+        return _coap(data)
+    if layer == "slipmux":
+        return _slipmux(data)
+    if layer == "edhoc" and (message := name(data)):
+        return f"{message} {len(data)} bytes"
+    if layer == "oscore":
+        return f"OSCORE option {oscore_text(data)}".rstrip()
+    items, stop = sequence(data)
+    text = ", ".join(one.text for one in items)
+    return f"{text} … not CBOR at byte {stop.offset}".lstrip(" …") if stop else text or "nothing"
+
+
+def _coap(data: bytes) -> str:
+    message, wrong = dissect(data)
+    if message is None:
+        return f"invalid: {wrong}"
+    parts = [TYPES[message.type], code_text(message.code), *_target(message)]
+    parts.append(f"mid=0x{message.message_id:04x}")
+    if message.token:
+        parts.append(f"token={message.token.hex()}")
+    if wrong:
+        parts.append(f"invalid: {wrong}")
+    else:
+        parts += _content(message)
+    return " ".join(parts)
+
+
+def _target(message: CoAP) -> list[str]:
+    """Return path and query of a request."""
+    options = options_of(message)
+    if message.code == 0 or message.code >= 0x20:
+        return []
+    path = "".join(f"/{option.value.decode(errors='replace')}" for number, option in options if number == 11)
+    query = "&".join(option.value.decode(errors="replace") for number, option in options if number == 15)
+    return [(path or "/") + (f"?{query}" if query else "")]
+
+
+def _content(message: CoAP) -> list[str]:
+    """Return what the options and the payload add."""
+    options = options_of(message)
+    payload: bytes = message.payload.data if isinstance(message.payload, Payload) else b""
+    oscore, form = value_of(options, 9), value_of(options, 12)
+    found = []
+    if value_of(options, 21) is not None:
+        found.append("EDHOC")
+    if oscore is not None:
+        found.append(f"OSCORE {oscore_text(oscore)}".rstrip())
+    if not payload:
+        return found
+    if form is not None and uint(form) in (64, 65) and oscore is None:
+        return [*found, name(payload, reply=message.code > 0x1F) or "no EDHOC message", f"{len(payload)} bytes"]
+    if form is not None and uint(form) == 257 and (error := problem_name(payload)):
+        return [*found, error]
+    return [*found, f"{len(payload)} bytes"]
+
+
+def _slipmux(data: bytes) -> str:
+    found = []
+    for _, piece, closed in slip.frames(data):
+        content, bad_escape = slip.unescape(piece)
+        if content[:1] != bytes([slip.COAP]):
+            found.append(f"{slip.KINDS.get(content[0], f'kind 0x{content[0]:02x}') if content else 'empty'}")
+        elif len(content) < 3 or slip.fcs16(content[:-2]) != int.from_bytes(content[-2:], "little"):
+            found.append(f"{_coap(content[1:-2])} wrong check sequence")
+        else:
+            found.append(_coap(content[1:-2]))
+        if bad_escape is not None or not closed:
+            found[-1] += " broken frame"
+    return " · ".join(found) or "no frame"
