@@ -80,13 +80,14 @@ def run_suite(
     seed: int,
     *,
     jobs: int = 1,
+    suite: Path = SUITE,
     progress: Callable[[TestResult], None] = lambda result: None,
     started: Callable[[int], None] = lambda count: None,
 ) -> Report:
     """Run every chosen test and return the report. Raises ``HarnessError`` when pytest itself gives up."""
     chapters = [word.partition(" ")[2] for word in selection.words if word.startswith("chapter ")]
     named = [word.partition(" ")[2] for word in selection.words if word.startswith("requirement ")]
-    arguments = [str(SUITE), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), "--import-mode=importlib"]
+    arguments = [str(suite), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(suite), "--import-mode=importlib"]
     arguments += [
         "-p",
         "picosec_conformance.plugin",

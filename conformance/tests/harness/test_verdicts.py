@@ -1,0 +1,150 @@
+"""How outcomes become verdicts: run against miniatures whose misbehaviour is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from picosec_conformance.certify import HarnessError, run_suite
+from picosec_conformance.manifest import Manifest, parse_manifest
+from picosec_conformance.plugin import from_wire, to_wire
+from picosec_conformance.report.model import Report, State, Verdict
+from picosec_conformance.selection import select
+
+SAMPLES = Path(__file__).with_name("sample_suite")
+PROGRAM = Path(__file__).with_name("miniature.py")
+
+
+@pytest.fixture
+def manifest_file(tmp_path: Path) -> Path:
+    return tmp_path / "target.toml"
+
+
+def run(
+    path: Path,
+    fault: str = "",
+    *,
+    seed: int = 1,
+    known: str = "",
+    jobs: int = 1,
+    features: str = "",
+    suite: Path = SAMPLES,
+) -> Report:
+    """Run the samples against a miniature and return the report."""
+    path.write_text(
+        f"""
+        features = ["messaging.datagram", "messaging.server"{features}]
+        {known}
+        [target]
+        name = "miniature"
+        version = "1"
+        vendor = "none"
+        profile = "coap-server"
+        [timeouts]
+        answer = 0.2
+        [adapter]
+        kind = "subprocess"
+        command = ["{{python}}", "{PROGRAM}", "stdio", "{fault}"]
+        """
+    )
+    manifest: Manifest = parse_manifest(path.read_text(), str(path))
+    chosen = select(manifest, requirements=("CNF-510",))
+    report = run_suite(manifest, chosen, seed, jobs=jobs, suite=suite)
+    assert report.tests
+    return report
+
+
+def verdicts(report: Report) -> dict[str, Verdict]:
+    """Return the verdict of each sample by its name."""
+    return {result.id.rpartition("::")[2].removeprefix("test_"): result.verdict for result in report.tests}
+
+
+def test_each_outcome_has_its_verdict(manifest_file: Path) -> None:
+    """A harness that mixes up its own faults with the target's is worth nothing to either side."""
+    assert verdicts(run(manifest_file)) == {
+        "answers": Verdict.PASSED,
+        "gets_it_wrong": Verdict.FAILED,
+        "needs_more": Verdict.NOT_APPLICABLE,
+        "cannot_tell": Verdict.INCONCLUSIVE,
+        "breaks_itself": Verdict.ERROR,
+        "draws": Verdict.FAILED,
+    }
+
+
+@pytest.mark.parametrize("fault", ["dies", "deaf", "garbled"])
+def test_crash_hang_and_garbage_are_failures(manifest_file: Path, fault: str) -> None:
+    """A negative test that any crash satisfies certifies the stack that crashes most."""
+    report = run(manifest_file, fault)
+
+    assert verdicts(report)["answers"] is Verdict.FAILED
+    assert verdicts(report)["breaks_itself"] is Verdict.ERROR, "the run goes on after a power cycle"
+    assert not report.certified
+
+
+def test_two_answers_to_one_question_are_noticed(manifest_file: Path) -> None:
+    """The second answer must not be taken for the next test's first."""
+    report = run(manifest_file, "chatty")
+
+    assert verdicts(report)["answers"] is Verdict.PASSED
+    frames = next(result.frames for result in report.tests if "draws" in result.id)
+    assert [frame.direction for frame in frames] == ["sent", "received"]
+
+
+def test_same_seed_sends_the_same_bytes(manifest_file: Path) -> None:
+    """A failure that cannot be repeated cannot be mended."""
+
+    def sent(seed: int) -> list[bytes]:
+        report = run(manifest_file, seed=seed)
+        frames = next(result.frames for result in report.tests if "draws" in result.id)
+        return [frame.data for frame in frames if frame.direction == "sent"]
+
+    assert sent(7) == sent(7)
+    assert sent(7) != sent(8)
+
+
+def test_known_failure_is_expected_but_counts(manifest_file: Path) -> None:
+    """A vendor may know of a fault; the certificate still tells the customer."""
+    known = 'known_failures = [{ test = "test_sample.py::test_gets_it_wrong", reason = "payloads are echoed" }]'
+
+    report = run(manifest_file, known=known)
+
+    assert verdicts(report)["gets_it_wrong"] is Verdict.EXPECTED_FAIL
+    state = next(row.state for row in report.requirements if row.id == "CNF-510")
+    assert state is State.FAILED
+
+
+def test_known_failure_that_passes_is_a_failure(manifest_file: Path) -> None:
+    """A list of excuses that nobody cleans up hides the next regression."""
+    known = 'known_failures = [{ test = "test_sample.py::test_answers", reason = "it used to fail" }]'
+
+    assert verdicts(run(manifest_file, known=known))["answers"] is Verdict.FAILED
+
+
+def test_workers_reach_the_same_verdicts(manifest_file: Path) -> None:
+    """Speed must not change a verdict."""
+    assert verdicts(run(manifest_file, jobs=2)) == verdicts(run(manifest_file))
+
+
+def test_requirement_without_a_verdict_is_untested_and_counts(manifest_file: Path) -> None:
+    """A score over whatever happened to run rewards the stack that runs least."""
+    report = run(manifest_file)
+
+    states = {row.state for row in report.requirements if row.id != "CNF-510"}
+    assert State.UNTESTED in states
+    assert len(report.requirements) > len(report.tests)
+
+
+def test_test_module_that_does_not_import_breaks_the_run(manifest_file: Path, tmp_path: Path) -> None:
+    """Tests that silently vanish make every target look better."""
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "test_broken.py").write_text("import no_such_module\n")
+
+    with pytest.raises(HarnessError, match="no_such_module"):
+        run(manifest_file, suite=tmp_path / "suite")
+
+
+def test_result_survives_the_way_between_processes(manifest_file: Path) -> None:
+    """Workers report in plain values; what is lost on the way is lost to the report."""
+    for result in run(manifest_file).tests:
+        assert from_wire(to_wire(result)) == result
