@@ -28,11 +28,9 @@ def security_context(parameters: OscoreContext) -> Any:
     """Return aiocoap's security context, held in memory, with an empty replay window."""
     oscore = require("aiocoap.oscore", "aiocoap[oscore]")
 
-    class MemoryContext(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils):  # type: ignore[misc]
-        def post_seqnoincrease(self) -> None:
-            """Nothing to store: the keys live as long as the process."""
-
-    context = MemoryContext()
+    parts = (oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils)
+    # Nothing is stored when a number is taken: the keys live as long as the process.
+    context: Any = type("MemoryContext", parts, {"post_seqnoincrease": lambda self: None})()
     context.alg_aead = oscore.AES_CCM_16_64_128()
     context.hashfun = oscore.hashfunctions["sha256"]
     context.sender_id = parameters.sender_id

@@ -1,0 +1,67 @@
+"""One run of the bench: every measurement, in order."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from time import monotonic
+from typing import Any
+
+from picosec_conformance.bench import device, edhoc, memory, oscore
+from picosec_conformance.bench.report import Channel, Device, Edhoc, Measurements, Oscore
+from picosec_conformance.bench.rounds import FULL, QUICK, rates
+
+PACKAGES = ("picosec", "cryptography", "cbor2", "lakers-python", "aiocoap")
+
+
+def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements, dict[str, Any]]:
+    """Measure everything and return it with the environment it was measured in.
+
+    Raises ``PeerMissing`` before any work when a peer is not installed.
+    """
+    plan = QUICK if quick else FULL
+    started = monotonic()
+    handshakes = {"picosec": edhoc.reference(), "lakers": edhoc.lakers(), "primitives": edhoc.bare()}
+    exchanges = {"picosec": oscore.reference(), "aiocoap": oscore.aiocoap()}
+    of_edhoc = rates(handshakes, plan, lambda text: progress(f"EDHOC, {text}"))
+    of_oscore = rates(exchanges, plan, lambda text: progress(f"OSCORE, {text}"))
+    progress("memory of a channel")
+    state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
+    progress("memory of the device")
+    size = device.resident_bytes()
+    found = Measurements(
+        edhoc=Edhoc(
+            round(of_edhoc["picosec"], 1),
+            round(of_edhoc["lakers"], 1),
+            round(of_edhoc["primitives"], 1),
+            edhoc.sizes(),
+            edhoc.coap_bytes(),
+        ),
+        oscore=Oscore(round(of_oscore["picosec"], 1), round(of_oscore["aiocoap"], 1), *oscore.overheads()),
+        channel=Channel(state),
+        device=Device(size),
+    )
+    return found, environment(quick, plan.rounds, monotonic() - started)
+
+
+def environment(quick: bool, rounds: int, seconds: float) -> dict[str, Any]:
+    """Describe where and how the figures came about."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "versions": {name: _version(name) for name in PACKAGES},
+        "quick": quick,
+        "rounds": rounds,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,125 @@
+"""What a run of the bench found: against the budgets, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+VERSION = "1.0"
+SCHEMA = Path(__file__).with_name("bench.schema.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Edhoc:
+    """Full handshakes per second of both sides together, and the sizes of messages 1 to 3 in bytes.
+
+    ``coap_bytes`` is what CoAP adds to the three messages.
+    """
+
+    picosec_per_s: float
+    lakers_per_s: float
+    primitives_per_s: float
+    sizes: tuple[int, int, int]
+    coap_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Oscore:
+    """Protected exchanges per second, and the bytes that protection adds."""
+
+    picosec_per_s: float
+    aiocoap_per_s: float
+    request_overhead: int
+    response_overhead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Resident bytes of one channel; ``None`` where the system does not tell."""
+
+    bytes_of_state: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Resident bytes of the reference device as a process, idle and after a handshake; ``None`` as above."""
+
+    resident_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """All that one run measured."""
+
+    edhoc: Edhoc
+    oscore: Oscore
+    channel: Channel
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; ``met`` is ``None`` where there is no budget or no measurement."""
+
+    what: str
+    measured: str
+    budget: str
+    met: bool | None
+
+
+def rows(found: Measurements) -> list[Row]:
+    """Hold the measurements against the budgets."""
+    edhoc, oscore = found.edhoc, found.oscore
+    against_lakers = edhoc.picosec_per_s / edhoc.lakers_per_s
+    of_primitives = edhoc.picosec_per_s / edhoc.primitives_per_s
+    against_aiocoap = oscore.picosec_per_s / oscore.aiocoap_per_s
+    overhead = (oscore.request_overhead, oscore.response_overhead)
+    state, device = found.channel.bytes_of_state, found.device.resident_bytes
+    sizes = f"{' + '.join(map(str, edhoc.sizes))} = {sum(edhoc.sizes)} bytes"
+    return [
+        Row("EDHOC messages 1, 2, 3", sizes, "37 + 45 + 19 = 101 bytes", edhoc.sizes == (37, 45, 19)),
+        Row("EDHOC, added by CoAP", f"{edhoc.coap_bytes} bytes", "at most 29 bytes", edhoc.coap_bytes <= 29),
+        Row("EDHOC handshakes, reference", f"{edhoc.picosec_per_s:,.0f} per s", "", None),
+        Row("EDHOC handshakes, lakers", f"{edhoc.lakers_per_s:,.0f} per s", "", None),
+        Row("EDHOC handshakes, bare primitives", f"{edhoc.primitives_per_s:,.0f} per s", "", None),
+        Row("EDHOC, reference to lakers", f"{against_lakers:.2f} times", "at least 1.8 times", against_lakers >= 1.8),
+        Row("EDHOC, reference to primitives", f"{of_primitives:.0%}", "at least 60%", of_primitives >= 0.6),
+        Row("OSCORE exchanges, reference", f"{oscore.picosec_per_s:,.0f} per s", "", None),
+        Row("OSCORE exchanges, aiocoap", f"{oscore.aiocoap_per_s:,.0f} per s", "", None),
+        Row(
+            "OSCORE, reference to aiocoap", f"{against_aiocoap:.2f} times", "at least 2.5 times", against_aiocoap >= 2.5
+        ),
+        Row(
+            "OSCORE overhead, request, response",
+            "{} and {} bytes".format(*overhead),
+            "13 and 11 bytes",
+            overhead == (13, 11),
+        ),
+        Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
+        Row("resident size of the device", _bytes(device), "", None),
+    ]
+
+
+def to_json(found: Measurements, environment: dict[str, Any], table: list[Row]) -> str:
+    """Return the text of the report (bench.schema.json)."""
+    data = {"version": VERSION, "environment": environment, **asdict(found), "budgets": [asdict(row) for row in table]}
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def to_text(table: list[Row]) -> str:
+    """Return the table for people."""
+    marks = {True: "met", False: "MISSED", None: ""}
+    cells = [("", "measured", "budget", "")]
+    cells += [(row.what, row.measured, row.budget, marks[row.met] if row.budget else "") for row in table]
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    lines = []
+    for what, measured, budget, mark in cells:
+        line = f"{what:<{widths[0]}}  {measured:>{widths[1]}}  {budget:<{widths[2]}}  {mark}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def _bytes(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,} bytes"

@@ -1,0 +1,63 @@
+"""``picosec bench``: measure the reference against its peers, and both against the budgets."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from picosec_conformance.bench.measure import measure
+from picosec_conformance.bench.profiles import SUBJECTS, profile
+from picosec_conformance.bench.report import rows, to_json, to_text
+from picosec_conformance.peers.missing import PeerMissing
+
+DONE, WRONG_REQUEST = 0, 2
+
+_EXAMPLES = """\
+examples:
+  picosec bench                      measure everything; takes about half a minute
+  picosec bench --json bench.json    and write the figures to a file
+  picosec bench --quick              one breath, to see that it works; figures are not to be quoted
+  picosec bench --profile edhoc      where the reference spends its time
+
+Rates are per second of processor time on one core, medians over rounds in which the contenders take turns.
+
+exit status:
+  0  measured; a missed budget is told in the table, not by the status
+  2  the request is wrong, or a peer is not installed
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.description = "Measure the reference against its peers, and both against the budgets."
+    parser.epilog = _EXAMPLES
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures")
+    parser.add_argument("--quick", action="store_true", help="short rounds, for trying out")
+    parser.add_argument("--profile", metavar="WHAT", choices=list(SUBJECTS), help="profile edhoc or oscore instead")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, and return the exit status."""
+    try:
+        if options.profile:
+            print(profile(options.profile))
+            return DONE
+        found, environment = measure(options.quick, _progress)
+    except PeerMissing as error:
+        print(f"picosec bench: {error}", file=sys.stderr)
+        return WRONG_REQUEST
+    finally:
+        _progress("")
+    table = rows(found)
+    print(to_text(table))
+    if options.json:
+        options.json.write_text(to_json(found, environment, table), encoding="utf-8")
+    return DONE
+
+
+def _progress(text: str) -> None:
+    """Show one line that the next one replaces; on a terminal only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
