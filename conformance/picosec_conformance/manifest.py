@@ -146,16 +146,6 @@ def _mend(problem: jsonschema.ValidationError) -> str:
             return f"{problem.message.split('(')[-1].rstrip(')')}; remove or correct it"
         case "enum":
             return f"{problem.instance!r} is not possible; choose one of {', '.join(map(str, problem.validator_value))}"
-        case "oneOf":
-            kind = problem.instance.get("kind")
-            needed = {
-                "subprocess": "command",
-                "udp": "host (and port)",
-                "serial": "device (and baudrate)",
-                "memory": "factory",
-            }
-            takes = needed.get(kind, "other settings")
-            return f"an adapter of kind {kind!r} takes {takes}; got {', '.join(problem.instance)}"
         case _:
             return str(problem.message)
 

@@ -1,0 +1,90 @@
+"""A manifest with a mistake gets one sentence: file, line, what is wrong, what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from picosec_conformance.commands.certify import REFERENCE
+from picosec_conformance.manifest import ManifestError, load_manifest, parse_manifest
+
+GOOD = """\
+features = ["messaging.datagram", "messaging.server"]
+
+[target]
+name = "lamp"
+version = "1.2"
+vendor = "somebody"
+profile = "coap-server"
+
+[adapter]
+kind = "udp"
+host = "127.0.0.1"
+"""
+
+
+def test_good_manifest_is_read() -> None:
+    """The smallest manifest of a black box on UDP."""
+    manifest = parse_manifest(GOOD, "lamp.toml")
+
+    assert manifest.name == "lamp"
+    assert manifest.profile.name == "coap-server"
+    assert manifest.declares("messaging.server")
+    assert not manifest.declares("messaging.server", "messaging.client")
+
+
+def test_manifest_of_the_reference_is_good() -> None:
+    """What `picosec certify` runs without an argument."""
+    assert load_manifest(REFERENCE).profile.name == "device"
+
+
+def test_profile_may_be_chosen_at_the_command_line() -> None:
+    """One stack, two certificates."""
+    assert parse_manifest(GOOD, "lamp.toml", "oscore-server").profile.name == "oscore-server"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('name = "lamp"\n', "", 3, ["target", "'name' is missing; add it"]),
+        ('name = "lamp"', 'nmae = "lamp"', 4, ["nmae", "remove or correct"]),
+        ('vendor = "somebody"', 'vendor = "somebody"\ncolour = "red"', 7, ["colour", "remove or correct"]),
+        ('kind = "udp"', 'kind = "carrier-pigeon"', 10, ["carrier-pigeon", "subprocess"]),
+        ('kind = "udp"', 'kind = "subprocess"', 11, ["host", "remove or correct"]),
+        ('host = "127.0.0.1"\n', "", 9, ["adapter", "'host' is missing"]),
+        ('profile = "coap-server"', 'profile = "toaster"', 7, ["toaster", "coap-server"]),
+        ('"messaging.server"', '"messaging.servre"', 1, ["messaging.servre", "did you mean 'messaging.server'"]),
+        ('host = "127.0.0.1"', 'host = "127.0.0.1"\nport = 70000', 12, ["70000"]),
+    ],
+)
+def test_mistake_is_told_with_its_line(old: str, new: str, line: int, words: list[str]) -> None:
+    """A vendor's first hour with the suite is spent on this file."""
+    with pytest.raises(ManifestError) as caught:
+        parse_manifest(GOOD.replace(old, new), "lamp.toml")
+
+    message = str(caught.value)
+    assert message.startswith(f"lamp.toml:{line}: "), message
+    for word in words:
+        assert word in message
+
+
+def test_broken_toml_is_told_with_its_line() -> None:
+    """A forgotten quote."""
+    with pytest.raises(ManifestError, match=r"lamp\.toml: not valid TOML: .*line 4"):
+        parse_manifest(GOOD.replace('"lamp"', '"lamp'), "lamp.toml")
+
+
+def test_missing_file_is_told(tmp_path: Path) -> None:
+    """A wrong path must not end in a traceback."""
+    with pytest.raises(ManifestError, match="cannot be read: No such file"):
+        load_manifest(tmp_path / "none.toml")
+
+
+def test_context_of_a_black_box_is_decoded() -> None:
+    """A black box that was set up with an OSCORE context gives it in hexadecimal."""
+    text = GOOD + '\n[oscore]\nsender_id = "01"\nrecipient_id = ""\nmaster_secret = "0102"\n'
+    context = parse_manifest(text, "lamp.toml").oscore
+
+    assert context is not None
+    assert (context.sender_id, context.recipient_id, context.master_secret) == (b"\x01", b"", b"\x01\x02")

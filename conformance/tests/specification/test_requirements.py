@@ -1,0 +1,91 @@
+"""Requirement blocks: what the pages may say, and what the generator refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from picosec_conformance.resources import spec_folder
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.requirements import Requirement, SpecError, load_requirements, parse_page
+
+BLOCK = """\
+# Page
+
+:::{req} A replayed request is refused
+:id: CHN-120
+:level: MUST
+:role: device, app
+:feature: channel.oscore.server
+:check: test
+
+A recipient MUST refuse
+a replay with error `replayed`.
+:::
+"""
+
+
+def parse(tmp_path: Path, text: str) -> list[Requirement]:
+    page = tmp_path / "channel.md"
+    page.write_text(text)
+    return parse_page(page, "CHN", frozenset({"device", "app"}), frozenset({"channel.oscore.server"}))
+
+
+def test_block_is_read(tmp_path: Path) -> None:
+    """Text is one line, however the page wraps it."""
+    (requirement,) = parse(tmp_path, BLOCK)
+
+    assert requirement.id == "CHN-120"
+    assert requirement.role == ("device", "app")
+    assert requirement.text == "A recipient MUST refuse a replay with error `replayed`."
+    assert requirement.testable
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("CHN-120", "CHN-125", "steps of ten"),
+        ("CHN-120", "MSG-120", "CHN-NNN"),
+        ("level: MUST", "level: SHOULD", "exactly one BCP 14 keyword"),
+        ("MUST refuse", "refuses", "exactly one BCP 14 keyword"),
+        ("MUST refuse", "MUST refuse and SHOULD log", "exactly one BCP 14 keyword"),
+        ("role: device, app", "role: toaster", "roles out of"),
+        ("feature: channel.oscore.server", "feature: channel.magic", "registry"),
+        ("check: test", "check: inspection", "with a reason"),
+        ("check: test", "check: test\n:mood: good", "unknown options"),
+        (":check: test\n\n", ":check: test\n", "does not parse"),
+        ("\n:::\n", "\n", "does not parse"),
+    ],
+)
+def test_block_that_breaks_a_rule_is_refused_with_its_line(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """A requirement that cannot be cited, judged or applied is no requirement."""
+    with pytest.raises(SpecError, match=words) as caught:
+        parse(tmp_path, BLOCK.replace(old, new))
+
+    assert str(caught.value).startswith("channel.md:3: ")
+
+
+def test_committed_requirements_are_those_of_the_pages() -> None:
+    """The suite judges by the committed file; a page edited without it would judge by the past."""
+    registry = load_registry()
+    for chapter, code in registry.chapters.items():
+        rows = parse_page(
+            spec_folder() / f"{chapter}.md", code, frozenset(registry.roles), frozenset(registry.features)
+        )
+        assert rows == [row for row in load_requirements().values() if row.page == chapter]
+
+
+def test_every_profile_is_made_of_known_features_and_roles() -> None:
+    """A profile that names a feature with a typing error would quietly drop its requirements."""
+    registry = load_registry()
+    for profile in registry.profiles.values():
+        assert profile.role in registry.roles
+        assert profile.features <= set(registry.features)
+        assert not set(profile.required) & set(profile.allowed)
+
+
+def test_error_numbers_are_unique() -> None:
+    """The number is what travels; two errors with one number are one error."""
+    numbers = [entry.number for entry in load_registry().errors]
+    assert len(set(numbers)) == len(numbers)
