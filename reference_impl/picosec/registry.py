@@ -19,6 +19,8 @@ class Problem(IntEnum):
     BAD_REQUEST = 10
     UNEXPECTED_MESSAGE = 11
     BUSY = 12
+    TIMEOUT = 14
+    NO_PROXY = 15
     INTERNAL = 13
     UNPROTECTED = 20
     UNKNOWN_CONTEXT = 21
@@ -50,6 +52,8 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.BAD_REQUEST: 0x80,
     Problem.UNEXPECTED_MESSAGE: 0x80,
     Problem.BUSY: 0xa3,
+    Problem.TIMEOUT: 0xa4,
+    Problem.NO_PROXY: 0xa5,
     Problem.INTERNAL: 0xa0,
     Problem.UNPROTECTED: 0x81,
     Problem.UNKNOWN_CONTEXT: 0x81,
@@ -81,6 +85,8 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.BAD_REQUEST: "well-formed, but the values make no sense here",
     Problem.UNEXPECTED_MESSAGE: "the message does not belong in this state",
     Problem.BUSY: "no room for more work now; try later",
+    Problem.TIMEOUT: "no acknowledgement or response came in time",
+    Problem.NO_PROXY: "this endpoint does not forward requests",
     Problem.INTERNAL: "the implementation failed",
     Problem.UNPROTECTED: "the resource is only served over a channel",
     Problem.UNKNOWN_CONTEXT: "no security context for this key identifier",

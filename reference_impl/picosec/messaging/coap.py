@@ -101,9 +101,8 @@ class Option(IntEnum):
     REQUEST_TAG = 292
 
 
-#: Classes of codes: requests are 0, responses 2, 4 and 5; the others are reserved (7 belongs to reliable transports).
-REQUEST_CLASS: Final = 0
-RESPONSE_CLASSES: Final = frozenset({2, 4, 5})
+#: Classes without codes for datagrams (RFC 7252 section 12.1): 0 holds the methods, 2 to 5 the responses.
+RESERVED_CLASSES: Final = frozenset({1, 6, 7})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +129,19 @@ class Message:
     def decode(cls, data: bytes) -> Message:
         """Return the message in a datagram. Raises ``ProtocolError`` with ``MALFORMED``."""
         if len(data) < HEADER_SIZE:
-            _malformed("MSG-220", f"{len(data)} bytes are no header")
+            _malformed("MSG-210", f"{len(data)} bytes are no header")
         first, code = data[0], data[1]
         if first >> 6 != VERSION:
             _malformed("MSG-200", f"version {first >> 6}")
         end = HEADER_SIZE + (first & 15)
         if end > HEADER_SIZE + MAX_TOKEN:
-            _malformed("MSG-210", f"token length {first & 15}")
+            _malformed("MSG-220", f"token length {first & 15}")
         message_id = data[2] << 8 | data[3]
         if code == 0:
             if len(data) > HEADER_SIZE or first & 15:
                 _malformed("MSG-230", "an empty message is its header alone")
             return cls(first >> 4 & 3, 0, message_id)
-        if code >> 5 in (1, 6, 7):
+        if code >> 5 in RESERVED_CLASSES:
             _malformed("MSG-240", f"code {code_text(code)} is reserved")
         if end > len(data):
             _malformed("MSG-260", "the token is cut short")
@@ -152,12 +151,12 @@ class Message:
     @property
     def is_request(self) -> bool:
         """Whether the code is a method."""
-        return self.code != 0 and self.code >> 5 == REQUEST_CLASS
+        return 0 < self.code < 0x20
 
     @property
     def is_response(self) -> bool:
         """Whether the code is a response code."""
-        return self.code >> 5 in RESPONSE_CLASSES
+        return 0x40 <= self.code < 0xC0
 
     @property
     def is_empty(self) -> bool:
@@ -304,7 +303,7 @@ def _segment(value: bytes) -> str:
 
 
 def _bad_path(detail: str) -> NoReturn:
-    raise ProtocolError(Problem.BAD_OPTION, "MSG-560", detail)
+    raise ProtocolError(Problem.BAD_OPTION, "MSG-540", detail)
 
 
 def _malformed(requirement: str, detail: str) -> NoReturn:

@@ -1,0 +1,353 @@
+"""A CoAP endpoint over any number of peers, without sockets or clocks (spec/v1/messaging.md).
+
+Datagrams and the time come in; events come back, and :meth:`Endpoint.transmit` hands out what is to be sent. What is
+done with a message is :data:`~picosec.messaging.reactions.REACTIONS`; how a request of ours and one of a peer go on is
+in the tables of ``requests`` and ``exchanges``. A message that is refused changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping
+
+from picosec.errors import ProtocolError
+from picosec.messaging import exchanges, problem, requests
+from picosec.messaging.coap import Code, Message, Type
+from picosec.messaging.events import (
+    Event,
+    PongReceived,
+    RequestFailed,
+    RequestReceived,
+    RequestReset,
+    ResponseReceived,
+)
+from picosec.messaging.exchanges import Exchange
+from picosec.messaging.options import DEFINITIONS, Definition, understood
+from picosec.messaging.parameters import Parameters
+from picosec.messaging.peers import Peer, Peers
+from picosec.messaging.reactions import Reaction, reaction_to, reaction_to_malformed
+from picosec.messaging.requests import Request
+from picosec.messaging.retransmission import Retransmission
+from picosec.messaging.timers import Timers
+from picosec.registry import Problem
+
+__all__ = ["Endpoint", "Event", "PongReceived", "RequestFailed", "RequestReceived", "RequestReset", "ResponseReceived"]
+
+#: Bytes of a token of ours (RFC 7252 section 5.3.1 asks for 32 bits of randomness).
+TOKEN_SIZE = 4
+
+
+class Endpoint:
+    """Client and server at once. Peers are named by any hashable value, such as an address.
+
+    Entropy is drawn for: the first message id of each peer (2 bytes), each token (4), each confirmable message (2).
+    """
+
+    def __init__(
+        self,
+        entropy: Callable[[int], bytes],
+        parameters: Parameters = Parameters(),  # noqa: B008 - frozen
+        definitions: Mapping[int, Definition] = DEFINITIONS,
+    ) -> None:
+        self.parameters = parameters
+        self._entropy = entropy
+        self._definitions = definitions
+        self._peers = Peers(parameters, entropy)
+        self._timers: Timers[Request | Exchange] = Timers()
+        self._outbox: list[tuple[Hashable, bytes]] = []
+        self._events: list[Event] = []
+        self._last_id = 0
+
+    # -- what comes in -------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, peer: Hashable, now: float) -> list[Event]:
+        """Process one datagram. Raises nothing: what is not understood is reset, refused or ignored."""
+        try:
+            message = Message.decode(data)
+        except ProtocolError:
+            if reaction_to_malformed(data) is Reaction.SEND_RESET:
+                self._send_empty(peer, Type.RST, int.from_bytes(data[2:4], "big"))
+            return []
+        match reaction_to(message):
+            case Reaction.SERVE:
+                self._serve(message, len(data), peer, now)
+            case Reaction.MATCH_BY_TOKEN:
+                self._match_by_token(message, peer, now)
+            case Reaction.MATCH_BY_ID_AND_TOKEN:
+                self._match_by_id_and_token(message, peer, now)
+            case Reaction.ACKNOWLEDGED:
+                self._acknowledged(message, peer, now)
+            case Reaction.REJECTED:
+                self._rejected(message, peer, now)
+            case Reaction.SEND_RESET:
+                self._send_empty(peer, Type.RST, message.message_id)
+            case Reaction.IGNORE:
+                pass
+        return self._take_events()
+
+    def _serve(self, message: Message, size: int, key: Hashable, now: float) -> None:
+        confirmable = message.type == Type.CON
+        peer = self._peers.obtain(key)
+        if peer is None:
+            if confirmable:
+                self._outbox.append((key, _piggybacked(message, problem.response(Problem.BUSY)).encode()))
+            return
+        received = peer.received.get(message.message_id, now)
+        if received is not None:
+            if confirmable and received.reply:
+                self._outbox.append((key, received.reply))
+            return
+        lifetime = self.parameters.exchange_lifetime if confirmable else self.parameters.non_lifetime
+        try:
+            if size > self.parameters.max_message:
+                raise ProtocolError(Problem.TOO_LARGE, "MSG-810", f"{size} bytes")
+            message = understood(message, self._definitions)
+            if len(peer.exchanges) >= self.parameters.max_exchanges:
+                raise ProtocolError(Problem.BUSY, "MSG-820", f"{len(peer.exchanges)} requests are being worked on")
+        except ProtocolError as error:
+            reply = _piggybacked(message, problem.error_response(error)).encode() if confirmable else b""
+            peer.received.add(message.message_id, now + lifetime, reply)
+            if reply:
+                self._outbox.append((key, reply))
+            return
+        received = peer.received.add(message.message_id, now + lifetime)
+        state = exchanges.State.RECEIVED if confirmable else exchanges.State.RECEIVED_NON_CONFIRMABLE
+        exchange = Exchange(key, message, received, state)
+        peer.exchanges.add(exchange)
+        self._timers.set(exchange, now + (self.parameters.piggyback_window if confirmable else lifetime))
+        self._events.append(RequestReceived(exchange, message))
+
+    def _match_by_token(self, message: Message, key: Hashable, now: float) -> None:
+        """Take a response that comes in a message of its own, or reject it (MSG-360, MSG-480, MSG-490)."""
+        confirmable = message.type == Type.CON
+        peer = self._peers.find(key)
+        received = peer.received.get(message.message_id, now) if peer else None
+        if received is not None:
+            if received.reply:
+                self._outbox.append((key, received.reply))
+            return
+        request = peer.tokens.get(message.token) if peer else None
+        response = self._understood(message)
+        if not peer or not request or not response or not request.takes(requests.Input.SEPARATE_RESPONSE):
+            if confirmable:
+                self._send_empty(key, Type.RST, message.message_id)
+            return
+        reply = Message(Type.ACK, Code.EMPTY, message.message_id).encode() if confirmable else b""
+        peer.received.add(message.message_id, now + self.parameters.exchange_lifetime, reply)
+        if reply:
+            self._outbox.append((key, reply))
+        self._finish(peer, request, requests.Input.SEPARATE_RESPONSE, now)
+        self._events.append(ResponseReceived(request.id, response))
+
+    def _match_by_id_and_token(self, message: Message, key: Hashable, now: float) -> None:
+        """Take a piggybacked response, or ignore it (MSG-480)."""
+        peer = self._peers.find(key)
+        request = peer.sent.get(message.message_id) if peer else None
+        if not peer or not isinstance(request, Request) or request.message.token != message.token:
+            return
+        response = self._understood(message)
+        if response and request.takes(requests.Input.PIGGYBACKED_RESPONSE):
+            self._finish(peer, request, requests.Input.PIGGYBACKED_RESPONSE, now)
+            self._events.append(ResponseReceived(request.id, response))
+
+    def _acknowledged(self, message: Message, key: Hashable, now: float) -> None:
+        peer = self._peers.find(key)
+        sent = peer.sent.get(message.message_id) if peer else None
+        if not peer or not sent:
+            return
+        if isinstance(sent, Exchange):
+            self._end(peer, sent, exchanges.Input.ACKNOWLEDGEMENT)
+        elif sent.takes(requests.Input.ACKNOWLEDGEMENT):
+            sent.advance(requests.Input.ACKNOWLEDGEMENT)
+            self._timers.set(sent, now + self.parameters.exchange_lifetime)
+            self._start_queued(peer, now)
+
+    def _rejected(self, message: Message, key: Hashable, now: float) -> None:
+        peer = self._peers.find(key)
+        sent = peer.sent.get(message.message_id) if peer else None
+        if not peer or not sent:
+            return
+        if isinstance(sent, Exchange):
+            self._end(peer, sent, exchanges.Input.RESET)
+        elif sent.takes(requests.Input.RESET):
+            pinging = sent.state is requests.State.PINGING
+            self._finish(peer, sent, requests.Input.RESET, now)
+            self._events.append(PongReceived(sent.id) if pinging else RequestReset(sent.id))
+
+    # -- serving -------------------------------------------------------------------------------------------------
+
+    def respond(self, exchange: Exchange, response: Message, now: float) -> None:
+        """Answer a request: on its acknowledgement while that is possible, else in a message of its own (MSG-410).
+
+        Only code, options and payload of ``response`` matter. One that comes too late is dropped.
+        """
+        peer = self._peers.find(exchange.peer)
+        if peer is None or not exchange.takes(exchanges.Input.RESPOND):
+            return
+        if exchange.state is exchanges.State.RECEIVED:
+            frame = exchange.received.reply = _piggybacked(exchange.request, response).encode()
+            self._outbox.append((exchange.peer, frame))
+            self._end(peer, exchange, exchanges.Input.RESPOND)
+            return
+        if peer.ids.free_at() > now:
+            return
+        confirmable = exchange.state is exchanges.State.ACKNOWLEDGED
+        kind = Type.CON if confirmable else Type.NON
+        message_id = peer.ids.take(now)
+        token = exchange.request.token
+        frame = dataclasses.replace(response, type=kind, message_id=message_id, token=token).encode()
+        self._outbox.append((exchange.peer, frame))
+        if not confirmable:
+            self._end(peer, exchange, exchanges.Input.RESPOND)
+            return
+        exchange.advance(exchanges.Input.RESPOND)
+        exchange.message_id = message_id
+        exchange.retransmission = Retransmission(frame, self.parameters, self._entropy)
+        peer.sent[message_id] = exchange
+        self._timers.set(exchange, now + exchange.retransmission.timeout)
+
+    def acknowledge(self, exchange: Exchange, now: float) -> None:
+        """Tell the client that its request arrived and that the response will take a while (MSG-400)."""
+        if not exchange.takes(exchanges.Input.ACKNOWLEDGE):
+            return
+        exchange.advance(exchanges.Input.ACKNOWLEDGE)
+        frame = exchange.received.reply = Message(Type.ACK, Code.EMPTY, exchange.request.message_id).encode()
+        self._outbox.append((exchange.peer, frame))
+        self._timers.set(exchange, now + self.parameters.exchange_lifetime)
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    def request(self, message: Message, peer: Hashable, now: float) -> int:
+        """Send a request, confirmable or not, and return its handle. Message id and token are chosen here.
+
+        Raises ``ProtocolError`` with ``BUSY`` when too many requests to this peer, or too many peers, are pending.
+        """
+        state = self._peers.obtain(peer)
+        if state is None or len(state.tokens) >= self.parameters.max_requests:
+            raise ProtocolError(Problem.BUSY, "MSG-820", "too many requests are pending")
+        token = self._entropy(TOKEN_SIZE)
+        while token in state.tokens:
+            token = self._entropy(TOKEN_SIZE)
+        return self._enqueue(state, dataclasses.replace(message, token=token), peer, now)
+
+    def ping(self, peer: Hashable, now: float) -> int:
+        """Ask whether the peer is there and return a handle. Raises as :meth:`request` does."""
+        state = self._peers.obtain(peer)
+        if state is None or len(state.queue) >= self.parameters.max_requests:
+            raise ProtocolError(Problem.BUSY, "MSG-820", "too many requests are pending")
+        return self._enqueue(state, Message(Type.CON, Code.EMPTY, 0), peer, now)
+
+    def _enqueue(self, peer: Peer, message: Message, key: Hashable, now: float) -> int:
+        self._last_id += 1
+        request = Request(self._last_id, key, message)
+        peer.queue.append(request)
+        if message.token:
+            peer.tokens[message.token] = request
+        self._start_queued(peer, now)
+        return request.id
+
+    def _start_queued(self, peer: Peer, now: float) -> None:
+        """Send what waits, as far as NSTART (MSG-830) and the supply of message ids (MSG-460) allow."""
+        while peer.queue:
+            request = peer.queue[0]
+            confirmable = request.message.type == Type.CON
+            if confirmable and peer.outstanding >= self.parameters.nstart:
+                return
+            if peer.ids.free_at() > now:
+                self._timers.set(request, peer.ids.free_at())
+                return
+            peer.queue.popleft()
+            message_id = peer.ids.take(now)
+            request.message = dataclasses.replace(request.message, message_id=message_id)
+            peer.sent[message_id] = request
+            frame = request.message.encode()
+            self._outbox.append((request.peer, frame))
+            if not confirmable:
+                request.advance(requests.Input.SEND_NON_CONFIRMABLE)
+                self._timers.set(request, now + self.parameters.non_lifetime)
+                continue
+            ping = request.message.is_empty
+            request.advance(requests.Input.SEND_PING if ping else requests.Input.SEND_CONFIRMABLE)
+            request.retransmission = Retransmission(frame, self.parameters, self._entropy)
+            self._timers.set(request, now + request.retransmission.timeout)
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def next_timeout(self) -> float | None:
+        """Return when :meth:`tick` is due, ``None`` when nothing is waited for."""
+        return self._timers.next()
+
+    def tick(self, now: float) -> list[Event]:
+        """Do what is due: send again, acknowledge, give up."""
+        while (due := self._timers.pop_due(now)) is not None:
+            peer = self._peers.find(due.peer)
+            assert peer is not None  # a peer with deadlines is not idle
+            if isinstance(due, Request):
+                self._request_due(peer, due, now)
+            else:
+                self._exchange_due(peer, due, now)
+        return self._take_events()
+
+    def _request_due(self, peer: Peer, request: Request, now: float) -> None:
+        if request.state is requests.State.QUEUED:
+            self._start_queued(peer, now)
+        elif request.takes(requests.Input.RETRANSMIT) and self._send_again(request, now):
+            request.advance(requests.Input.RETRANSMIT)
+        else:
+            self._finish(peer, request, requests.Input.GIVE_UP, now)
+            self._events.append(RequestFailed(request.id, Problem.TIMEOUT))
+
+    def _exchange_due(self, peer: Peer, exchange: Exchange, now: float) -> None:
+        if exchange.takes(exchanges.Input.ACKNOWLEDGE):
+            self.acknowledge(exchange, now)
+        elif exchange.takes(exchanges.Input.RETRANSMIT) and self._send_again(exchange, now):
+            exchange.advance(exchanges.Input.RETRANSMIT)
+        else:
+            self._end(peer, exchange, exchanges.Input.GIVE_UP)
+
+    def _send_again(self, sent: Request | Exchange, now: float) -> bool:
+        assert sent.retransmission is not None
+        if not sent.retransmission.next():
+            return False
+        self._outbox.append((sent.peer, sent.retransmission.frame))
+        self._timers.set(sent, now + sent.retransmission.timeout)
+        return True
+
+    # -- what goes out, and what ends ----------------------------------------------------------------------------
+
+    def transmit(self) -> list[tuple[Hashable, bytes]]:
+        """Hand out what is to be sent, in order: peer and datagram."""
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    def _send_empty(self, peer: Hashable, kind: Type, message_id: int) -> None:
+        self._outbox.append((peer, Message(kind, Code.EMPTY, message_id).encode()))
+
+    def _understood(self, response: Message) -> Message | None:
+        """Return a response with the options that are understood, ``None`` for one to reject (MSG-520)."""
+        try:
+            return understood(response, self._definitions)
+        except ProtocolError:
+            return None
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def _finish(self, peer: Peer, request: Request, happening: requests.Input, now: float) -> None:
+        request.advance(happening)
+        request.deadline = None
+        peer.tokens.pop(request.message.token, None)
+        del peer.sent[request.message.message_id]
+        self._start_queued(peer, now)
+
+    def _end(self, peer: Peer, exchange: Exchange, happening: exchanges.Input) -> None:
+        exchange.advance(happening)
+        exchange.deadline = None
+        peer.exchanges.discard(exchange)
+        if exchange.message_id is not None:
+            del peer.sent[exchange.message_id]
+
+
+def _piggybacked(request: Message, response: Message) -> Message:
+    return dataclasses.replace(response, type=Type.ACK, message_id=request.message_id, token=request.token)

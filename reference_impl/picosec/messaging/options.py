@@ -1,0 +1,76 @@
+"""Which options are understood, and what becomes of a message that carries others (RFC 7252 section 5.4)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from picosec.errors import ProtocolError
+from picosec.messaging.coap import Message, Option, is_critical
+from picosec.registry import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Bounds of an option's value, in bytes, and whether it may stand more than once."""
+
+    least: int
+    most: int
+    repeatable: bool = False
+    text: bool = False
+
+    def admits(self, number: int, value: bytes) -> bool:
+        """Whether the value lies inside the definition."""
+        if not self.least <= len(value) <= self.most:
+            return False
+        if not self.text:
+            return True
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            return False
+        return number != Option.URI_PATH or text not in (".", "..")
+
+
+#: The options that this endpoint understands. A layer that understands more adds to a copy.
+DEFINITIONS: Final[Mapping[int, Definition]] = {
+    Option.URI_HOST: Definition(1, 255, text=True),
+    Option.ETAG: Definition(1, 8, repeatable=True),
+    Option.URI_PORT: Definition(0, 2),
+    Option.LOCATION_PATH: Definition(0, 255, repeatable=True, text=True),
+    Option.OSCORE: Definition(0, 255),
+    Option.URI_PATH: Definition(0, 255, repeatable=True, text=True),
+    Option.CONTENT_FORMAT: Definition(0, 2),
+    Option.MAX_AGE: Definition(0, 4),
+    Option.URI_QUERY: Definition(0, 255, repeatable=True, text=True),
+    Option.ACCEPT: Definition(0, 2),
+    Option.LOCATION_QUERY: Definition(0, 255, repeatable=True, text=True),
+    Option.SIZE1: Definition(0, 4),
+}
+
+
+def understood(message: Message, definitions: Mapping[int, Definition] = DEFINITIONS) -> Message:
+    """Return the message with the options that are understood; elective ones that are not are left out (MSG-530).
+
+    An option outside its definition counts as not understood (MSG-540). Raises ``ProtocolError`` with ``BAD_OPTION``
+    for a critical option that is not understood (MSG-500), ``NO_PROXY`` for a request to forward (MSG-550).
+    """
+    dropped = False
+    kept: list[tuple[int, bytes]] = []
+    previous = -1
+    for option in message.options:
+        number, value = option
+        definition = definitions.get(number)
+        repeated = number == previous
+        previous = number
+        if definition and definition.admits(number, value) and (definition.repeatable or not repeated):
+            kept.append(option)
+        elif number in (Option.PROXY_URI, Option.PROXY_SCHEME):
+            raise ProtocolError(Problem.NO_PROXY, "MSG-550", f"option {number}")
+        elif is_critical(number):
+            raise ProtocolError(Problem.BAD_OPTION, "MSG-540" if definition else "MSG-500", f"option {number}")
+        else:
+            dropped = True
+    return dataclasses.replace(message, options=tuple(kept)) if dropped else message

@@ -1,0 +1,51 @@
+"""The numbers that govern the message layer (RFC 7252 section 4.8), and the bounds on what an endpoint keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Times are seconds. The defaults of the first group are those of RFC 7252; change them with a whole network."""
+
+    ack_timeout: float = 2.0
+    ack_random_factor: float = 1.5
+    max_retransmit: int = 4
+    #: Confirmable messages of ours that may wait for an acknowledgement from one peer at the same time.
+    nstart: int = 1
+    max_latency: float = 100.0
+
+    #: How long a response may take and still ride on the acknowledgement.
+    piggyback_window: float = 1.0
+
+    #: Bytes of the largest request taken.
+    max_message: int = 4096
+    #: Peers with state. The one unheard of for longest makes room; none of these bounds stops the others' service.
+    max_peers: int = 1024
+    #: Requests from one peer being worked on.
+    max_exchanges: int = 16
+    #: Requests to one peer, queued or awaiting their response.
+    max_requests: int = 32
+    #: Message ids of one peer remembered against repetition.
+    max_remembered: int = 64
+
+    @property
+    def max_transmit_span(self) -> float:
+        """From the first transmission of a confirmable message to its last."""
+        return float(self.ack_timeout * (2**self.max_retransmit - 1) * self.ack_random_factor)
+
+    @property
+    def max_transmit_wait(self) -> float:
+        """From the first transmission of a confirmable message to giving up."""
+        return float(self.ack_timeout * (2 ** (self.max_retransmit + 1) - 1) * self.ack_random_factor)
+
+    @property
+    def exchange_lifetime(self) -> float:
+        """From the first transmission of a confirmable message until its id may be used again: 247 s."""
+        return self.max_transmit_span + 2 * self.max_latency + self.ack_timeout
+
+    @property
+    def non_lifetime(self) -> float:
+        """The same for a non-confirmable message: 145 s."""
+        return self.max_transmit_span + self.max_latency
