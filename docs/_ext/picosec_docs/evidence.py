@@ -1,0 +1,191 @@
+"""The tests and vectors behind a requirement, and a page of the site for each test module and each vector file.
+
+``trace()`` of the harness says what belongs together; this module adds names, stories and places.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from picosec_conformance.resources import vectors_folder
+from picosec_conformance.specification.matrix import SUITE, MatrixError, Trace
+from picosec_conformance.specification.matrix import trace as read_trace
+from picosec_conformance.specification.requirements import load_requirements
+from picosec_conformance.vectors.model import VectorFile, load
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+from picosec_docs import places
+from picosec_docs.listing import case_html
+from picosec_docs.places import Link, linker
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A test or a vector case: its name, what it is about in one sentence, and its place on the site."""
+
+    name: str
+    story: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What shows one requirement."""
+
+    tests: tuple[Item, ...] = ()
+    vectors: tuple[Item, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestFunction:
+    """A test of the suite as its source states it."""
+
+    __test__ = False
+
+    name: str
+    story: str
+    source: str
+
+
+@cache
+def test_modules() -> dict[str, tuple[str, list[TestFunction]]]:
+    """Return docstring and test functions of each module of the suite, by file name."""
+    modules = {}
+    for path in sorted(SUITE.glob("test_*.py")):
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+        functions = [_function(node, source) for node in ast.walk(tree) if _is_test(node)]
+        modules[path.name] = (ast.get_docstring(tree) or "", functions)
+    return modules
+
+
+def _is_test(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+
+
+def _function(node: ast.AST, source: str) -> TestFunction:
+    assert isinstance(node, ast.FunctionDef)
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    lines = source.splitlines()[first - 1 : node.end_lineno]
+    return TestFunction(node.name, " ".join((ast.get_docstring(node) or "").split()), "\n".join(lines))
+
+
+@cache
+def vector_files() -> dict[str, VectorFile]:
+    """Return every committed vector file by ``chapter/name``."""
+    files = (load(path) for path in sorted(vectors_folder().glob("*/*.json")))
+    return {file.path.removesuffix(".json"): file for file in files}
+
+
+@cache
+def trace() -> dict[str, Trace]:
+    """Return what shows each requirement. When the suite cannot be read, that is a warning, and nothing shows anything."""
+    try:
+        return read_trace()
+    except MatrixError as error:
+        _LOGGER.warning("the suite cannot be read: %s", error)
+        return {}
+
+
+@cache
+def evidence_of(identifier: str) -> Evidence:
+    """Return what shows a requirement. One that the committed list lacks has nothing yet."""
+    row = trace().get(identifier)
+    if row is None:
+        return Evidence()
+    return Evidence(tuple(map(_test_item, row.tests)), tuple(map(_vector_item, row.vectors)), row.errors)
+
+
+def _test_item(name: str) -> Item:
+    file, _, function = name.partition("::")
+    stories = {test.name: test.story for test in test_modules()[file][1]}
+    return Item(function, stories.get(function, ""), places.test(file, function))
+
+
+def _vector_item(name: str) -> Item:
+    path, _, case_id = name.partition("#")
+    comment = next(case.comment for case in vector_files()[path].cases if case.id == case_id)
+    return Item(name.replace("#", " "), comment, places.vector(path, case_id))
+
+
+def requirement_links(identifiers: tuple[str, ...], link: Link) -> str:
+    """Return links to requirements, separated by commas."""
+    known = load_requirements()
+    return ", ".join(
+        f'<a href="{link(places.requirement(known[name].page, name))}" title="{escape(known[name].title)}">{name}</a>'
+        if name in known
+        else name
+        for name in identifiers
+    )
+
+
+def _named_by(file: str, function: str) -> tuple[str, ...]:
+    return tuple(name for name, row in trace().items() if f"{file}::{function}" in row.tests)
+
+
+def test_page(file: str, link: Link) -> str:
+    """Return the page of one module of the suite: each test with its story, what it judges, and its source."""
+    story, functions = test_modules()[file]
+    formatter: HtmlFormatter[str] = HtmlFormatter(cssclass="highlight")
+    parts = [f"<h1><code>{file}</code></h1>", f"<p>{escape(story)}</p>"]
+    for test in functions:
+        source = highlight(test.source, PythonLexer(), formatter)
+        parts.append(
+            f'<section id="{test.name}"><h2 class="evidence-name">{test.name}<a class="headerlink" href="#{test.name}" title="Link to this test">¶</a></h2>'
+            f"<p>{escape(test.story)}</p>"
+            f'<p class="evidence-for">Judges {requirement_links(_named_by(file, test.name), link)}</p>{source}</section>'
+        )
+    return "".join(parts)
+
+
+def vector_page(path: str, link: Link) -> str:
+    """Return the page of one vector file."""
+    file = vector_files()[path]
+    parts = [
+        f"<h1>{escape(file.title)}</h1>",
+        f'<p class="evidence-for">Operation <code>{file.operation}</code> · {len(file.cases)} cases · '
+        f'<code>vectors/v1/{file.path}</code>{" · published values, transcribed" if file.published else ""}</p>',
+    ]
+    if file.flags:
+        rows = "".join(f"<tr><td><code>{name}</code></td><td>{escape(text)}</td></tr>" for name, text in file.flags.items())
+        parts.append(f'<div class="table-wrapper"><table class="docutils"><thead><tr><th>flag</th><th>stands for</th></tr></thead><tbody>{rows}</tbody></table></div>')
+    for case in file.cases:
+        about = [requirement_links(case.requirements, link), *(f"<code>{flag}</code>" for flag in case.flags)]
+        if case.source != "picosec":
+            about.append(escape(case.source))
+        outcome = f'<span class="refused">{case.error}</span>' if case.error else ""
+        parts.append(
+            f'<section id="{case.id}"><h2 class="evidence-name">{case.id}<a class="headerlink" href="#{case.id}" title="Link to this case">¶</a> {outcome}</h2>'
+            f'<p>{escape(case.comment)}</p><p class="evidence-for">{" · ".join(about)}</p>'
+            f"<details><summary>Values</summary>{case_html(case, lambda name: link(places.error(name)))}</details></section>"
+        )
+    return "".join(parts)
+
+
+def _pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Hand the evidence pages to Sphinx."""
+    made: list[tuple[str, str, Callable[[str, Link], str]]] = []
+    made += [(places.test(file, "").rstrip("#"), file, test_page) for file in test_modules()]
+    made += [(places.vector(path), path, vector_page) for path in vector_files()]
+    for name, key, write in made:
+        body = write(key, linker(app, name))
+        yield name, {"title": Path(key).name, "body": body, "toc": "", "furo_hide_toc": True}, "page.html"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("html-collect-pages", _pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,63 @@
+"""``{lastreport}``: the result of the last ``picosec certify`` in this checkout, with a link to the full report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+_FILES = ("report.html", "report.json", "junit.xml", "badge.svg")
+
+
+def _folder(app: Sphinx) -> Path:
+    return Path(app.confdir).parent / "report"
+
+
+def summary(report: dict[str, Any]) -> str:
+    """Return the result of a run as one paragraph of HTML."""
+    target, requirements, tests = report["target"], report["requirements"], report["tests"]
+    verdict = "certified" if report["certified"] else "not certified"
+    return (
+        f"<p><strong>{escape(target['name'])} {escape(target['version'])}: {verdict}</strong> for profile "
+        f"<code>{escape(report['profile'])}</code>. {requirements['passed']} of {requirements['total']} requirements passed, "
+        f"{requirements['failed']} failed, {requirements['untested']} untested, {requirements['not_applicable']} not applicable; "
+        f"{tests['passed']} of {tests['total']} tests passed, in {report['seconds']:.1f} seconds, with seed {report['seed']}.</p>"
+    )
+
+
+class LastReport(SphinxDirective):
+    """The directive."""
+
+    def run(self) -> Sequence[nodes.Node]:
+        """Write the summary, or how to get one."""
+        self.env.note_reread()
+        data = _folder(self.env.app) / "report.json"
+        if not data.is_file():
+            return [nodes.raw("", "<p>This site was built without a report: run <code>picosec certify</code> first.</p>", format="html")]
+        text = summary(json.loads(data.read_text(encoding="utf-8")))
+        links = " · ".join(f'<a href="../report/{name}">{name}</a>' for name in _FILES if (data.parent / name).is_file())
+        return [nodes.raw("", f"{text}<p>{links}</p>", format="html")]
+
+
+def _copy(app: Sphinx, failure: Exception | None) -> None:
+    """Put the report beside the pages."""
+    if failure is None and app.builder.format == "html" and _folder(app).is_dir():
+        target = Path(app.outdir) / "report"
+        target.mkdir(exist_ok=True)
+        for name in _FILES:
+            if (_folder(app) / name).is_file():
+                shutil.copyfile(_folder(app) / name, target / name)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("lastreport", LastReport)
+    app.connect("build-finished", _copy)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,50 @@
+"""A vector case as a readable hexadecimal listing. Pure: JSON data and a link function in, HTML out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+from picosec_conformance.vectors.model import Case
+
+_HEX = re.compile(r"(?:[0-9a-f]{2})+")
+
+
+def value_html(value: Any) -> str:
+    """Return one value: bytes as spaced hexadecimal with their length, structures as nested lists."""
+    if isinstance(value, Mapping):
+        return members_html(value) if value else "<code>{}</code>"
+    if isinstance(value, list):
+        if not value:
+            return "<code>[]</code>"
+        if all(isinstance(item, int | bool) for item in value):
+            return f"<code>{escape(', '.join(map(_plain, value)))}</code>"
+        return "<ol>" + "".join(f"<li>{value_html(item)}</li>" for item in value) + "</ol>"
+    if isinstance(value, str) and _HEX.fullmatch(value):
+        octets = " ".join(value[start : start + 2] for start in range(0, len(value), 2))
+        return f'<code class="hex">{octets}</code> <span class="size">{len(value) // 2}</span>'
+    return f"<code>{escape(_plain(value))}</code>" if value != "" else '<span class="size">empty</span>'
+
+
+def _plain(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def members_html(members: Mapping[str, Any]) -> str:
+    """Return named values as a definition list."""
+    rows = (f"<div><dt>{escape(name)}</dt><dd>{value_html(value)}</dd></div>" for name, value in members.items())
+    return f'<dl class="listing">{"".join(rows)}</dl>'
+
+
+def case_html(case: Case, error_address: Callable[[str], str]) -> str:
+    """Return inputs, steps and the expected answer of a case; ``error_address`` tells where an error is explained."""
+    parts = ["<p class='listing-head'>Inputs</p>", members_html(case.inputs)]
+    if case.steps:
+        parts += ["<p class='listing-head'>Steps</p>", members_html(case.steps)]
+    if case.error is not None:
+        parts.append(f'<p class="listing-head">Refused with <a href="{error_address(case.error)}"><code>{case.error}</code></a></p>')
+    else:
+        parts += ["<p class='listing-head'>Output</p>", members_html(case.output or {})]
+    return f'<div class="case">{"".join(parts)}</div>'

@@ -1,0 +1,57 @@
+"""Where things stand on the site: one function per kind of thing, returning page and anchor. Anchors are stable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from sphinx.application import Sphinx
+
+#: Turns a place ("page#anchor") into an address relative to the page being written.
+Link = Callable[[str], str]
+
+
+def linker(app: Sphinx, page: str) -> Link:
+    """Return the function that turns places into addresses relative to ``page``."""
+
+    def link(place: str) -> str:
+        target, _, anchor = place.partition("#")
+        address = app.builder.get_relative_uri(page, target)
+        return f"{address}#{anchor}" if anchor else address
+
+    return link
+
+
+def slug(name: str) -> str:
+    """Return a name as an anchor: ``channel.edhoc.method.3`` becomes ``channel-edhoc-method-3``."""
+    return name.replace(".", "-").replace("_", "-").lower()
+
+
+def error(name: str) -> str:
+    """Where an error of the registry is explained."""
+    return f"reference/errors#error-{slug(name)}"
+
+
+def feature(name: str) -> str:
+    """Where a feature of the registry is explained."""
+    return f"reference/features#feature-{slug(name)}"
+
+
+def profile(name: str) -> str:
+    """Where a profile is laid out."""
+    return f"reference/profiles#profile-{slug(name)}"
+
+
+def requirement(page: str, identifier: str) -> str:
+    """Where a requirement stands in the specification; ``page`` is the chapter's name."""
+    return f"spec/v1/{page}#{identifier}"
+
+
+def test(file: str, function: str) -> str:
+    """Where a test's source is shown; ``file`` is its file name, ``function`` its name without parameters."""
+    return f"evidence/tests/{PurePosixPath(file).stem}#{function}"
+
+
+def vector(path: str, case: str = "") -> str:
+    """Where a vector case is shown; ``path`` is ``chapter/name`` without the suffix."""
+    return f"evidence/vectors/{path}" + (f"#{case}" if case else "")

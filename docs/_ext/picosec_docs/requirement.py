@@ -1,0 +1,153 @@
+"""Shows a requirement as part of the prose: its statement, its id in the margin, its evidence folded behind it.
+
+sphinx-needs reads the blocks, keeps their ids unique and resolves ``{need}`` references; its card is not used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.requirements import KEYWORDS
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx_needs.data import SphinxNeedsData
+from sphinx_needs.nodes import Need
+
+from picosec_docs import places
+from picosec_docs.evidence import Evidence, Item, evidence_of
+from picosec_docs.places import Link, linker
+
+_LOGGER = logging.getLogger(__name__)
+_KEYWORD = re.compile(r"\b(" + "|".join(KEYWORDS) + r")\b")
+_ID = re.compile(r"\b(" + "|".join(load_registry().chapters.values()) + r")-\d{3}\b")
+_ERRORS = frozenset(entry.name for entry in load_registry().errors)
+
+
+class RequirementNode(nodes.General, nodes.Element):
+    """One requirement: the statement's paragraphs, then the evidence."""
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 test", "2 tests", "no tests"."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def behind(need: Any, evidence: Evidence, link: Link) -> str:
+    """Return the HTML that stands folded behind a statement."""
+    if need["status"] == "withdrawn":
+        return f'<p class="req-more">{escape(need["title"])} · withdrawn; the id is not used again</p>'
+    proof = "by inspection" if need["check"] == "inspection" else count(len(evidence.tests), "test")
+    parts = [proof] + [count(len(evidence.vectors), "vector")] * bool(evidence.vectors)
+    rows = [
+        ("Level", escape(need["level"])),
+        ("Applies to", escape(need["role"])),
+        ("Feature", f'<a href="{link(places.feature(need["feature"]))}"><code>{escape(need["feature"])}</code></a>'),
+    ]
+    if need["check"] == "inspection":
+        rows.append(("Inspected", escape(need["reason"])))
+    if evidence.tests:
+        rows.append(("Tests", _list(evidence.tests, link)))
+    if evidence.vectors:
+        rows.append(("Vectors", _list(evidence.vectors, link)))
+    if evidence.errors:
+        links = (f'<a href="{link(places.error(name))}"><code>{name}</code></a>' for name in evidence.errors)
+        rows.append(("Errors", ", ".join(links)))
+    listing = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows)
+    title = f'<span class="req-title">{escape(need["title"])}</span> · {" · ".join(parts)}'
+    return f'<details class="req-more"><summary>{title}</summary><dl>{listing}</dl></details>'
+
+
+def _list(items: Sequence[Item], link: Link) -> str:
+    rows = (f'<li><a href="{link(item.place)}"><code>{escape(item.name)}</code></a> {escape(item.story)}</li>' for item in items)
+    return f"<ul>{''.join(rows)}</ul>"
+
+
+def emphasise(text: str) -> list[nodes.Node]:
+    """Return the text with each BCP 14 keyword set apart."""
+    parts = _KEYWORD.split(text)
+    return [nodes.strong("", part, classes=["bcp14"]) if index % 2 else nodes.Text(part) for index, part in enumerate(parts) if part]
+
+
+def _statement(content: list[nodes.Node], link: Link) -> None:
+    """Mark keywords and link error names, in place."""
+    for block in content:
+        for text in list(block.findall(nodes.Text)):
+            if isinstance(text.parent, nodes.literal):
+                name = text.astext()
+                if name in _ERRORS and not isinstance(text.parent.parent, nodes.reference):
+                    literal = text.parent
+                    anchor = nodes.reference("", "", refuri=link(places.error(name)), internal=True)
+                    literal.replace_self(anchor)
+                    anchor += literal
+            elif _KEYWORD.search(text.astext()):
+                text.parent.replace(text, emphasise(text.astext()))
+
+
+def _link_ids(app: Sphinx, doctree: nodes.document, link: Link) -> None:
+    """Make each requirement id that prose mentions a link; one that does not exist is a warning."""
+    needs = SphinxNeedsData(app.env).get_needs_view()
+    for text in list(doctree.findall(nodes.Text)):
+        if not _ID.search(text.astext()) or _inside(text, (nodes.reference, nodes.literal_block, nodes.title, nodes.raw)):
+            continue
+        parts: list[nodes.Node] = []
+        end = 0
+        for match in _ID.finditer(text.astext()):
+            identifier = match[0]
+            if identifier not in needs:
+                _LOGGER.warning("requirement %s is mentioned but not defined", identifier, location=text.parent)
+                continue
+            parts += [nodes.Text(text.astext()[end : match.start()])]
+            uri = link(places.requirement(needs[identifier]["docname"].rpartition("/")[2], identifier))
+            parts += [nodes.reference("", identifier, refuri=uri, internal=True, classes=["req-ref"], reftitle=needs[identifier]["title"])]
+            end = match.end()
+        text.parent.replace(text, [*parts, nodes.Text(text.astext()[end:])])
+
+
+def _inside(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if isinstance(parent, kinds):
+            return True
+        parent = parent.parent
+    return False
+
+
+def _resolve(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Replace sphinx-needs' nodes before it formats them as cards."""
+    if app.builder.format != "html":
+        return
+    link = linker(app, page)
+    needs = SphinxNeedsData(app.env).get_needs_view()
+    for node in list(doctree.findall(Need)):
+        need = needs[node["ids"][0]]
+        shown = RequirementNode("", ids=[need["id"]], classes=["req", f"req-{need['level'].lower()}"])
+        if need["status"] == "withdrawn":
+            shown["classes"].append("req-withdrawn")
+        statement = list(node.children)
+        _statement(statement, link)
+        shown += statement
+        shown += nodes.raw("", behind(need, evidence_of(need["id"]), link), format="html")
+        node.replace_self(shown)
+    _link_ids(app, doctree, link)
+
+
+def _visit(translator: Any, node: RequirementNode) -> None:
+    identifier = node["ids"][0]
+    translator.body.append(translator.starttag(node, "div"))
+    translator.body.append(f'<a class="req-id" href="#{identifier}" title="Link to this requirement">{identifier}</a>')
+
+
+def _depart(translator: Any, _node: RequirementNode) -> None:
+    translator.body.append("</div>\n")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_node(RequirementNode, html=(_visit, _depart))
+    app.connect("doctree-resolved", _resolve, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
