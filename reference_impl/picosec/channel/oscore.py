@@ -15,16 +15,7 @@ from cryptography.exceptions import InvalidTag
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.oscore_option import MAX_PARTIAL_IV, OscoreOption, encode_partial_iv
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import (
-    RESPONSE_CLASSES,
-    Code,
-    Message,
-    Option,
-    Options,
-    code_text,
-    decode_options,
-    encode_options,
-)
+from picosec.messaging.coap import Code, Message, Option, Options, code_text, decode_options, encode_options
 from picosec.registry import Problem
 
 #: Options that proxies work on and that stay outside (class U, CHN-670); all others go inside, unknown ones too.
@@ -83,13 +74,17 @@ def request_option(message: Message) -> OscoreOption:
     return option
 
 
-def unprotect_request(context: SecurityContext, message: Message) -> tuple[Message, Binding]:
+def unprotect_request(
+    context: SecurityContext, message: Message, option: OscoreOption | None = None
+) -> tuple[Message, Binding]:
     """Verify an OSCORE request; return what was protected and what the response must be bound to.
+
+    ``option`` is what :func:`request_option` gave for this message, if it was asked already.
 
     Raises ``ProtocolError`` for the first check that fails (CHN-690): ``BAD_OPTION``, ``UNKNOWN_CONTEXT``,
     ``REPLAYED``, ``EXHAUSTED``, ``DECRYPTION_FAILED``, ``MALFORMED``; ``FreshnessRequired`` after a restart.
     """
-    option = request_option(message)
+    option = option or request_option(message)
     recipient = context.recipient
     if option.kid != recipient.identifier or option.kid_context not in (None, context.id_context):
         raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-700", "the request is for another context")
@@ -214,9 +209,7 @@ def _decrypt(context: SecurityContext, nonce: bytes, ciphertext: bytes, aad: byt
 
 def _opened(message: Message, plaintext: bytes, *, request: bool) -> Message:
     """Return the original message: code, inner options and payload out of ``plaintext``, the rest as received."""
-    code, requirement = plaintext[0], "CHN-770" if request else "CHN-840"
-    if request is not (0 < code < 32) or not (request or code >> 5 in RESPONSE_CLASSES):
-        raise ProtocolError(Problem.MALFORMED, requirement, f"code {code_text(code)} in the plaintext")
+    requirement = "CHN-770" if request else "CHN-840"
     try:
         options, payload = decode_options(plaintext, 1)
     except ProtocolError as error:
@@ -224,7 +217,10 @@ def _opened(message: Message, plaintext: bytes, *, request: bool) -> Message:
     outer = tuple(entry for entry in message.options if entry[0] in OUTER_OPTIONS)
     if outer:
         options = tuple(sorted((*outer, *options), key=itemgetter(0)))
-    return Message(message.type, code, message.message_id, message.token, options, payload)
+    plain = Message(message.type, plaintext[0], message.message_id, message.token, options, payload)
+    if not (plain.is_request if request else plain.is_response):
+        raise ProtocolError(Problem.MALFORMED, requirement, f"code {code_text(plain.code)} in the plaintext")
+    return plain
 
 
 def _numbered_response(context: SecurityContext, aad: bytes, number: int, message: Message) -> Message:

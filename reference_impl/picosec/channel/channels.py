@@ -1,0 +1,129 @@
+"""The channels of one endpoint: found by what a request says of itself, opened by a handshake or by provisioning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from picosec.channel.oscore import Binding, FreshnessRequired, request_option, unprotect_request
+from picosec.channel.oscore_context import SecurityContext
+from picosec.crypto.aead import Aead
+from picosec.errors import ProtocolError
+from picosec.messaging.coap import Message
+from picosec.registry import Problem
+
+#: Exporter labels of the OSCORE master secret and salt, and the length of the salt in bytes (CHN-910).
+MASTER_SECRET_LABEL = 0
+MASTER_SALT_LABEL = 1
+MASTER_SALT_LENGTH = 8
+
+
+class Session(Protocol):
+    """What a completed handshake hands over."""
+
+    def exporter(self, label: int, context: bytes, length: int) -> bytes:
+        """Return ``length`` bytes of key material (CHN-900)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A security context and, for a channel that a handshake opened, the session that it came from."""
+
+    context: SecurityContext
+    session: Session | None = None
+
+    @property
+    def id(self) -> bytes:
+        """This end's identifier of the channel: its Recipient ID."""
+        return self.context.recipient_id
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request that verified: the channel it came over, the original message, and what the response is bound to."""
+
+    channel: Channel
+    message: Message
+    binding: Binding
+
+
+def channel_from_session(session: Session, aead: Aead, sender_id: bytes, recipient_id: bytes) -> Channel:
+    """Open the channel that a handshake was for (CHN-910). It does not survive a restart.
+
+    Raises ``ProtocolError`` with ``BAD_IDENTIFIER`` (CHN-610).
+    """
+    context = SecurityContext(
+        session.exporter(MASTER_SECRET_LABEL, b"", aead.key_length),
+        sender_id,
+        recipient_id,
+        master_salt=session.exporter(MASTER_SALT_LABEL, b"", MASTER_SALT_LENGTH),
+        aead=aead,
+    )
+    return Channel(context, session)
+
+
+class Channels:
+    """A table of channels by Recipient ID. Those with the same Recipient ID have different ID Contexts."""
+
+    __slots__ = ("_by_id",)
+
+    def __init__(self) -> None:
+        self._by_id: dict[bytes, tuple[Channel, ...]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_id.values()))
+
+    def __iter__(self) -> Iterator[Channel]:
+        for channels in self._by_id.values():
+            yield from channels
+
+    def __contains__(self, identifier: object) -> bool:
+        """Whether some channel has this Recipient ID, so that no handshake may choose it."""
+        return identifier in self._by_id
+
+    def __getitem__(self, identifier: bytes) -> Channel:
+        """Return the channel with this Recipient ID, the first of several. Raises ``KeyError``."""
+        return self._by_id[identifier][0]
+
+    def add(self, channel: Channel) -> None:
+        """Take in a channel, in place of one with the same Recipient ID and ID Context."""
+        others = (
+            other for other in self._by_id.get(channel.id, ()) if other.context.id_context != channel.context.id_context
+        )
+        self._by_id[channel.id] = (*others, channel)
+
+    def remove(self, channel: Channel) -> None:
+        """Forget a channel. Raises ``KeyError`` when it is not here."""
+        rest = tuple(other for other in self._by_id[channel.id] if other is not channel)
+        if rest:
+            self._by_id[channel.id] = rest
+        else:
+            del self._by_id[channel.id]
+
+    def unprotect(self, message: Message) -> Opened:
+        """Find the channel of an OSCORE request and verify it (CHN-690).
+
+        Raises ``ProtocolError`` as :func:`picosec.channel.oscore.unprotect_request` does.
+        """
+        option = request_option(message)
+        refusal = None
+        for channel in self._by_id.get(option.kid or b"", ()):
+            if option.kid_context not in (None, channel.context.id_context):
+                continue
+            try:
+                return Opened(channel, *unprotect_request(channel.context, message, option))
+            except FreshnessRequired:
+                raise
+            except ProtocolError as error:
+                if error.problem not in (Problem.REPLAYED, Problem.DECRYPTION_FAILED, Problem.EXHAUSTED):
+                    raise
+                refusal = refusal or error
+        if refusal is None:
+            requirement = "CHN-700" if option.kid_context is None else "CHN-710"
+            raise ProtocolError(Problem.UNKNOWN_CONTEXT, requirement, "no channel for this kid")
+        raise refusal
+
+    def state(self) -> list[tuple[bytes, tuple[int, int], bool]]:
+        """Return what accepted requests change, for a digest."""
+        return sorted(channel.context.state for channel in self)
