@@ -42,7 +42,10 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class GivenContext:
-    """An OSCORE context that a black-box target was set up with; identifiers are the target's point of view."""
+    """An OSCORE context that a target was set up with; identifiers are from the target's point of view.
+
+    ``first_number`` is the first sequence number that the suite may use.
+    """
 
     sender_id: bytes
     recipient_id: bytes
@@ -50,6 +53,7 @@ class GivenContext:
     master_salt: bytes = b""
     id_context: bytes | None = None
     aead: int = 10
+    first_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ import pytest
 
 from picosec.errors import ProtocolError
 from picosec_conformance.adapters import AdapterError, TargetDied, open_adapter
+from picosec_conformance.channel import Channel, joined, provision
 from picosec_conformance.control import Control
-from picosec_conformance.manifest import Manifest, load_manifest
+from picosec_conformance.manifest import GivenContext, Manifest, load_manifest
 from picosec_conformance.report.model import Frame, TestResult, Verdict
 from picosec_conformance.selection import Selection, select
 from picosec_conformance.specification.requirements import load_requirements
@@ -93,6 +94,8 @@ def describe(item: pytest.Item) -> TestInfo:
     features |= {feature for mark in item.iter_markers("needs") for feature in mark.args}
     if "control" in getattr(item, "fixturenames", ()):
         features.add(CONTROL)
+    if "channel" in getattr(item, "fixturenames", ()):
+        features.add("channel.oscore.server")
     story = inspect.cleandoc(getattr(item, "function", item).__doc__ or "")
     title = item.name.partition("[")[0].removeprefix("test_").replace("_", " ")
     return TestInfo(requirements, tuple(sorted(features)), title, story)
@@ -118,6 +121,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("undeclared"):
         return
     missing = [name for name in describe(item).features if not settings.manifest.declares(name)]
+    if "channel" in item.fixturenames and settings.manifest.oscore is None and not settings.manifest.declares(CONTROL):
+        missing.append("an OSCORE context in the manifest")
     if missing:
         pytest.skip(f"not declared: {', '.join(missing)}")
 
@@ -258,3 +263,22 @@ def _prepare(target: Target, rng: random.Random) -> None:
 def control(target: Target) -> Control:
     """The target's Test Interface."""
     return Control(target)
+
+
+@pytest.fixture(scope="session")
+def _given_channel(_link: Target, settings: Settings) -> Channel | None:
+    """The channel of a black box: one for the whole run, since its replay window outlives each test."""
+    given = settings.manifest.oscore
+    return None if given is None else joined(_link, given)
+
+
+@pytest.fixture
+def channel(
+    target: Target, rng: random.Random, _given_channel: Channel | None, request: pytest.FixtureRequest
+) -> Channel:
+    """A fresh OSCORE channel with the target; on a black box, the context that its manifest gives."""
+    if _given_channel is not None:
+        return _given_channel
+    given = GivenContext(b"\x01", b"\x02", rng.randbytes(16), rng.randbytes(8))
+    provision(request.getfixturevalue("control"), given)
+    return joined(target, given)

@@ -1,0 +1,70 @@
+"""The suite's end of an OSCORE channel with the target: an honest peer, each of whose steps a test can do by hand."""
+
+from __future__ import annotations
+
+from picosec.channel.oscore import Binding, protect_request, unprotect_response
+from picosec.channel.oscore_context import SecurityContext
+from picosec.crypto.aead import Aead
+from picosec.messaging.coap import Code, Message
+from picosec_conformance.control import Control, oscore_context
+from picosec_conformance.manifest import GivenContext
+from picosec_conformance.target import Target
+
+
+class Channel:
+    """An OSCORE channel. ``context`` is the suite's side; its sender is the target's recipient."""
+
+    def __init__(self, target: Target, context: SecurityContext) -> None:
+        self._target = target
+        self.context = context
+        self._bindings: dict[bytes, Binding] = {}
+
+    def protect(self, request: Message) -> Message:
+        """Return the OSCORE message that carries a request, and remember what its response is bound to."""
+        protected, self._bindings[request.token] = protect_request(self.context, request)
+        return protected
+
+    def unprotect(self, reply: Message) -> Message:
+        """Return what a protected response carries.
+
+        Raises ``ProtocolError`` when it is not a valid response to a request that this channel protected.
+        """
+        return unprotect_response(self.context, self._bindings[reply.token], reply)
+
+    def ask(self, request: Message) -> Message:
+        """Protect a request, send it, and return what its response carries."""
+        return self.unprotect(self._target.exchange(self.protect(request), "protected"))
+
+    def request(self, code: Code, path: str, payload: bytes = b"", *, content_format: int | None = None) -> Message:
+        """Build a request and ask it over the channel."""
+        return self.ask(self._target.build(code, path, payload, content_format=content_format))
+
+
+def joined(target: Target, given: GivenContext) -> Channel:
+    """Return the suite's end of a context that the target was set up with."""
+    context = SecurityContext(
+        given.master_secret,
+        given.recipient_id,
+        given.sender_id,
+        master_salt=given.master_salt,
+        id_context=given.id_context,
+        aead=Aead(given.aead),
+        first_number=given.first_number,
+    )
+    return Channel(target, context)
+
+
+def provision(control: Control, given: GivenContext) -> None:
+    """Set the target up with a context through the Test Interface."""
+    control.provision(
+        oscore=[
+            oscore_context(
+                given.sender_id,
+                given.recipient_id,
+                given.master_secret,
+                given.master_salt,
+                given.id_context,
+                given.aead,
+            )
+        ]
+    )
