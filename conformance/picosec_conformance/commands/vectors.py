@@ -17,9 +17,7 @@ from picosec_conformance.vectors.model import dump
 from picosec_conformance.vectors.operations import WrongAnswer
 from picosec_conformance.vectors.runner import Outcome, Verdict, ask_all, counts, exit_status, load_all, to_json
 
-HELP = "generate and check the test vectors, or judge an implementation by them"
-
-EXAMPLES = """\
+_EXAMPLES = """\
 examples:
   picosec vectors generate
       write the files that the reference generates
@@ -30,7 +28,12 @@ examples:
   picosec vectors run --shim 'python -m picosec_conformance.vectors.shim' --chapter channel --json run.json
       the shim of the reference, on one chapter, with a report
 
-exit status of run: 0 all that is supported passed, 1 a failure, 2 wrong request, 3 the shim broke.
+exit status:
+  0  in order; for run: all that the shim supports passed
+  1  a finding; for run: a failure, or nothing is supported
+  2  the request is wrong
+  3  the shim broke: it ended, stayed silent or talked nonsense, and nothing is said about the implementation
+
 The shim's protocol is described in vectors/README.md.
 """
 
@@ -40,8 +43,9 @@ TIMEOUT = 10.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.description = "Generate and check the test vectors, or judge an implementation by them."
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EXAMPLES
+    parser.epilog = _EXAMPLES
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (
         ("generate", "write the generated vector files"),
@@ -51,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--folder", type=Path, help="the folder of the files (default: the installed vectors)")
     text = "judge an implementation through its shim"
     judge = actions.add_parser(
-        "run", help=text, description=text, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        "run", help=text, description=text, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     judge.add_argument("--shim", required=True, metavar="CMD", help="command that starts the shim")
     judge.add_argument("--chapter", default="", metavar="C", help="only this chapter's files")

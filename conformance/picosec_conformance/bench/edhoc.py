@@ -1,0 +1,56 @@
+"""EDHOC: one full handshake of both sides, as the reference does it, as lakers does it, and its bare cryptography.
+
+Method 3, suite 2, credentials by ``kid``, no message_4; done when both sides have the OSCORE master secret and salt.
+Keys and credentials are those of RFC 9529 section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from picosec_conformance.bench import primitives
+from picosec_conformance.peers.lakers import Initiator, Party, Responder
+from picosec_conformance.peers.missing import require
+
+INITIATOR = Party(
+    bytes.fromhex(
+        "a2027734322d35302d33312d46462d45462d33372d33322d333908a101a5010202412b2001215820ac75e9ece3e50bfc8ed603998895"
+        "22405c47bf16df96660a41298cb4307f7eb62258206e5de611388a4b8a8211334ac7d37ecb52a387d257e6db3c2a93df21ff3affc8"
+    ),
+    bytes.fromhex("fb13adeb6518cee5f88417660841142e830a81fe334380a953406a1305e8706b"),
+)
+RESPONDER = Party(
+    bytes.fromhex(
+        "a2026b6578616d706c652e65647508a101a501020241322001215820bbc34960526ea4d32e940cad2a234148ddc21791a12afbcbac93"
+        "622046dd44f02258204519e257236b2a0ce2023f0931f1f386ca7afda64fcde0108c224c51eabf6072"
+    ),
+    bytes.fromhex("72cc4761dbd4c78f758931aa589d348d1ef874a7e303ede2f140dcf3e6aa4aac"),
+)
+C_I, C_R = b"\x37", b"\x27"
+
+#: Makes one handshake and returns its messages.
+Handshake = Callable[[], tuple[bytes, bytes, bytes]]
+
+
+def lakers() -> Handshake:
+    """Return the handshake of lakers with itself. Raises ``PeerMissing``."""
+    require("lakers", "lakers-python")
+
+    def handshake() -> tuple[bytes, bytes, bytes]:
+        initiator, responder = Initiator(INITIATOR, RESPONDER.credential), Responder(RESPONDER, INITIATOR.credential)
+        message_1 = initiator.message_1(C_I)
+        message_2 = responder.message_2(message_1, C_R)
+        message_3 = initiator.message_3(message_2)
+        responder.process_message_3(message_3)
+        initiator.finish()
+        responder.finish()
+        return message_1, message_2, message_3
+
+    return handshake
+
+
+def bare() -> Callable[[], object]:
+    """Return the bare cryptography of one handshake."""
+    initiator = primitives.Side.make(INITIATOR.credential, b"\x2b", INITIATOR.private_key, C_I)
+    responder = primitives.Side.make(RESPONDER.credential, b"\x32", RESPONDER.private_key, C_R)
+    return lambda: primitives.handshake(initiator, responder)

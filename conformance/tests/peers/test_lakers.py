@@ -1,0 +1,89 @@
+"""lakers as it is, without the reference: what the wrappers and the shim make of it."""
+
+import sys
+
+import pytest
+
+from picosec_conformance.vectors.model import Case, VectorFile
+from picosec_conformance.vectors.runner import Verdict, ask_all
+
+pytest.importorskip("lakers", reason="the extra 'bench' is not installed")
+
+from picosec_conformance.peers.lakers import Initiator, Party, Responder
+
+# RFC 9529 section 3: credentials of the static Diffie-Hellman trace.
+INITIATOR = Party(
+    bytes.fromhex(
+        "a2027734322d35302d33312d46462d45462d33372d33322d333908a101a5010202412b2001215820ac75e9ece3e50bfc8ed603998895"
+        "22405c47bf16df96660a41298cb4307f7eb62258206e5de611388a4b8a8211334ac7d37ecb52a387d257e6db3c2a93df21ff3affc8"
+    ),
+    bytes.fromhex("fb13adeb6518cee5f88417660841142e830a81fe334380a953406a1305e8706b"),
+)
+RESPONDER = Party(
+    bytes.fromhex(
+        "a2026b6578616d706c652e65647508a101a501020241322001215820bbc34960526ea4d32e940cad2a234148ddc21791a12afbcbac93"
+        "622046dd44f02258204519e257236b2a0ce2023f0931f1f386ca7afda64fcde0108c224c51eabf6072"
+    ),
+    bytes.fromhex("72cc4761dbd4c78f758931aa589d348d1ef874a7e303ede2f140dcf3e6aa4aac"),
+)
+# A message_1 that RFC 9529 section 4 holds for the model of its invalid ones, with suite 2.
+MESSAGE_1 = "03025820741a13d7ba048fbb615e94386aa3b61bea5b3d8f65f32620b749bee8d278efa90e"
+OFF_CURVE = "03025820a04e73601df544a70ba7ea1e57030f7d4b4eb7f673924e58d54ca77a5e7d4d4a0e"
+
+
+@pytest.mark.parametrize("with_message_4", [False, True])
+@pytest.mark.parametrize("by_value", [False, True])
+def test_lakers_completes_with_itself(with_message_4: bool, by_value: bool) -> None:
+    initiator, responder = Initiator(INITIATOR, RESPONDER.credential), Responder(RESPONDER, INITIATOR.credential)
+    message_2 = responder.message_2(initiator.message_1(b"\x37"), b"\x27", by_value)
+    responder.process_message_3(initiator.message_3(message_2, by_value))
+    message_4 = responder.message_4() if with_message_4 else None
+    assert initiator.finish(message_4) == responder.finish(with_message_4)
+    assert (initiator.c_r, responder.c_i) == (b"\x27", b"\x37")
+    assert initiator.key_update(b"context") == responder.key_update(b"context")
+
+
+def shim(operation: str, *cases: Case) -> list[tuple[Verdict, str]]:
+    """What the shim of lakers gets for these cases."""
+    file = VectorFile("channel", "cases", operation, "Cases for lakers", {}, cases)
+    command = [sys.executable, "-m", "picosec_conformance.peers.lakers_shim"]
+    return [(outcome.verdict, outcome.detail) for outcome in ask_all([file], command, 10.0)]
+
+
+def message_1(message: str, output: dict | None = None, error: str | None = None, **others: object) -> Case:
+    inputs = {"message_1": message, "methods": [3], "suites": [2], **others}
+    return Case("case", "A message_1.", ("CHN-010",), (), inputs, {}, output, error)
+
+
+def test_shim_answers_what_can_be_asked() -> None:
+    good = {"method": 3, "suite": 2, "c_i": "0e", "ead_1": []}
+    assert (
+        shim(
+            "edhoc.message_1.process",
+            message_1(MESSAGE_1, good),
+            message_1(MESSAGE_1 + "0041aa", {**good, "ead_1": [[0, False, "aa"]]}),
+            message_1("00" + MESSAGE_1[2:], error="unsupported_method"),
+            message_1("0303" + MESSAGE_1[4:], error="unsupported_suite"),
+            message_1(MESSAGE_1[:-2], error="malformed"),
+            message_1(MESSAGE_1 + "2a", error="critical_ead"),
+        )
+        == [(Verdict.PASSED, "")] * 6
+    )
+
+
+def test_shim_declines_what_cannot_be_asked() -> None:
+    cases = [message_1(MESSAGE_1, {}, suites=[0, 2]), message_1(MESSAGE_1, {}, methods=[0, 3])]
+    assert shim("edhoc.message_1.process", *cases) == [(Verdict.UNSUPPORTED, "")] * 2
+    assert shim("edhoc.handshake", cases[0]) == [(Verdict.UNSUPPORTED, "")]
+
+
+def test_panic_is_no_rejection() -> None:
+    """lakers panics on a G_X that is not on the curve: the right answer would be ``bad_key``, and a crash is none."""
+    (verdict, detail), after = shim(
+        "edhoc.message_1.process",
+        message_1(OFF_CURVE, error="bad_key"),
+        message_1(MESSAGE_1[:-2], error="malformed"),
+    )
+    assert verdict is Verdict.FAILED
+    assert detail.startswith("crashed: PanicException: ")
+    assert after == (Verdict.PASSED, "")
