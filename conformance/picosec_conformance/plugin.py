@@ -121,7 +121,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("undeclared"):
         return
     missing = [name for name in describe(item).features if not settings.manifest.declares(name)]
-    if "channel" in item.fixturenames and settings.manifest.oscore is None and not settings.manifest.declares(CONTROL):
+    if (
+        "channel" in getattr(item, "fixturenames", ())
+        and settings.manifest.oscore is None
+        and not settings.manifest.declares(CONTROL)
+    ):
         missing.append("an OSCORE context in the manifest")
     if missing:
         pytest.skip(f"not declared: {', '.join(missing)}")
