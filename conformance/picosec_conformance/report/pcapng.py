@@ -6,11 +6,13 @@ follow from 192.0.2.2. Raw bytes of a stream go to an interface of their own, wi
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 
 from picosec_conformance import wire
-from picosec_conformance.report.model import Frame
+from picosec_conformance.report.model import Frame, TestResult
 
 _PORT = 5683
 _TARGET = b"\xc0\x00\x02\x01"
@@ -21,6 +23,12 @@ _EPOCH = 1_000_000  # microseconds: Wireshark shows times relative to the first 
 def capture(frames: Sequence[Frame], comment: str = "") -> bytes:
     """Return the frames as a pcapng file."""
     return b"".join(_blocks(frames, comment))
+
+
+def capture_name(test: TestResult) -> str:
+    """Return the file name of a test's capture: readable, and different for different tests."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", test.id.replace(".py", "")).strip("-")
+    return f"{readable[:80]}-{sha256(test.id.encode()).hexdigest()[:8]}.pcapng"
 
 
 def _blocks(frames: Sequence[Frame], comment: str) -> Iterator[bytes]:

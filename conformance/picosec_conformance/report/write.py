@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -12,8 +10,8 @@ from picosec_conformance.report.badge import badge
 from picosec_conformance.report.html import html
 from picosec_conformance.report.json import to_json
 from picosec_conformance.report.junit import junit
-from picosec_conformance.report.model import Report, TestResult
-from picosec_conformance.report.pcapng import capture
+from picosec_conformance.report.model import Report
+from picosec_conformance.report.pcapng import capture, capture_name
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
@@ -36,12 +34,6 @@ def write_report(report: Report, folder: Path) -> list[Path]:
         if old.name not in captures:
             old.unlink()
     return [folder / name for name in contents]
-
-
-def capture_name(test: TestResult) -> str:
-    """Return the file name of a test's capture: readable, and different for different tests."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", test.id.replace(".py", "")).strip("-")
-    return f"{readable[:80]}-{sha256(test.id.encode()).hexdigest()[:8]}.pcapng"
 
 
 def _write(path: Path, content: bytes) -> None:
