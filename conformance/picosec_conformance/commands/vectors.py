@@ -15,6 +15,7 @@ from picosec_conformance.vectors.check import findings
 from picosec_conformance.vectors.families import generated_files
 from picosec_conformance.vectors.model import dump
 from picosec_conformance.vectors.operations import WrongAnswer
+from picosec_conformance.vectors.readme import with_tables
 from picosec_conformance.vectors.runner import Outcome, Verdict, ask_all, counts, exit_status, load_all, to_json
 
 _EXAMPLES = """\
@@ -86,6 +87,10 @@ def _generate(options: argparse.Namespace) -> int:
         print(f"picosec vectors: {error}", file=sys.stderr)
         return 1
     _print_table(["file", "operation", "valid", "invalid", ""], rows)
+    readme = folder.parent / "README.md"
+    if readme.is_file():
+        text = with_tables(readme.read_text(encoding="utf-8"), load_all(folder))
+        readme.write_text(text, encoding="utf-8", newline="\n")
     return 0
 
 

@@ -15,6 +15,7 @@ from picosec_conformance.specification.requirements import load_requirements
 from picosec_conformance.vectors.families import operations
 from picosec_conformance.vectors.model import GENERATED, Case, VectorFile, schema
 from picosec_conformance.vectors.operations import ask
+from picosec_conformance.vectors.readme import with_tables
 from picosec_conformance.vectors.runner import judge
 
 _PUBLISHED_NAME = re.compile(r"^rfc[0-9]+_[a-z0-9_]+$")
@@ -25,30 +26,54 @@ def findings(folder: Path, generated: Iterable[VectorFile]) -> Iterator[str]:
     """Yield what is wrong with the files below ``folder``, given what generation yields now."""
     fresh = {file.path: file for file in generated}
     validator = jsonschema.Draft202012Validator(schema("vectors"))
+    files: list[VectorFile] = []
     for path in sorted(folder.rglob("*.json")):
         where = path.relative_to(folder).as_posix()
         text = path.read_text(encoding="utf-8")
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            yield f"{where}: not JSON: {error}"
-            continue
-        broken = [
-            f"{where}: {'/'.join(map(str, error.absolute_path)) or 'file'}: {error.message[:200]}"
-            for error in validator.iter_errors(data)
-        ]
-        yield from broken
-        if broken:
-            continue
-        file = VectorFile.from_json(data, path.stem)
-        yield from (f"{where}: {finding}" for finding in _file_findings(file, where))
-        if where in fresh:
-            yield from _differences(where, text, fresh.pop(where))
-        elif not file.published:
-            yield f"{where}: no family generates it; delete it, or name the source of its values"
-        elif file.dumps() != text:
-            yield f"{where}: not in the stable form; write it with picosec_conformance.vectors.model.dump"
+        broken = list(_format_findings(text, validator))
+        yield from (f"{where}: {finding}" for finding in broken)
+        if not broken:
+            file = VectorFile.from_json(json.loads(text), path.stem)
+            yield from (f"{where}: {finding}" for finding in _file_findings(file, where))
+            yield from (f"{where}: {finding}" for finding in _origin_findings(file, text, fresh.get(where)))
+            files.append(file)
+        fresh.pop(where, None)
     yield from (f"{where}: missing; run 'picosec vectors generate'" for where in fresh)
+    yield from _tree_findings(files, folder.parent / "README.md")
+
+
+def _format_findings(text: str, validator: jsonschema.Draft202012Validator) -> Iterator[str]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        yield f"not JSON: {error}"
+        return
+    for breach in validator.iter_errors(data):
+        yield f"{'/'.join(map(str, breach.absolute_path)) or 'file'}: {breach.message[:200]}"
+
+
+def _origin_findings(file: VectorFile, text: str, fresh: VectorFile | None) -> Iterator[str]:
+    """Whether the text is what generation gives, or what somebody published."""
+    if fresh is not None:
+        yield from _differences(text, fresh)
+    elif not file.published:
+        yield "no family generates it; delete it, or name the source of its values"
+    elif file.dumps() != text:
+        yield "not in the stable form; write it with picosec_conformance.vectors.model.dump"
+
+
+def _tree_findings(files: list[VectorFile], readme: Path) -> Iterator[str]:
+    """What only shows across files."""
+    explained: dict[str, tuple[str, str]] = {}
+    for file in files:
+        for flag, text in file.flags.items():
+            first, where = explained.setdefault(flag, (text, file.path))
+            if first != text:
+                yield f"{file.path}: flag {flag} is explained otherwise than in {where}"
+    if readme.is_file():
+        text = readme.read_text(encoding="utf-8")
+        if text != with_tables(text, files):
+            yield f"{readme.name}: its tables are not those of the files; run 'picosec vectors generate'"
 
 
 def _file_findings(file: VectorFile, where: str) -> Iterator[str]:
@@ -105,7 +130,7 @@ def _reference_findings(case: Case, operation: str) -> Iterator[str]:
                 yield f"the reference does not reproduce the published step {name}"
 
 
-def _differences(where: str, text: str, fresh: VectorFile) -> Iterator[str]:
+def _differences(text: str, fresh: VectorFile) -> Iterator[str]:
     """Compare a committed file with its fresh generation, and name the first case that differs."""
     regenerated = fresh.dumps()
     if regenerated == text:
@@ -114,4 +139,4 @@ def _differences(where: str, text: str, fresh: VectorFile) -> Iterator[str]:
     new = {case["id"]: case for case in json.loads(regenerated)["cases"]}
     changed = [id for id in (*old, *new) if old.get(id) != new.get(id)]
     place = f"first at case {changed[0]}" if changed else "in its head or its form"
-    yield f"{where}: regenerates differently, {place}; run 'picosec vectors generate' and look at the difference"
+    yield f"regenerates differently, {place}; run 'picosec vectors generate' and look at the difference"

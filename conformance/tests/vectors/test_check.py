@@ -8,6 +8,7 @@ import pytest
 from picosec_conformance.vectors import check
 from picosec_conformance.vectors.check import findings
 from picosec_conformance.vectors.model import Case, VectorFile, dump
+from picosec_conformance.vectors.readme import with_tables
 
 
 class KnownRequirement:
@@ -137,4 +138,42 @@ def test_published_file_has_the_stable_form(make_file: Callable[..., VectorFile]
     path.write_text(path.read_text() + "\n")
     assert list(findings(tmp_path, [])) == [
         "messaging/rfc1_double.json: not in the stable form; write it with picosec_conformance.vectors.model.dump"
+    ]
+
+
+README = """# Vectors
+
+<!-- files: generated -->
+<!-- end of files -->
+
+<!-- flags: generated -->
+old
+<!-- end of flags -->
+"""
+
+
+def test_readme_lists_files_and_flags(make_file: Callable[..., VectorFile], tmp_path: Path) -> None:
+    folder, readme = tmp_path / "v1", tmp_path / "README.md"
+    readme.write_text(README)
+    stale = ["README.md: its tables are not those of the files; run 'picosec vectors generate'"]
+    assert found(make_file(), folder) == stale
+    readme.write_text(with_tables(README, [make_file()]))
+    assert found(make_file(), folder) == []
+    lines = readme.read_text().splitlines()
+    assert "| `messaging/double.json` | `test.double` | 2 | 1 | A number is doubled |" in lines
+    assert "| `Negative` | Nobody may double a debt. | double |" in lines
+    assert "old" not in lines
+
+
+def test_readme_without_room_for_a_table_is_refused(make_file: Callable[..., VectorFile]) -> None:
+    with pytest.raises(ValueError, match="table of files"):
+        with_tables("# Vectors", [make_file()])
+
+
+def test_flag_has_one_meaning(make_file: Callable[..., VectorFile], tmp_path: Path) -> None:
+    """A flag that means one attack here and another one there explains neither."""
+    other = make_file(name="other", flags={"Negative": "Something else entirely."})
+    dump(make_file(), tmp_path)
+    assert found(other, tmp_path, [make_file(), other]) == [
+        "messaging/other.json: flag Negative is explained otherwise than in messaging/double.json"
     ]
