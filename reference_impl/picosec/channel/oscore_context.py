@@ -94,6 +94,12 @@ class Direction:
         return b"".join(parts)
 
 
+def _counter_names(sender_key: bytes) -> tuple[str, str, str]:
+    """Return the names under which storage keeps the counters: a key always finds its own numbers."""
+    name = hkdf_expand(sender_key, b"picosec counters", 8).hex()
+    return f"{name}/numbers", f"{name}/answers", f"{name}/failures"
+
+
 class SecurityContext:
     """One endpoint's view of a channel.
 
@@ -133,17 +139,17 @@ class SecurityContext:
         check_identifiers(sender_id, recipient_id, id_context, aead)
         keys = derive_keys(master_secret, master_salt, sender_id, recipient_id, id_context, aead)
         limits = KEY_LIMITS[aead]
-        name = hkdf_expand(keys.sender_key, b"picosec counters", 8).hex()  # a key always finds its own numbers
+        names = _counter_names(keys.sender_key) if storage else ("", "", "")
         self.aead = aead
         self.id_context = id_context
         self.sender = Direction(sender_id, keys.sender_key, keys.common_iv, aead)
         self.recipient = Direction(recipient_id, keys.recipient_key, keys.common_iv, aead)
         #: Sender sequence numbers: one per message that carries a Partial IV of ours.
-        self.numbers = Counter(limits.encryptions, "CHN-880", storage, f"{name}/numbers", first_number)
+        self.numbers = Counter(limits.encryptions, "CHN-880", storage, names[0], first_number)
         #: Messages that used the nonce of the request they answer.
-        self.answers = Counter(limits.encryptions, "CHN-880", storage, f"{name}/answers")
+        self.answers = Counter(limits.encryptions, "CHN-880", storage, names[1])
         #: Decryptions that failed.
-        self.failures = Counter(limits.forgeries, "CHN-890", storage, f"{name}/failures", failures)
+        self.failures = Counter(limits.forgeries, "CHN-890", storage, names[2], failures)
         self.window = ReplayWindow(window_size)
         #: Whether the window knows all that was accepted; not so in a context that an earlier life may have used.
         self.synchronised = not self.numbers.restarted
