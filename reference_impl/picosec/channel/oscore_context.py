@@ -9,7 +9,7 @@ from picosec.channel.limits import KEY_LIMITS
 from picosec.channel.oscore_option import MAX_KID_CONTEXT
 from picosec.channel.replay import WINDOW_SIZE, ReplayWindow
 from picosec.channel.sequence import Counter, Reservations
-from picosec.crypto.aead import Aead, cipher
+from picosec.crypto.aead import Aead, Cipher, cipher
 from picosec.crypto.kdf import hkdf_expand, hkdf_extract
 from picosec.errors import ProtocolError
 from picosec.messaging.cbor import dumps
@@ -73,15 +73,21 @@ def check_identifiers(sender_id: bytes, recipient_id: bytes, id_context: bytes |
 class Direction:
     """What one side's identifier fixes: the key, and the constant parts of nonce, AAD and option."""
 
-    __slots__ = ("aad_array", "cipher", "identifier", "iv", "nonce_length")
+    __slots__ = ("aad_array", "aead", "identifier", "iv", "key", "nonce_length")
 
     def __init__(self, identifier: bytes, key: bytes, common_iv: bytes, aead: Aead) -> None:
         self.identifier = identifier
-        self.cipher = cipher(aead, key)
+        self.aead = aead
+        self.key = key
         self.nonce_length = aead.nonce_length
         padded = bytes((len(identifier),)) + identifier.rjust(aead.nonce_length - NONCE_OVERHEAD, b"\0") + bytes(5)
         self.iv = int.from_bytes(padded, "big") ^ int.from_bytes(common_iv, "big")
         self.aad_array = _AAD_ARRAY + dumps(aead.value) + dumps(identifier)
+
+    @property
+    def cipher(self) -> Cipher:
+        """The key, ready to use. Made for each use: kept, it takes 0.5 to 4 KiB, which a hub holds for every channel."""
+        return cipher(self.aead, self.key)
 
     def nonce(self, number: int) -> bytes:
         """Return the nonce for a Partial IV that this side chose (CHN-650)."""
