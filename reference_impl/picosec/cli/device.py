@@ -6,7 +6,7 @@ import argparse
 import os
 
 from picosec.cli.mistakes import DONE, explained
-from picosec.net.clock import Clock, MonotonicClock
+from picosec.net.clock import Clock, SystemClock
 from picosec.net.loop import Agent
 from picosec.net.loop import run as run_loop
 from picosec.net.stdio import open_stdio
@@ -30,9 +30,11 @@ def run(options: argparse.Namespace) -> int:
         agent = build = TestBuild()
         clock = build.clock
     else:
-        from picosec.roles.device import Device
+        from picosec.crypto.vault import software_vault
+        from picosec.roles.device import DEFAULT_POLICY, Device
+        from picosec.roles.keyring import Keyring
 
-        agent = Device(os.urandom)
-        clock = MonotonicClock()
+        agent = Device(os.urandom, Keyring(software_vault(os.urandom), DEFAULT_POLICY))
+        clock = SystemClock()
     run_loop(agent, [open_stdio()], clock)
     return DONE

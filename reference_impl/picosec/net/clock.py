@@ -16,13 +16,19 @@ class Clock(Protocol):
         """Return the seconds to sleep until ``deadline``; None means until something arrives."""
 
 
-class MonotonicClock:
-    """The machine's own clock, which no change of the time of day disturbs."""
+class SystemClock:
+    """The machine's clock: seconds since 1970, so that credentials can be judged by it, and monotonic all the same.
+
+    The time of day is read once; changing it later disturbs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """Return the time in seconds since some fixed moment."""
-        return time.monotonic()
+        """Return the time in seconds."""
+        return self._offset + time.monotonic()
 
     def pause(self, deadline: float | None) -> float | None:
         """Return the seconds until ``deadline``, 0 when it has passed, None when there is none."""
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
+        return None if deadline is None else max(0.0, deadline - self.now())

@@ -7,9 +7,18 @@ import json
 import os
 from pathlib import Path
 
+from picosec.errors import ProtocolError
+from picosec.registry import Problem
 
-class StorageError(Exception):
-    """The file cannot be used; the text says why and how to mend it, in one line."""
+
+class StorageError(ProtocolError):
+    """The file cannot be used; ``detail`` says why and how to mend it, in one line.
+
+    Without a durable counter nothing can be protected: a peer that asks for it is told of an internal error.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Problem.INTERNAL, "CHN-880", detail)
 
 
 class FileStorage:

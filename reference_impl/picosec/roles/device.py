@@ -6,14 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import picosec
+from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
+from picosec.roles.keyring import Keyring
 from picosec.roles.resources import Access, Reply, Request, Resource, Site
 
 ROLE: Final = "device"
+
+#: Every method and suite there is, the mandatory suites first.
+DEFAULT_POLICY: Final = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
 
 #: What the device can do, in the registry's names (CNF-530).
 FEATURES: Final = (
@@ -87,6 +92,7 @@ class Device(Agent):
     def __init__(
         self,
         entropy: Entropy,
+        keyring: Keyring,
         *,
         name: str = "PicoSec reference device",
         read_temperature: Callable[[], float] = room_temperature,
@@ -101,7 +107,7 @@ class Device(Agent):
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators/lamp": self.lamp.resource(),
         }
-        super().__init__(Site({**resources, **(further or {})}), entropy)
+        super().__init__(Site({**resources, **(further or {})}), entropy, keyring)
 
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""
@@ -109,7 +115,7 @@ class Device(Agent):
 
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
-        return [self.lamp.on, self.lamp.changes]
+        return [super().state(), self.lamp.on, self.lamp.changes]
 
     def _get_info(self, request: Request) -> Reply:
         return Reply(Code.CONTENT, cbor.dumps(self._info), CONTENT_FORMAT_CBOR)

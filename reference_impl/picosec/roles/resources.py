@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from picosec.channel.channels import Channel
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_LINK_FORMAT, Problem
@@ -29,7 +30,7 @@ class Access(Enum):
 class Request:
     """A request as a handler sees it: unprotected already, and judged against its resource.
 
-    ``channel`` is this end's identifier of the channel it came over, None without one. ``now`` is in seconds.
+    ``channel`` is the one it came over, None without one. ``now`` is in seconds.
     """
 
     code: int
@@ -37,7 +38,7 @@ class Request:
     payload: bytes
     content_format: int | None
     accept: int | None
-    channel: bytes | None
+    channel: Channel | None
     peer: Hashable
     now: float
 

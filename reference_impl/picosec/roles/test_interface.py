@@ -6,22 +6,33 @@ unless ``--test-interface`` asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
+from picosec.channel.credentials import Kind, OwnCredential, Usage
+from picosec.channel.edhoc_config import Policy
+from picosec.crypto.aead import Aead
+from picosec.crypto.vault import software_vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
-from picosec.messaging.coap import Code
+from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM, Problem
-from picosec.roles.device import Device
+from picosec.roles import events
+from picosec.roles.device import DEFAULT_POLICY, Device
+from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
+from picosec.roles.storage import MemoryStorage
+from picosec.roles.test_fields import each, fields, mismatch, payload, some, unsigned
 
 PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
 #: Seconds until ``/ps/test/slow`` answers.
 SLOW: Final = 1.0
+#: Bytes of the longest output of the exporter.
+MAX_EXPORT: Final = 8160
 
 
 class TestBuild:
@@ -31,18 +42,24 @@ class TestBuild:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self._entropy = ScriptedEntropy()
         self._outgoing: list[tuple[Hashable, bytes]] = []
-        self._after_answer: Callable[[], None] | None = None
-        self._boot()
+        self._before_answer: Callable[[], None] | None = None
+        self._forget(DEFAULT_SEED)
+
+    # -- what the loop calls -------------------------------------------------------------------------------------
 
     def receive(self, datagram: bytes, peer: Hashable, now: float) -> None:
-        """Take one datagram; a reset that it asks for happens once the answer is on its way."""
+        """Take one datagram.
+
+        What a reset or an advance of the clock does comes after the device has taken the request, and is sent before
+        the answer to it.
+        """
         self._device.receive(datagram, peer, self.clock.now())
-        if self._after_answer is not None:
-            self._outgoing += self._device.transmit()
-            restart, self._after_answer = self._after_answer, None
-            restart()
+        if self._before_answer is not None:
+            answer = self._device.transmit()
+            act, self._before_answer = self._before_answer, None
+            act()
+            self._outgoing += self._device.transmit() + answer
 
     def tick(self, now: float) -> None:
         """Do nothing: time passes through ``/ps/test/time`` alone."""
@@ -55,56 +72,148 @@ class TestBuild:
         outgoing, self._outgoing = self._outgoing, []
         return outgoing + self._device.transmit()
 
+    # -- lives of the device -------------------------------------------------------------------------------------
+
+    def _forget(self, seed: bytes) -> None:
+        self.clock.set(0.0)
+        self._entropy = ScriptedEntropy(seed)
+        self._storage = MemoryStorage()
+        self._keyring = Keyring(software_vault(self._entropy), DEFAULT_POLICY)
+        self._boot()
+
     def _boot(self) -> None:
         self._store = Store()
         further = {
-            f"{PREFIX}/reset": _posted(self._reset),
-            f"{PREFIX}/time": _posted(self._time),
-            f"{PREFIX}/entropy": _posted(self._queue_entropy),
-            f"{PREFIX}/state": _read(self._state),
-            f"{PREFIX}/store": self._store.resource(),
+            "reset": _posted(self._reset),
+            "provision": _posted(self._provision),
+            "time": _posted(self._time),
+            "entropy": _posted(self._queue_entropy),
+            "act": _posted(self._act),
+            "events": _read(self._events),
+            "state": _read(self._state),
+            "export": _posted(self._export),
+            "store": self._store.resource(),
+            "slow": Resource({Code.GET: _slow}, Access.OPEN, attributes=None),
         }
-        self._device = Device(self._entropy, further=further)
+        resources = {f"{PREFIX}/{name}": resource for name, resource in further.items()}
+        self._device = Device(self._entropy, self._keyring, further=resources)
 
     def _reset(self, request: Request) -> Reply:
-        fields = _fields(cbor.loads(request.payload), {0: int}, {1: bytes})
-        kind, seed = fields[0], fields.get(1, DEFAULT_SEED)
-        if kind not in (FACTORY, REBOOT):
-            raise _mismatch(f"kind {kind}")
-
-        def restart() -> None:
-            if kind == FACTORY:
-                self.clock.set(0.0)
-                self._entropy = ScriptedEntropy(seed)
-            self._boot()
-
-        self._after_answer = restart
+        entries = fields(payload(request.payload, dict), {0: int}, {1: bytes})
+        match entries[0]:
+            case 0:
+                seed = entries.get(1, DEFAULT_SEED)
+                self._before_answer = lambda: self._forget(seed)
+            case 1:
+                self._before_answer = self._boot
+            case kind:
+                raise mismatch(f"no reset of kind {kind}")
         return Reply(Code.CHANGED)
 
     def _time(self, request: Request) -> Reply:
-        milliseconds = cbor.loads(request.payload)
-        if not _is(milliseconds, int) or milliseconds < 0:
-            raise _mismatch("time is a number of milliseconds")
-        target = self.clock.now() + milliseconds / 1000
+        target = self.clock.now() + unsigned(payload(request.payload, int)) / 1000
+        self._before_answer = lambda: self._advance(target)
+        return Reply(Code.CHANGED)
+
+    def _advance(self, target: float) -> None:
         while (due := self._device.next_timeout()) is not None and due <= target:
             self.clock.set(max(due, self.clock.now()))
             self._device.tick(self.clock.now())
         self.clock.set(target)
-        return Reply(Code.CHANGED)
 
     def _queue_entropy(self, request: Request) -> Reply:
-        data = cbor.loads(request.payload)
-        if not _is(data, bytes):
-            raise _mismatch("entropy is a byte string")
-        self._entropy.queue(data)
+        self._entropy.queue(payload(request.payload, bytes))
         return Reply(Code.CHANGED)
 
+    # -- provisioning --------------------------------------------------------------------------------------------
+
+    def _provision(self, request: Request) -> Reply:
+        entries = fields(payload(request.payload, dict), {}, {1: list, 2: list, 3: list, 4: dict})
+        self._device.provision(
+            each(entries.get(1, []), self._own),
+            each(entries.get(2, []), _trusted),
+            each(entries.get(3, []), self._context),
+            _policy(entries[4]) if 4 in entries else None,
+        )
+        return Reply(Code.CHANGED)
+
+    def _own(self, value: Any) -> OwnCredential:
+        entries = fields(value, {1: str, 2: bytes, 3: bytes}, {4: bytes, 5: int})
+        if entries.get(5, 0) not in (Usage.STATIC_DH, Usage.SIGNATURE):
+            raise mismatch(f"no key usage {entries[5]}")
+        usage = Usage(entries.get(5, 0))
+        return self._keyring.own_credential(_kind(entries[1]), entries[2], entries[3], usage, entries.get(4))
+
+    def _context(self, value: Any) -> ContextParameters:
+        entries = fields(value, {1: bytes, 2: bytes, 3: bytes}, {4: bytes, 5: bytes, 6: int})
+        try:
+            aead = Aead(entries.get(6, Aead.AES_CCM_16_64_128.value))
+        except ValueError as error:
+            raise mismatch(f"no AEAD algorithm {entries[6]}") from error
+        return ContextParameters(
+            entries[1], entries[2], entries[3], self._storage, entries.get(4, b""), entries.get(5), aead
+        )
+
+    # -- acting and reporting ------------------------------------------------------------------------------------
+
+    def _act(self, request: Request) -> Reply:
+        match payload(request.payload, list):
+            case [str(name), dict(parameters)] if name in self._acts:
+                handle = self._acts[name](self, parameters, request)
+            case _:
+                raise mismatch("an act is its name and a map of parameters")
+        return Reply(Code.CHANGED, cbor.dumps(handle), CONTENT_FORMAT_CBOR)
+
+    def _ping(self, parameters: dict[int, Any], request: Request) -> int:
+        fields(parameters, {}, {})
+        return self._device.ping(request.peer, request.now)
+
+    def _request(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {1: int, 2: str}, {3: bytes, 4: bool, 5: bytes, 6: int})
+        code, path, content_format = entries[1], entries[2], entries.get(6)
+        options: Options = path_options(path)
+        if not 0 < code < 32 or not path.startswith("/") or any(len(segment) > 255 for _number, segment in options):
+            raise mismatch(f"no request with code {code} for {path!r} can be sent")
+        if content_format is not None:
+            if content_format > 0xFFFF:
+                raise mismatch(f"no Content-Format {content_format}")
+            options = (*options, (int(Option.CONTENT_FORMAT), uint_bytes(content_format)))
+        kind = Type.CON if entries.get(4, True) else Type.NON
+        message = Message(kind, code, 0, b"", options, entries.get(3, b""))
+        channel = self._device.channel(entries[5]) if 5 in entries else None
+        return self._device.request(message, request.peer, request.now, channel)
+
+    def _open(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {}, {1: int, 2: list, 3: str})
+        suites = some(entries[2], unsigned) if 2 in entries else None
+        kind = _kind(entries[3]) if 3 in entries else None
+        return self._device.open(request.peer, request.now, entries.get(1), suites, kind)
+
+    def _update_keys(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {1: bytes, 2: bytes}, {})
+        return self._device.update_keys(self._device.channel(entries[1]), entries[2])
+
+    _acts: Final = {"ping": _ping, "request": _request, "open": _open, "key-update": _update_keys}
+
+    def _events(self, request: Request) -> Reply:
+        return _content([_event(event) for event in self._device.events()])
+
     def _state(self, request: Request) -> Reply:
-        store = self._store
-        state = [self._device.state(), store.content, store.changes]
-        changes = self._device.changes() | ({f"{PREFIX}/store": store.changes} if store.changes else {})
-        digest = sha256(cbor.dumps(state)).digest()
-        return _content({0: digest, 1: changes, 2: 0, 3: 0})
+        device, store = self._device, self._store
+        changes = device.changes()
+        if store.changes:
+            changes[f"{PREFIX}/store"] = store.changes
+        everything = [device.state(), self._keyring.state(), store.content, store.changes]
+        digest = sha256(cbor.dumps(everything)).digest()
+        return _content({0: digest, 1: changes, 2: len(device.channels), 3: device.handshakes})
+
+    def _export(self, request: Request) -> Reply:
+        entries = fields(payload(request.payload, dict), {0: bytes, 1: int, 2: bytes, 3: int}, {})
+        session = self._device.channel(entries[0]).session
+        if session is None or not 0 < entries[3] <= MAX_EXPORT or entries[1] > 0xFFFF:
+            raise ProtocolError(Problem.BAD_REQUEST, "CNF-460", "nothing to export")
+        exported = session.export(entries[1], entries[2], entries[3])
+        return Reply(Code.CHANGED, cbor.dumps(exported), CONTENT_FORMAT_CBOR)
 
 
 class Store:
@@ -135,6 +244,10 @@ class Store:
         return Reply(Code.DELETED)
 
 
+def _slow(request: Request) -> Reply:
+    return Reply(Code.CONTENT, b"slow", CONTENT_FORMAT_OCTET_STREAM, delay=SLOW)
+
+
 def _posted(handler: Handler) -> Resource:
     return Resource({Code.POST: handler}, Access.OPEN, takes=(CONTENT_FORMAT_CBOR,), attributes=None)
 
@@ -147,24 +260,41 @@ def _content(value: Any) -> Reply:
     return Reply(Code.CONTENT, cbor.dumps(value), CONTENT_FORMAT_CBOR)
 
 
-def _is(value: Any, kind: type) -> bool:
-    """Whether a decoded item is of one CBOR type; in Python, true and false would pass for integers."""
-    return type(value) is kind
+def _kind(name: str) -> Kind:
+    try:
+        return Kind(name)
+    except ValueError as error:
+        raise mismatch(f"no kind of credential is called {name!r}") from error
 
 
-def _fields(value: Any, required: Mapping[int, type], optional: Mapping[int, type]) -> dict[int, Any]:
-    """Return a map whose keys and types are as the grammar says; raises ``bad_request`` (CNF-030)."""
-    if not _is(value, dict):
-        raise _mismatch("not a map")
-    types = {**required, **optional}
-    for key, entry in value.items():
-        if not _is(key, int) or key not in types or not _is(entry, types[key]):
-            raise _mismatch(f"entry {key}")
-    missing = required.keys() - value.keys()
-    if missing:
-        raise _mismatch(f"no entry {min(missing)}")
-    return dict(value)
+def _trusted(value: Any) -> Trusted:
+    entries = fields(value, {1: str, 2: bytes}, {4: bytes})
+    return Trusted(_kind(entries[1]), entries[2], entries.get(4))
 
 
-def _mismatch(detail: str) -> ProtocolError:
-    return ProtocolError(Problem.BAD_REQUEST, "CNF-030", detail)
+def _policy(value: Any) -> Policy:
+    entries = fields(value, {}, {1: list, 2: list, 3: bool, 4: bool})
+    policy = DEFAULT_POLICY
+    if 1 in entries:
+        policy = replace(policy, methods=some(entries[1], unsigned))
+    if 2 in entries:
+        policy = replace(policy, suites=some(entries[2], unsigned))
+    return replace(policy, message_4=entries.get(3, policy.message_4), by_value=entries.get(4, policy.by_value))
+
+
+def _event(event: events.Event) -> list[Any]:
+    """Return an event as the grammar has it."""
+    match event:
+        case events.Response(handle, message, protected):
+            return ["response", {0: handle, 1: message.code, 2: message.payload, 3: protected}]
+        case events.Failed(handle, reason):
+            return ["failed", {0: handle, 1: reason.name.lower()}]
+        case events.Reset(handle):
+            return ["reset", {0: handle}]
+        case events.Pong(handle):
+            return ["pong", {0: handle}]
+        case events.ChannelOpened(handle, channel, session):
+            peer, role = session.peer.cred, session.role.value
+            return ["channel", {0: handle, 1: channel.id, 2: session.method, 3: session.suite, 4: peer, 5: role}]
+        case events.ChannelFailed(handle, reason):
+            return ["channel-failed", {0: handle, 1: reason.name.lower()}]

@@ -8,7 +8,7 @@ import pytest
 from echo_agent import EchoAgent
 
 from picosec.messaging import slipmux
-from picosec.net.clock import MonotonicClock
+from picosec.net.clock import SystemClock
 from picosec.net.loop import run
 from picosec.net.serial import open_serial
 from picosec.net.transport import TransportError
@@ -33,7 +33,7 @@ def test_every_byte_passes_a_serial_line_unchanged(line):
     transport = open_serial(name, 115200)
     os.write(far, slipmux.encode(frame))
 
-    run(agent, [transport], MonotonicClock(), lambda: bool(agent.received))
+    run(agent, [transport], SystemClock(), lambda: bool(agent.received))
 
     assert agent.received == [frame]
     assert slipmux.Decoder().feed(os.read(far, 4096)) == [frame]
@@ -46,7 +46,7 @@ def test_a_line_that_hangs_up_ends_the_loop(line):
     transport = open_serial(name)
     os.close(far)
 
-    run(EchoAgent(), [transport], MonotonicClock())
+    run(EchoAgent(), [transport], SystemClock())
 
     transport.close()
 

@@ -7,7 +7,7 @@ import pytest
 from echo_agent import EchoAgent
 
 from picosec.net import udp
-from picosec.net.clock import MonotonicClock
+from picosec.net.clock import SystemClock
 from picosec.net.loop import run
 from picosec.net.transport import TransportError
 
@@ -48,7 +48,7 @@ def test_two_clients_each_get_their_own_answer(host, opened):
     second.send(None, b"second")
 
     agent = EchoAgent()
-    run(agent, [server], MonotonicClock(), lambda: len(agent.received) == 2)
+    run(agent, [server], SystemClock(), lambda: len(agent.received) == 2)
 
     assert first.receive() == [(None, b"first")]
     assert second.receive() == [(None, b"second")]
@@ -90,8 +90,9 @@ def test_a_closed_port_is_told_to_a_person_who_waits(opened):
     client = udp.connect("127.0.0.1", port_of(opened[0]))
     opened.pop().close()
 
-    with closing(client), pytest.raises(TransportError, match="nobody listens at coap://127.0.0.1:"):
-        client.send(None, b"hello")
+    client.send(None, b"hello")
+
+    with closing(client), pytest.raises(TransportError, match=r"nobody listens at coap://127\.0\.0\.1:"):
         client.receive()
 
 

@@ -1,0 +1,61 @@
+"""What an agent reports to whoever makes it act. ``handle`` is what the act returned, None when the peer began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from picosec.channel.channels import Channel
+from picosec.channel.session import Session
+from picosec.messaging.coap import Message
+from picosec.registry import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A request was answered. ``message`` is the response as the server meant it, unprotected already."""
+
+    handle: int
+    message: Message
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request or ping came to nothing: no answer in time, or one that cannot be trusted."""
+
+    handle: int
+    reason: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The peer rejected a request at the message layer."""
+
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """A ping was answered."""
+
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOpened:
+    """A handshake gave a channel, or a channel got new keys; ``session`` says with whom and how."""
+
+    handle: int | None
+    channel: Channel
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFailed:
+    """A handshake came to nothing."""
+
+    handle: int | None
+    reason: Problem
+
+
+Event = Response | Failed | Reset | Pong | ChannelOpened | ChannelFailed

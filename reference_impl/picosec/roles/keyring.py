@@ -1,0 +1,118 @@
+"""What an agent was given beforehand: credentials, trust, OSCORE contexts, a policy. It outlives a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from picosec.channel.certificates import parse_certificate
+from picosec.channel.channels import Channel
+from picosec.channel.credentials import Credential, Kind, OwnCredential, Usage, own_credential, parse_ccs
+from picosec.channel.cwt import parse_cwt
+from picosec.channel.edhoc_config import EdhocConfig, Policy
+from picosec.channel.oscore_context import SecurityContext, check_identifiers
+from picosec.channel.sequence import Reservations
+from picosec.channel.trust import TrustStore
+from picosec.crypto.aead import Aead
+from picosec.crypto.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A credential that peers may show: a CCS, a certificate in DER, or for ``KCWT`` the CCS of the issuer."""
+
+    kind: Kind
+    credential: bytes
+    kid: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ContextParameters:
+    """What an OSCORE context is made of, as this end sees it, and where its counters are kept."""
+
+    sender_id: bytes
+    recipient_id: bytes
+    master_secret: bytes
+    storage: Reservations
+    master_salt: bytes = b""
+    id_context: bytes | None = None
+    aead: Aead = Aead.AES_CCM_16_64_128
+
+    def check(self) -> None:
+        """Raise ``ProtocolError`` with ``bad_identifier`` for what no context can be made of."""
+        check_identifiers(self.sender_id, self.recipient_id, self.id_context, self.aead)
+
+    def channel(self) -> Channel:
+        """Return the channel; its numbers go on where an earlier life ended. Raises as :meth:`check`."""
+        context = SecurityContext(
+            self.master_secret,
+            self.sender_id,
+            self.recipient_id,
+            master_salt=self.master_salt,
+            id_context=self.id_context,
+            aead=self.aead,
+            storage=self.storage,
+        )
+        return Channel(context)
+
+
+class Keyring:
+    """Everything provisioned. It only grows; a change makes all of its parts anew or, when one is wrong, none."""
+
+    def __init__(self, vault: Vault, policy: Policy) -> None:
+        self.vault = vault
+        self.own: tuple[OwnCredential, ...] = ()
+        self.trusted: tuple[Trusted, ...] = ()
+        self.contexts: tuple[ContextParameters, ...] = ()
+        self._policy = policy
+        self.config = EdhocConfig(vault, (), TrustStore(), policy)
+
+    def add(
+        self,
+        own: Iterable[OwnCredential] = (),
+        trusted: Iterable[Trusted] = (),
+        contexts: Iterable[ContextParameters] = (),
+        policy: Policy | None = None,
+    ) -> None:
+        """Take in more. Raises ``ProtocolError`` with ``bad_credential`` or ``bad_identifier``, and then nothing is."""
+        contexts = tuple(contexts)
+        for parameters in contexts:
+            parameters.check()
+        all_own, all_trusted = (*self.own, *own), (*self.trusted, *trusted)
+        store = TrustStore()
+        for each in all_trusted:
+            store.add(each.kind, each.credential, each.kid)
+        policy = policy or self._policy
+        self.config = EdhocConfig(self.vault, all_own, store, policy)
+        self.own, self.trusted, self._policy = all_own, all_trusted, policy
+        self.contexts = (*self.contexts, *contexts)
+
+    def own_credential(
+        self, kind: Kind, credential: bytes, private: bytes, usage: Usage, kid: bytes | None = None
+    ) -> OwnCredential:
+        """Put a private key into the vault and return its credential, for :meth:`add`.
+
+        Raises ``ProtocolError`` with ``bad_credential`` or ``bad_key``.
+        """
+        parsed = parse_credential(kind, credential)
+        restricted = replace(parsed, usages=parsed.usages & {usage})
+        handle = self.vault.import_key(parsed.key.curve, private)
+        return own_credential(kind, restricted, handle, self.vault, kid)
+
+    def state(self) -> list[Any]:
+        """Return what was provisioned, without secrets, as a CBOR value for a digest."""
+        policy = self._policy
+        return [
+            [[own.id_cred, own.cred] for own in self.own],
+            [[each.kind.value, each.credential, each.kid] for each in self.trusted],
+            [[each.sender_id, each.recipient_id, each.id_context, each.aead.value] for each in self.contexts],
+            [list(policy.methods), list(policy.suites), policy.message_4, policy.by_value],
+        ]
+
+
+def parse_credential(kind: Kind, credential: bytes) -> Credential:
+    """Read a credential as its kind has it. Raises ``ProtocolError`` with ``bad_credential``."""
+    if kind in (Kind.X5T, Kind.X5CHAIN):
+        return parse_certificate(credential)
+    return parse_cwt(credential) if kind is Kind.KCWT else parse_ccs(credential)
