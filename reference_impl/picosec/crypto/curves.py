@@ -77,14 +77,15 @@ def public_from_native(native: NativePublicKey) -> PublicKey:
     return PublicKey(curve, native.public_bytes_raw(), b"", native)
 
 
-def decode_public(curve: Curve, x: bytes, y: bytes | bool | None = None) -> PublicKey:
+def decode_public(curve: Curve, x: bytes, y: bytes | bool | None = None, requirement: str = "CHN-240") -> PublicKey:
     """Decode and validate a public key.
 
     ``x`` has 32 bytes. On P-256, ``y`` may be the other coordinate or its sign bit; without it either point serves,
-    as in EDHOC's ephemeral keys. Raises ``bad_key`` for a wrong length or a point that is not on the curve (CHN-240).
+    as in EDHOC's ephemeral keys. Raises ``bad_key``, citing ``requirement``, for a wrong length or a point that is not
+    on the curve.
     """
     if len(x) != 32:
-        raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a key of {len(x)} bytes, not 32")
+        raise ProtocolError(Problem.BAD_KEY, requirement, f"a key of {len(x)} bytes, not 32")
     try:
         if curve is Curve.X25519:
             return PublicKey(curve, x, b"", X25519PublicKey.from_public_bytes(x))
@@ -95,5 +96,5 @@ def decode_public(curve: Curve, x: bytes, y: bytes | bool | None = None) -> Publ
             return PublicKey(curve, x, y, native)
         native = EllipticCurvePublicKey.from_encoded_point(P256, (b"\x03" if y else b"\x02") + x)
     except ValueError as error:
-        raise ProtocolError(Problem.BAD_KEY, "CHN-240", "not a point of the curve") from error
+        raise ProtocolError(Problem.BAD_KEY, requirement, "not a point of the curve") from error
     return PublicKey(curve, x, b"", native)
