@@ -1,4 +1,4 @@
-"""Builds the site: guides and reference tables from docs/, the specification from spec/, evidence from tests and vectors."""
+"""Builds the site: guides from docs/, the specification from spec/, evidence from the suite and the vectors."""
 
 import sys
 from pathlib import Path

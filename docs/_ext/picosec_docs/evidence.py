@@ -6,25 +6,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from picosec_conformance.resources import vectors_folder
-from picosec_conformance.specification.matrix import SUITE, MatrixError, Trace
-from picosec_conformance.specification.matrix import trace as read_trace
-from picosec_conformance.specification.requirements import load_requirements
-from picosec_conformance.vectors.model import VectorFile, load
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from picosec_docs import places
+from picosec_conformance.resources import vectors_folder
+from picosec_conformance.specification.matrix import SUITE, MatrixError, Trace
+from picosec_conformance.specification.matrix import trace as read_trace
+from picosec_conformance.specification.requirements import load_requirements
+from picosec_conformance.vectors.model import GENERATED, VectorFile, load
+from picosec_docs import markup, places
 from picosec_docs.listing import case_html
 from picosec_docs.places import Link, linker
 
@@ -92,7 +92,7 @@ def vector_files() -> dict[str, VectorFile]:
 
 @cache
 def trace() -> dict[str, Trace]:
-    """Return what shows each requirement. When the suite cannot be read, that is a warning, and nothing shows anything."""
+    """Return what shows each requirement: nothing, and a warning, when the suite cannot be read."""
     try:
         return read_trace()
     except MatrixError as error:
@@ -121,65 +121,73 @@ def _vector_item(name: str) -> Item:
     return Item(name.replace("#", " "), comment, places.vector(path, case_id))
 
 
-def requirement_links(identifiers: tuple[str, ...], link: Link) -> str:
-    """Return links to requirements, separated by commas."""
+def requirement_links(identifiers: Iterable[str], link: Link) -> str:
+    """Return links to requirements, separated by commas; an id that is not defined stays text."""
     known = load_requirements()
     return ", ".join(
-        f'<a href="{link(places.requirement(known[name].page, name))}" title="{escape(known[name].title)}">{name}</a>'
+        markup.anchor(link(places.requirement(known[name].page, name)), name, known[name].title)
         if name in known
         else name
         for name in identifiers
     )
 
 
-def _named_by(file: str, function: str) -> tuple[str, ...]:
-    return tuple(name for name, row in trace().items() if f"{file}::{function}" in row.tests)
+def error_links(names: Iterable[str], link: Link) -> str:
+    """Return links to errors, separated by commas."""
+    return ", ".join(markup.anchor(link(places.error(name)), markup.code(name)) for name in names)
+
+
+def item_links(items: Iterable[Item], link: Link) -> str:
+    """Return a list of tests or vectors with what each is about."""
+    return markup.listed(
+        f"{markup.anchor(link(item.place), markup.code(item.name))} {escape(item.story)}" for item in items
+    )
+
+
+def _named_by(file: str, function: str) -> list[str]:
+    return [name for name, row in trace().items() if f"{file}::{function}" in row.tests]
 
 
 def test_page(file: str, link: Link) -> str:
     """Return the page of one module of the suite: each test with its story, what it judges, and its source."""
     story, functions = test_modules()[file]
     formatter: HtmlFormatter[str] = HtmlFormatter(cssclass="highlight")
-    parts = [f"<h1><code>{file}</code></h1>", f"<p>{escape(story)}</p>"]
+    parts = [f"<h1>{markup.code(file)}</h1><p>{escape(story)}</p>"]
     for test in functions:
         source = highlight(test.source, PythonLexer(), formatter)
-        parts.append(
-            f'<section id="{test.name}"><h2 class="evidence-name">{test.name}<a class="headerlink" href="#{test.name}" title="Link to this test">¶</a></h2>'
-            f"<p>{escape(test.story)}</p>"
-            f'<p class="evidence-for">Judges {requirement_links(_named_by(file, test.name), link)}</p>{source}</section>'
-        )
+        judged = requirement_links(_named_by(file, test.name), link)
+        about = f'<p>{escape(test.story)}</p><p class="evidence-for">Judges {judged}</p>'
+        parts.append(markup.named_section(test.name, "", about + source))
     return "".join(parts)
 
 
 def vector_page(path: str, link: Link) -> str:
     """Return the page of one vector file."""
     file = vector_files()[path]
-    parts = [
-        f"<h1>{escape(file.title)}</h1>",
-        f'<p class="evidence-for">Operation <code>{file.operation}</code> · {len(file.cases)} cases · '
-        f'<code>vectors/v1/{file.path}</code>{" · published values, transcribed" if file.published else ""}</p>',
-    ]
+    origin = " · published values, transcribed" if file.published else ""
+    about = (
+        f"{markup.code(file.operation)} · {len(file.cases)} cases · {markup.code(f'vectors/v1/{file.path}')}{origin}"
+    )
+    parts = [f'<h1>{escape(file.title)}</h1><p class="evidence-for">{about}</p>']
     if file.flags:
-        rows = "".join(f"<tr><td><code>{name}</code></td><td>{escape(text)}</td></tr>" for name, text in file.flags.items())
-        parts.append(f'<div class="table-wrapper"><table class="docutils"><thead><tr><th>flag</th><th>stands for</th></tr></thead><tbody>{rows}</tbody></table></div>')
+        rows = ([markup.code(name), escape(text)] for name, text in file.flags.items())
+        parts.append(markup.table(["flag", "stands for"], rows))
     for case in file.cases:
-        about = [requirement_links(case.requirements, link), *(f"<code>{flag}</code>" for flag in case.flags)]
-        if case.source != "picosec":
-            about.append(escape(case.source))
-        outcome = f'<span class="refused">{case.error}</span>' if case.error else ""
-        parts.append(
-            f'<section id="{case.id}"><h2 class="evidence-name">{case.id}<a class="headerlink" href="#{case.id}" title="Link to this case">¶</a> {outcome}</h2>'
-            f'<p>{escape(case.comment)}</p><p class="evidence-for">{" · ".join(about)}</p>'
-            f"<details><summary>Values</summary>{case_html(case, lambda name: link(places.error(name)))}</details></section>"
-        )
+        marks = [requirement_links(case.requirements, link), *map(markup.code, case.flags)]
+        if case.source != GENERATED:
+            marks.append(escape(case.source))
+        values = markup.folded("Values", case_html(case, lambda name: link(places.error(name))))
+        text = f'<p>{escape(case.comment)}</p><p class="evidence-for">{" · ".join(marks)}</p>{values}'
+        aside = f'<span class="refused">{case.error}</span>' if case.error else ""
+        parts.append(markup.named_section(case.id, aside, text))
     return "".join(parts)
 
 
 def _pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Hand the evidence pages to Sphinx."""
     made: list[tuple[str, str, Callable[[str, Link], str]]] = []
-    made += [(places.test(file, "").rstrip("#"), file, test_page) for file in test_modules()]
-    made += [(places.vector(path), path, vector_page) for path in vector_files()]
+    made += [(places.test_module(file), file, test_page) for file in test_modules()]
+    made += [(places.vector_file(path), path, vector_page) for path in vector_files()]
     for name, key, write in made:
         body = write(key, linker(app, name))
         yield name, {"title": Path(key).name, "body": body, "toc": "", "furo_hide_toc": True}, "page.html"

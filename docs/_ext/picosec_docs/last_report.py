@@ -1,4 +1,4 @@
-"""``{lastreport}``: the result of the last ``picosec certify`` in this checkout, with a link to the full report."""
+"""``{lastreport}``: the result of the last ``picosec certify`` in this checkout; stands on the front page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from picosec_docs import markup
+
 _FILES = ("report.html", "report.json", "junit.xml", "badge.svg")
 
 
@@ -26,9 +28,10 @@ def summary(report: dict[str, Any]) -> str:
     verdict = "certified" if report["certified"] else "not certified"
     return (
         f"<p><strong>{escape(target['name'])} {escape(target['version'])}: {verdict}</strong> for profile "
-        f"<code>{escape(report['profile'])}</code>. {requirements['passed']} of {requirements['total']} requirements passed, "
-        f"{requirements['failed']} failed, {requirements['untested']} untested, {requirements['not_applicable']} not applicable; "
-        f"{tests['passed']} of {tests['total']} tests passed, in {report['seconds']:.1f} seconds, with seed {report['seed']}.</p>"
+        f"{markup.code(report['profile']['name'])}. Of {requirements['total']} requirements {requirements['passed']} "
+        f"passed, {requirements['failed']} failed, {requirements['untested']} were untested and "
+        f"{requirements['not_applicable']} not applicable. {tests['passed']} of {tests['total']} tests passed, "
+        f"in {report['seconds']:.1f} seconds, with seed {report['seed']}.</p>"
     )
 
 
@@ -40,9 +43,11 @@ class LastReport(SphinxDirective):
         self.env.note_reread()
         data = _folder(self.env.app) / "report.json"
         if not data.is_file():
-            return [nodes.raw("", "<p>This site was built without a report: run <code>picosec certify</code> first.</p>", format="html")]
+            text = "<p>This site was built without a report: run <code>picosec certify</code> first.</p>"
+            return [nodes.raw("", text, format="html")]
         text = summary(json.loads(data.read_text(encoding="utf-8")))
-        links = " · ".join(f'<a href="../report/{name}">{name}</a>' for name in _FILES if (data.parent / name).is_file())
+        found = (name for name in _FILES if (data.parent / name).is_file())
+        links = " · ".join(markup.anchor(f"report/{name}", name) for name in found)
         return [nodes.raw("", f"{text}<p>{links}</p>", format="html")]
 
 

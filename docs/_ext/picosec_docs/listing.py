@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from picosec_conformance.vectors.model import Case
+from picosec_docs import markup
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 
@@ -15,21 +16,21 @@ _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 def value_html(value: Any) -> str:
     """Return one value: bytes as spaced hexadecimal with their length, structures as nested lists."""
     if isinstance(value, Mapping):
-        return members_html(value) if value else "<code>{}</code>"
+        return members_html(value) if value else markup.code("{}")
     if isinstance(value, list):
-        if not value:
-            return "<code>[]</code>"
-        if all(isinstance(item, int | bool) for item in value):
-            return f"<code>{escape(', '.join(map(_plain, value)))}</code>"
-        return "<ol>" + "".join(f"<li>{value_html(item)}</li>" for item in value) + "</ol>"
+        if all(isinstance(item, int) for item in value):
+            return markup.code(f"[{', '.join(map(_plain, value))}]")
+        return f"<ol>{''.join(f'<li>{value_html(item)}</li>' for item in value)}</ol>"
+    if value == "":
+        return '<span class="size">empty</span>'
     if isinstance(value, str) and _HEX.fullmatch(value):
         octets = " ".join(value[start : start + 2] for start in range(0, len(value), 2))
         return f'<code class="hex">{octets}</code> <span class="size">{len(value) // 2}</span>'
-    return f"<code>{escape(_plain(value))}</code>" if value != "" else '<span class="size">empty</span>'
+    return markup.code(_plain(value))
 
 
 def _plain(value: Any) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def members_html(members: Mapping[str, Any]) -> str:
@@ -40,11 +41,15 @@ def members_html(members: Mapping[str, Any]) -> str:
 
 def case_html(case: Case, error_address: Callable[[str], str]) -> str:
     """Return inputs, steps and the expected answer of a case; ``error_address`` tells where an error is explained."""
-    parts = ["<p class='listing-head'>Inputs</p>", members_html(case.inputs)]
+    parts = [_head("Inputs"), members_html(case.inputs)]
     if case.steps:
-        parts += ["<p class='listing-head'>Steps</p>", members_html(case.steps)]
+        parts += [_head("Steps"), members_html(case.steps)]
     if case.error is not None:
-        parts.append(f'<p class="listing-head">Refused with <a href="{error_address(case.error)}"><code>{case.error}</code></a></p>')
+        parts.append(_head("Refused with " + markup.anchor(error_address(case.error), markup.code(case.error))))
     else:
-        parts += ["<p class='listing-head'>Output</p>", members_html(case.output or {})]
+        parts += [_head("Output"), members_html(case.output or {})]
     return f'<div class="case">{"".join(parts)}</div>'
+
+
+def _head(html: str) -> str:
+    return f'<p class="listing-head">{html}</p>'

@@ -1,4 +1,4 @@
-"""``{matrix}``: every requirement with what shows it, and ``{vectorfiles}``, ``{testmodules}``: what there is to show it with."""
+"""``{matrix} chapter``: each requirement with what shows it. ``{vectorfiles}`` and ``{testmodules}``: what there is."""
 
 from __future__ import annotations
 
@@ -7,52 +7,51 @@ from html import escape
 from typing import Any
 
 from docutils import nodes
-from picosec_conformance.specification.requirements import load_requirements
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from picosec_docs import places
-from picosec_docs.evidence import evidence_of, test_modules, vector_files
+from picosec_conformance.specification.requirements import load_requirements
+from picosec_docs import markup, places
+from picosec_docs.evidence import Item, error_links, evidence_of, test_modules, vector_files
 from picosec_docs.places import Link, linker
-from picosec_docs.registry_tables import table
 
 
 def matrix(chapter: str, link: Link) -> str:
     """Return a chapter's table: id, title, level, and its tests and vectors, counted and folded."""
-    cells = []
+    rows = []
     for row in load_requirements().values():
         if row.page == chapter:
             evidence = evidence_of(row.id)
-            tests = "by inspection" if row.check == "inspection" else _folded(evidence.tests, link)
-            names = ", ".join(f'<a href="{link(places.error(name))}"><code>{name}</code></a>' for name in evidence.errors)
-            here = f'<a href="{link(places.requirement(row.page, row.id))}">{row.id}</a>'
-            cells.append(("", [here, escape(row.title), row.level, tests, _folded(evidence.vectors, link), names]))
-    return table(["id", "requirement", "level", "tests", "vectors", "errors"], cells, "matrix")
+            tests = "by inspection" if row.check == "inspection" else _counted(evidence.tests, link)
+            here = markup.anchor(link(places.requirement(row.page, row.id)), row.id)
+            errors = error_links(evidence.errors, link)
+            rows.append([here, escape(row.title), row.level, tests, _counted(evidence.vectors, link), errors])
+    return markup.table(["id", "requirement", "level", "tests", "vectors", "errors"], rows, "matrix")
 
 
-def _folded(items: Sequence[Any], link: Link) -> str:
+def _counted(items: Sequence[Item], link: Link) -> str:
     if not items:
         return "–"
-    rows = "".join(f'<li><a href="{link(item.place)}">{escape(item.name)}</a></li>' for item in items)
-    return f"<details><summary>{len(items)}</summary><ul>{rows}</ul></details>"
+    names = markup.listed(markup.anchor(link(item.place), escape(item.name)) for item in items)
+    return markup.folded(str(len(items)), names)
 
 
 def vector_table(link: Link) -> str:
     """Return the list of vector files."""
-    rows = [
-        ("", [f'<a href="{link(places.vector(path))}"><code>{path}</code></a>', escape(file.title), str(len(file.cases)), "published" if file.published else "generated"])
-        for path, file in vector_files().items()
-    ]
-    return table(["file", "what it holds", "cases", "source"], rows)
+    rows = []
+    for path, file in vector_files().items():
+        here = markup.anchor(link(places.vector_file(path)), markup.code(path))
+        rows.append([here, escape(file.title), str(len(file.cases)), "published" if file.published else "generated"])
+    return markup.table(["file", "what it holds", "cases", "values"], rows)
 
 
 def test_table(link: Link) -> str:
     """Return the list of the suite's modules."""
-    rows = [
-        ("", [f'<a href="{link(places.test(file, "")).rstrip("#")}"><code>{file}</code></a>', escape(story.partition(". ")[0]), str(len(functions))])
-        for file, (story, functions) in test_modules().items()
-    ]
-    return table(["module", "what it judges", "tests"], rows)
+    rows = []
+    for file, (story, functions) in test_modules().items():
+        here = markup.anchor(link(places.test_module(file)), markup.code(file))
+        rows.append([here, escape(story.partition("\n")[0]), str(len(functions))])
+    return markup.table(["module", "what it judges", "tests"], rows)
 
 
 class Computed(SphinxDirective):

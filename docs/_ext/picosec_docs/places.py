@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 #: Turns a place ("page#anchor") into an address relative to the page being written.
 Link = Callable[[str], str]
@@ -20,6 +22,11 @@ def linker(app: Sphinx, page: str) -> Link:
         return f"{address}#{anchor}" if anchor else address
 
     return link
+
+
+def anchor_of(place: str) -> str:
+    """Return the anchor of a place."""
+    return place.partition("#")[2]
 
 
 def slug(name: str) -> str:
@@ -37,21 +44,26 @@ def feature(name: str) -> str:
     return f"reference/features#feature-{slug(name)}"
 
 
-def profile(name: str) -> str:
-    """Where a profile is laid out."""
-    return f"reference/profiles#profile-{slug(name)}"
-
-
 def requirement(page: str, identifier: str) -> str:
     """Where a requirement stands in the specification; ``page`` is the chapter's name."""
     return f"spec/v1/{page}#{identifier}"
 
 
+def test_module(file: str) -> str:
+    """Where the tests of one file are shown."""
+    return f"evidence/tests/{PurePosixPath(file).stem}"
+
+
 def test(file: str, function: str) -> str:
-    """Where a test's source is shown; ``file`` is its file name, ``function`` its name without parameters."""
-    return f"evidence/tests/{PurePosixPath(file).stem}#{function}"
+    """Where a test's source is shown; ``function`` is its name without parameters."""
+    return f"{test_module(file)}#{function}"
 
 
-def vector(path: str, case: str = "") -> str:
-    """Where a vector case is shown; ``path`` is ``chapter/name`` without the suffix."""
-    return f"evidence/vectors/{path}" + (f"#{case}" if case else "")
+def vector_file(path: str) -> str:
+    """Where the cases of a vector file are shown; ``path`` is ``chapter/name`` without suffix."""
+    return f"evidence/vectors/{path}"
+
+
+def vector(path: str, case: str) -> str:
+    """Where a vector case is shown."""
+    return f"{vector_file(path)}#{case}"

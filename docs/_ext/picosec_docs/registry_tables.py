@@ -2,79 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 from docutils import nodes
-from picosec_conformance.resources import spec_folder
-from picosec_conformance.specification.registry import load_registry
-from picosec_conformance.specification.requirements import load_requirements
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from picosec_docs import places
+from picosec_conformance.resources import spec_folder
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.requirements import load_requirements
+from picosec_docs import markup, places
 from picosec_docs.evidence import requirement_links
 from picosec_docs.places import Link, linker
 
 
-def table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], classes: str = "") -> str:
-    """Return an HTML table; a row is its anchor (or nothing) and its cells, which are HTML already."""
-    body = "".join(
-        f"<tr{f' id={chr(34)}{anchor}{chr(34)}' if anchor else ''}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-        for anchor, cells in rows
-    )
-    titles = "".join(f"<th>{title}</th>" for title in head)
-    return (
-        f'<div class="table-wrapper"><table class="docutils {classes}"><thead><tr>{titles}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _anchor(place: str) -> str:
-    return place.partition("#")[2]
-
-
 def errors(link: Link) -> str:
     """The closed list of errors, with the requirements that name each."""
-    known = load_requirements().values()
-    rows = []
+    rows, anchors = [], []
     for entry in load_registry().errors:
-        named_by = tuple(row.id for row in known if f"`{entry.name}`" in row.text)
-        cells = [f"<code>{entry.name}</code>", str(entry.number), entry.coap, escape(entry.text), requirement_links(named_by, link)]
-        rows.append((_anchor(places.error(entry.name)), cells))
-    return table(["error", "number", "CoAP", "meaning", "named by"], rows)
+        naming = [row.id for row in load_requirements().values() if f"`{entry.name}`" in row.text]
+        named_by = requirement_links(naming, link)
+        rows.append([markup.code(entry.name), str(entry.number), entry.coap, escape(entry.text), named_by])
+        anchors.append(places.anchor_of(places.error(entry.name)))
+    return markup.table(["error", "number", "CoAP", "meaning", "named by"], rows, anchors=anchors)
 
 
 def code_points(_link: Link) -> str:
     """Every number that is agreed rather than computed."""
-    rows = [("", [f"<code>{name}</code>", str(value)]) for name, value in load_registry().code_points.items()]
-    return table(["code point", "value"], rows)
+    rows = ([markup.code(name), str(value)] for name, value in load_registry().code_points.items())
+    return markup.table(["code point", "value"], rows)
 
 
 def features(link: Link) -> str:
-    """What an implementer can declare, and how many requirements each feature brings."""
-    known = load_requirements().values()
-    rows = []
+    """What an implementer can declare, and which requirements each feature brings."""
+    rows, anchors = [], []
     for name, text in load_registry().features.items():
-        brought = tuple(row.id for row in known if row.feature == name and not row.withdrawn)
-        listing = f"<details><summary>{len(brought)}</summary>{requirement_links(brought, link)}</details>" if brought else "none"
-        rows.append((_anchor(places.feature(name)), [f"<code>{name}</code>", escape(text), listing]))
-    return table(["feature", "meaning", "requirements"], rows)
+        brought = [row.id for row in load_requirements().values() if row.feature == name and not row.withdrawn]
+        listing = markup.folded(str(len(brought)), requirement_links(brought, link)) if brought else "none"
+        rows.append([markup.code(name), escape(text), listing])
+        anchors.append(places.anchor_of(places.feature(name)))
+    return markup.table(["feature", "meaning", "requirements"], rows, anchors=anchors)
 
 
 def profiles(link: Link) -> str:
     """Which features each profile requires (●) or allows (○), and the size of its set of requirements."""
-    registry, known = load_registry(), load_requirements().values()
+    registry = load_registry()
     columns = list(registry.profiles.values())
-    rows: list[tuple[str, Sequence[str]]] = []
+    rows = []
     for feature in registry.features:
         marks = ["●" if feature in p.required else "○" if feature in p.allowed else "" for p in columns]
-        rows.append(("", [f'<a href="{link(places.feature(feature))}"><code>{feature}</code></a>', *marks]))
-    sizes = [str(sum(profile.covers(row) for row in known)) for profile in columns]
-    rows.append(("", ["<strong>requirements</strong>", *(f"<strong>{size}</strong>" for size in sizes)]))
-    head = ["feature", *(f'<span title="{escape(p.title)}">{p.name}</span>' for p in columns)]
-    return table(head, rows, "marks") + "<p>● required &nbsp; ○ allowed</p>"
+        rows.append([markup.anchor(link(places.feature(feature)), markup.code(feature)), *marks])
+    sizes = (sum(profile.covers(row) for row in load_requirements().values()) for profile in columns)
+    rows.append(["requirements", *map(str, sizes)])
+    head = ["feature", *(f'<span title="{escape(profile.title)}">{profile.name}</span>' for profile in columns)]
+    return markup.table(head, rows, "marks") + "<p>● required, ○ allowed</p>"
 
 
 TABLES: dict[str, Callable[[Link], str]] = {
@@ -96,7 +79,8 @@ class RegistryTable(SphinxDirective):
         self.env.note_dependency(str(spec_folder() / "requirements.json"))
         if self.arguments[0] not in TABLES:
             raise self.error(f"no table {self.arguments[0]!r}: write one of {', '.join(TABLES)}")
-        return [nodes.raw("", TABLES[self.arguments[0]](linker(self.env.app, self.env.docname)), format="html")]
+        html = TABLES[self.arguments[0]](linker(self.env.app, self.env.docname))
+        return [nodes.raw("", html, format="html")]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -6,20 +6,19 @@ sphinx-needs reads the blocks, keeps their ids unique and resolves ``{need}`` re
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from docutils import nodes
-from picosec_conformance.specification.registry import load_registry
-from picosec_conformance.specification.requirements import KEYWORDS
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx_needs.data import SphinxNeedsData
 from sphinx_needs.nodes import Need
 
-from picosec_docs import places
-from picosec_docs.evidence import Evidence, Item, evidence_of
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.requirements import KEYWORDS
+from picosec_docs import markup, places
+from picosec_docs.evidence import Evidence, error_links, evidence_of, item_links
 from picosec_docs.places import Link, linker
 
 _LOGGER = logging.getLogger(__name__)
@@ -41,36 +40,29 @@ def behind(need: Any, evidence: Evidence, link: Link) -> str:
     """Return the HTML that stands folded behind a statement."""
     if need["status"] == "withdrawn":
         return f'<p class="req-more">{escape(need["title"])} · withdrawn; the id is not used again</p>'
-    proof = "by inspection" if need["check"] == "inspection" else count(len(evidence.tests), "test")
-    parts = [proof] + [count(len(evidence.vectors), "vector")] * bool(evidence.vectors)
+    inspected = need["check"] == "inspection"
+    proof = ["by inspection" if inspected else count(len(evidence.tests), "test")]
+    proof += [count(len(evidence.vectors), "vector")] * bool(evidence.vectors)
     rows = [
         ("Level", escape(need["level"])),
         ("Applies to", escape(need["role"])),
-        ("Feature", f'<a href="{link(places.feature(need["feature"]))}"><code>{escape(need["feature"])}</code></a>'),
+        ("Feature", markup.anchor(link(places.feature(need["feature"])), markup.code(need["feature"]))),
     ]
-    if need["check"] == "inspection":
-        rows.append(("Inspected", escape(need["reason"])))
-    if evidence.tests:
-        rows.append(("Tests", _list(evidence.tests, link)))
-    if evidence.vectors:
-        rows.append(("Vectors", _list(evidence.vectors, link)))
-    if evidence.errors:
-        links = (f'<a href="{link(places.error(name))}"><code>{name}</code></a>' for name in evidence.errors)
-        rows.append(("Errors", ", ".join(links)))
-    listing = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows)
-    title = f'<span class="req-title">{escape(need["title"])}</span> · {" · ".join(parts)}'
-    return f'<details class="req-more"><summary>{title}</summary><dl>{listing}</dl></details>'
-
-
-def _list(items: Sequence[Item], link: Link) -> str:
-    rows = (f'<li><a href="{link(item.place)}"><code>{escape(item.name)}</code></a> {escape(item.story)}</li>' for item in items)
-    return f"<ul>{''.join(rows)}</ul>"
+    rows += [("Inspected", escape(need["reason"]))] * inspected
+    rows += [("Tests", item_links(evidence.tests, link))] * bool(evidence.tests)
+    rows += [("Vectors", item_links(evidence.vectors, link))] * bool(evidence.vectors)
+    rows += [("Errors", error_links(evidence.errors, link))] * bool(evidence.errors)
+    listing = "".join(f"<dt>{term}</dt><dd>{html}</dd>" for term, html in rows)
+    summary = f'<span class="req-title">{escape(need["title"])}</span> · {" · ".join(proof)}'
+    return markup.folded(summary, f"<dl>{listing}</dl>", "req-more")
 
 
 def emphasise(text: str) -> list[nodes.Node]:
     """Return the text with each BCP 14 keyword set apart."""
-    parts = _KEYWORD.split(text)
-    return [nodes.strong("", part, classes=["bcp14"]) if index % 2 else nodes.Text(part) for index, part in enumerate(parts) if part]
+    marked: list[nodes.Node] = []
+    for index, part in enumerate(_KEYWORD.split(text)):
+        marked.append(nodes.strong("", part, classes=["bcp14"]) if index % 2 else nodes.Text(part))
+    return marked
 
 
 def _statement(content: list[nodes.Node], link: Link) -> None:
@@ -92,20 +84,22 @@ def _link_ids(app: Sphinx, doctree: nodes.document, link: Link) -> None:
     """Make each requirement id that prose mentions a link; one that does not exist is a warning."""
     needs = SphinxNeedsData(app.env).get_needs_view()
     for text in list(doctree.findall(nodes.Text)):
-        if not _ID.search(text.astext()) or _inside(text, (nodes.reference, nodes.literal_block, nodes.title, nodes.raw)):
+        source = text.astext()
+        if not _ID.search(source) or _inside(text, (nodes.reference, nodes.literal_block, nodes.title, nodes.raw)):
             continue
         parts: list[nodes.Node] = []
         end = 0
-        for match in _ID.finditer(text.astext()):
-            identifier = match[0]
-            if identifier not in needs:
-                _LOGGER.warning("requirement %s is mentioned but not defined", identifier, location=text.parent)
+        for match in _ID.finditer(source):
+            if match[0] not in needs:
+                _LOGGER.warning("requirement %s is mentioned but not defined", match[0], location=text.parent)
                 continue
-            parts += [nodes.Text(text.astext()[end : match.start()])]
-            uri = link(places.requirement(needs[identifier]["docname"].rpartition("/")[2], identifier))
-            parts += [nodes.reference("", identifier, refuri=uri, internal=True, classes=["req-ref"], reftitle=needs[identifier]["title"])]
+            need = needs[match[0]]
+            address = link(f"{need['docname']}#{match[0]}")
+            mention = nodes.reference("", match[0], refuri=address, internal=True, reftitle=need["title"])
+            mention["classes"].append("req-ref")
+            parts += [nodes.Text(source[end : match.start()]), mention]
             end = match.end()
-        text.parent.replace(text, [*parts, nodes.Text(text.astext()[end:])])
+        text.parent.replace(text, [*parts, nodes.Text(source[end:])])
 
 
 def _inside(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:

@@ -17,13 +17,13 @@ from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
 from picosec_conformance import wire
 from picosec_conformance.report.sequence import Arrow, Remark, Row, sequence_svg
 from picosec_conformance.resources import vectors_folder
 from picosec_conformance.vectors.model import Case
-from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
-
 from picosec_docs.vector import find_case
 
 _ARROW = re.compile(r"(?P<source>.+?) -> (?P<target>.+?): (?P<member>[a-z0-9_.]+)(?: \| (?P<note>.+))?")

@@ -1,4 +1,4 @@
-"""Puts the specification's pages where Sphinx reads them. spec/ stays the single source; docs/spec/ is a copy nobody edits."""
+"""Puts the specification where Sphinx reads it: spec/ stays the single source, docs/spec/ is a copy nobody edits."""
 
 from __future__ import annotations
 

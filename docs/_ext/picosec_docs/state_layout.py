@@ -181,7 +181,7 @@ def _route(
 
 
 def _order(rows: list[list[_Place]]) -> None:
-    """Sort the rows so that lines cross little: each by the mean position of its neighbours in the row before, in turns."""
+    """Sort the rows so that lines cross little: by the mean position of neighbours above, then below, in turns."""
     for sweep in range(_SWEEPS):
         downwards = sweep % 2 == 0
         index = {place: position for row in rows for position, place in enumerate(row)}
@@ -240,7 +240,7 @@ def _geometry(
     bottom = 0.0
     for row in rows:
         height = max((place.height for place in row), default=0.0)
-        centre |= {place: bottom + height / 2 for place in row}
+        centre |= dict.fromkeys(row, bottom + height / 2)
         bottom += height + GAP_Y
     edges = []
     for (source, target), events in groups.items():

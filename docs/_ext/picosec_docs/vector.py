@@ -7,12 +7,12 @@ from html import escape
 from typing import Any
 
 from docutils import nodes
-from picosec_conformance.resources import vectors_folder
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from picosec_conformance.resources import vectors_folder
 from picosec_conformance.vectors.model import Case
-from picosec_docs import places
+from picosec_docs import markup, places
 from picosec_docs.evidence import vector_files
 from picosec_docs.listing import case_html
 from picosec_docs.places import linker
@@ -43,8 +43,10 @@ class Vector(SphinxDirective):
             raise self.error(str(error)) from None
         self.env.note_dependency(str(vectors_folder() / f"{path}.json"))
         link = linker(self.env.app, self.env.docname)
-        head = f'<p class="case-title"><a href="{link(places.vector(path, case.id))}"><code>{path}</code> {case.id}</a> {escape(case.comment)}</p>'
-        return [nodes.raw("", f'<div class="vector">{head}{case_html(case, lambda name: link(places.error(name)))}</div>', format="html")]
+        name = markup.anchor(link(places.vector(path, case.id)), f"{markup.code(path)} {case.id}")
+        head = f'<p class="case-title">{name} {escape(case.comment)}</p>'
+        values = case_html(case, lambda error: link(places.error(error)))
+        return [nodes.raw("", f'<div class="vector">{head}{values}</div>', format="html")]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
