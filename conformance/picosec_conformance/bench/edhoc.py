@@ -6,8 +6,17 @@ Keys and credentials are those of RFC 9529 section 3.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
+from picosec.channel.credentials import Kind, own_credential
+from picosec.channel.edhoc_config import EdhocConfig, Policy
+from picosec.channel.initiator import Initiator as ReferenceInitiator
+from picosec.channel.responder import Responder as ReferenceResponder
+from picosec.channel.session import Session
+from picosec.channel.trust import TrustStore
+from picosec.crypto.curves import Curve
+from picosec.crypto.vault import software_vault
 from picosec_conformance.bench import primitives
 from picosec_conformance.peers.lakers import Initiator, Party, Responder
 from picosec_conformance.peers.missing import require
@@ -30,6 +39,51 @@ C_I, C_R = b"\x37", b"\x27"
 
 #: Makes one handshake and returns its messages.
 Handshake = Callable[[], tuple[bytes, bytes, bytes]]
+
+
+def configuration(me: Party, peer: Party) -> EdhocConfig:
+    """Return what one side of the reference brings into its handshakes: all decoded once."""
+    vault = software_vault(os.urandom)
+    trusted = TrustStore()
+    trusted.add(Kind.KID, peer.credential)
+    credential = TrustStore().add(Kind.KID, me.credential)
+    own = own_credential(Kind.KID, credential, vault.import_key(Curve.P256, me.private_key), vault)
+    return EdhocConfig(vault, [own], trusted, Policy(methods=(3,), suites=(2,)))
+
+
+def reference() -> Handshake:
+    """Return the handshake of the reference with itself."""
+    of_initiator, of_responder = configuration(INITIATOR, RESPONDER), configuration(RESPONDER, INITIATOR)
+
+    def handshake() -> tuple[bytes, bytes, bytes]:
+        messages, _ = complete(of_initiator, of_responder)
+        return messages
+
+    return handshake
+
+
+def complete(of_initiator: EdhocConfig, of_responder: EdhocConfig) -> tuple[tuple[bytes, bytes, bytes], Session]:
+    """Make one handshake of the reference, and return its messages and the responder's session."""
+    initiator, responder = (
+        ReferenceInitiator(of_initiator, 3, C_I, os.urandom),
+        ReferenceResponder(of_responder, os.urandom),
+    )
+    message_1 = initiator.prepare_message_1()
+    responder.process_message_1(message_1)
+    message_2 = responder.prepare_message_2(C_R)
+    initiator.process_message_2(message_2)
+    message_3 = initiator.prepare_message_3()
+    responder.process_message_3(message_3)
+    session = responder.complete()
+    initiator.complete().oscore()
+    session.oscore()
+    return (message_1, message_2, message_3), session
+
+
+def sizes() -> tuple[int, int, int]:
+    """Return the sizes of the reference's three messages in bytes."""
+    message_1, message_2, message_3 = reference()()
+    return len(message_1), len(message_2), len(message_3)
 
 
 def lakers() -> Handshake:
