@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.x509 import (
@@ -22,7 +22,7 @@ from cryptography.x509 import (
 
 from picosec.channel.credentials import BOTH_USAGES, Credential, Usage, bad_credential
 from picosec.channel.edhoc_messages import bstr
-from picosec.crypto.curves import public_from_native
+from picosec.crypto.curves import Curve, public_from_native
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
@@ -37,11 +37,16 @@ def parse_certificate(der: bytes) -> Credential:
     certificate = _load(der)
     try:
         native = certificate.public_key()
-        if not isinstance(native, EllipticCurvePublicKey | X25519PublicKey | Ed25519PublicKey):
-            raise bad_credential("a key of another algorithm")
-        key = public_from_native(native)
-    except (ValueError, UnsupportedAlgorithm, ProtocolError) as error:
-        raise bad_credential("the key is not on a curve of ours") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise bad_credential("a key of another algorithm") from error
+    if isinstance(native, EllipticCurvePublicKey) and isinstance(native.curve, SECP256R1):
+        key = public_from_native(Curve.P256, native)
+    elif isinstance(native, X25519PublicKey):
+        key = public_from_native(Curve.X25519, native)
+    elif isinstance(native, Ed25519PublicKey):
+        key = public_from_native(Curve.ED25519, native)
+    else:
+        raise bad_credential("the key is not on a curve of ours")
     return Credential(
         bstr(der),
         key,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -22,7 +23,6 @@ from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
 Entropy = Callable[[int], bytes]
-NativePublicKey = EllipticCurvePublicKey | X25519PublicKey | Ed25519PublicKey
 
 P256 = SECP256R1()
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -49,31 +49,27 @@ class PublicKey:
     curve: Curve
     x: bytes
     y: bytes
-    native: NativePublicKey
+    native: Any
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check an ES256 (r ‖ s, 64 bytes) or EdDSA signature.
 
         Raises ``InvalidSignature``; a key that cannot sign raises it too.
         """
-        native = self.native
-        if isinstance(native, Ed25519PublicKey):
-            native.verify(signature, message)
-        elif isinstance(native, EllipticCurvePublicKey) and len(signature) == 64:
+        if self.curve is Curve.ED25519:
+            self.native.verify(signature, message)
+        elif self.curve is Curve.P256 and len(signature) == 64:
             r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-            native.verify(encode_dss_signature(r, s), message, ES256)
+            self.native.verify(encode_dss_signature(r, s), message, ES256)
         else:
             raise InvalidSignature
 
 
-def public_from_native(native: NativePublicKey) -> PublicKey:
-    """Wrap a key that the primitives already hold. Raises ``bad_key`` for a curve that is not ours."""
-    if isinstance(native, EllipticCurvePublicKey):
-        if not isinstance(native.curve, SECP256R1):
-            raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a key on curve {native.curve.name}")
+def public_from_native(curve: Curve, native: Any) -> PublicKey:
+    """Wrap a key that the primitives already hold and that is known to lie on ``curve``."""
+    if curve is Curve.P256:
         point = native.public_bytes(_X962, _POINT)
-        return PublicKey(Curve.P256, point[1:33], point[33:], native)
-    curve = Curve.X25519 if isinstance(native, X25519PublicKey) else Curve.ED25519
+        return PublicKey(curve, point[1:33], point[33:], native)
     return PublicKey(curve, native.public_bytes_raw(), b"", native)
 
 

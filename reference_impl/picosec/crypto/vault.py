@@ -4,19 +4,14 @@ peer, signatures, sealed bytes and counters."""
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 from weakref import WeakKeyDictionary
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    ECDH,
-    EllipticCurvePrivateKey,
-    EllipticCurvePublicKey,
-    derive_private_key,
-)
+from cryptography.hazmat.primitives.asymmetric.ec import ECDH, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from picosec.crypto.curves import ES256, P256, P256_ORDER, Curve, Entropy, PublicKey, public_from_native
@@ -25,7 +20,6 @@ from picosec.registry import Problem
 
 __all__ = ["Handle", "InvalidTag", "SoftwareVault", "Vault"]
 
-PrivateKey = EllipticCurvePrivateKey | X25519PrivateKey | Ed25519PrivateKey
 _ECDH = ECDH()
 
 
@@ -77,7 +71,7 @@ class SoftwareVault:
 
     def __init__(self, sealing_key: bytes, counters: MutableMapping[str, int]) -> None:
         self.__siv = AESSIV(sealing_key)
-        self.__keys: WeakKeyDictionary[Handle, PrivateKey] = WeakKeyDictionary()
+        self.__keys: WeakKeyDictionary[Handle, tuple[Curve, Any]] = WeakKeyDictionary()
         self.__counters = counters
 
     def __reduce__(self) -> NoReturn:
@@ -94,7 +88,7 @@ class SoftwareVault:
         """Take in a 32-byte private key: big-endian scalar on P-256, as in RFC 7748 and RFC 8032 on the others."""
         if len(private) != 32:
             raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a private key of {len(private)} bytes, not 32")
-        key: PrivateKey
+        key: Any
         if curve is Curve.P256:
             scalar = int.from_bytes(private, "big")
             if not 0 < scalar < P256_ORDER:
@@ -105,31 +99,36 @@ class SoftwareVault:
         else:
             key = Ed25519PrivateKey.from_private_bytes(private)
         handle = Handle()
-        self.__keys[handle] = key
+        self.__keys[handle] = (curve, key)
         return handle
 
     def public(self, handle: Handle) -> PublicKey:
         """Return the public key."""
-        return public_from_native(self.__keys[handle].public_key())
+        curve, key = self.__keys[handle]
+        return public_from_native(curve, key.public_key())
 
     def agree(self, handle: Handle, peer: PublicKey) -> bytes:
         """Return the 32-byte secret: the x-coordinate on P-256, the u-coordinate on X25519."""
-        key, native = self.__keys[handle], peer.native
-        if isinstance(key, EllipticCurvePrivateKey) and isinstance(native, EllipticCurvePublicKey):
-            return key.exchange(_ECDH, native)
-        if isinstance(key, X25519PrivateKey) and isinstance(native, X25519PublicKey):
+        curve, key = self.__keys[handle]
+        secret: bytes
+        if peer.curve is curve is Curve.P256:
+            secret = key.exchange(_ECDH, peer.native)
+            return secret
+        if peer.curve is curve is Curve.X25519:
             try:
-                return key.exchange(native)
+                secret = key.exchange(peer.native)
             except ValueError as error:
                 raise ProtocolError(Problem.BAD_KEY, "CHN-260", "the shared secret is all zero") from error
-        raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"no key agreement with a key on {peer.curve.name}")
+            return secret
+        raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a key on {curve.name} and one on {peer.curve.name}")
 
     def sign(self, handle: Handle, message: bytes) -> bytes:
         """Sign: ES256 as r ‖ s with the deterministic nonce of RFC 6979, or Ed25519."""
-        key = self.__keys[handle]
-        if isinstance(key, Ed25519PrivateKey):
-            return key.sign(message)
-        if isinstance(key, EllipticCurvePrivateKey):
+        curve, key = self.__keys[handle]
+        if curve is Curve.ED25519:
+            signature: bytes = key.sign(message)
+            return signature
+        if curve is Curve.P256:
             r, s = decode_dss_signature(key.sign(message, ES256))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         raise ProtocolError(Problem.BAD_KEY, "CHN-240", "an X25519 key does not sign")
