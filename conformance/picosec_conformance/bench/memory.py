@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from picosec.channel.channels import Channel, Channels
 from picosec.channel.oscore_context import SecurityContext
+from picosec_conformance.bench import edhoc
 
 CHANNELS = 4000
 CHANNELS_QUICK = 200
@@ -31,17 +33,22 @@ def bytes_of_state(channels: int) -> int | None:
 
 
 def _grow(channels: int) -> int | None:
-    """Make channels and return the growth of this process per channel."""
-    kept = [_channel(number) for number in range(channels // 4)]  # what is needed once is paid for here
-    before = resident()
-    kept += [_channel(number) for number in range(len(kept), len(kept) + channels)]
+    """Open channels by handshakes, as a responder with many peers, and return the growth of this process for each."""
+    initiator = edhoc.configuration(edhoc.INITIATOR, edhoc.RESPONDER)
+    responder = edhoc.configuration(edhoc.RESPONDER, edhoc.INITIATOR)
+    sessions = (edhoc.complete(initiator, responder)[1] for _ in range(channels + channels // 4))
+    table = Channels()
+    before: int | None = None
+    for number, session in enumerate(sessions):
+        if number == channels // 4:  # what is needed only once has been paid for
+            before = resident()
+        keys = session.oscore()
+        context = SecurityContext(
+            keys.master_secret, b"\x00" + number.to_bytes(3, "big"), number.to_bytes(3, "big"), master_salt=keys.master_salt
+        )
+        table.add(Channel(context, session))
     after = resident()
-    return None if before is None or after is None else (after - before) // channels
-
-
-def _channel(number: int) -> SecurityContext:
-    identifier = number.to_bytes(3, "big")
-    return SecurityContext(identifier * 6, b"\x00" + identifier, b"\x01" + identifier, master_salt=identifier * 3)
+    return None if before is None or after is None else max(0, after - before) // channels
 
 
 if __name__ == "__main__":
