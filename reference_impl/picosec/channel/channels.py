@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from picosec.channel.oscore import Binding, FreshnessRequired, request_option, unprotect_request
 from picosec.channel.oscore_context import SecurityContext
-from picosec.crypto.aead import Aead
+from picosec.channel.session import Session
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.registry import Problem
-
-#: Exporter labels of the OSCORE master secret and salt, and the length of the salt in bytes (CHN-910).
-MASTER_SECRET_LABEL = 0
-MASTER_SALT_LABEL = 1
-MASTER_SALT_LENGTH = 8
-
-
-class Session(Protocol):
-    """What a completed handshake hands over."""
-
-    def exporter(self, label: int, context: bytes, length: int) -> bytes:
-        """Return ``length`` bytes of key material (CHN-900)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +35,14 @@ class Opened:
     binding: Binding
 
 
-def channel_from_session(session: Session, aead: Aead, sender_id: bytes, recipient_id: bytes) -> Channel:
+def channel_from_session(session: Session) -> Channel:
     """Open the channel that a handshake was for (CHN-910). It does not survive a restart.
 
     Raises ``ProtocolError`` with ``BAD_IDENTIFIER`` (CHN-610).
     """
+    given = session.oscore()
     context = SecurityContext(
-        session.exporter(MASTER_SECRET_LABEL, b"", aead.key_length),
-        sender_id,
-        recipient_id,
-        master_salt=session.exporter(MASTER_SALT_LABEL, b"", MASTER_SALT_LENGTH),
-        aead=aead,
+        given.master_secret, given.sender_id, given.recipient_id, master_salt=given.master_salt, aead=given.aead
     )
     return Channel(context, session)
 

@@ -8,7 +8,8 @@ from oscore_pair import READ, SWITCH, Flash, pair
 from picosec.channel.channels import Channel, Channels, channel_from_session
 from picosec.channel.oscore import FreshnessRequired, protect_request
 from picosec.channel.oscore_context import SecurityContext
-from picosec.crypto.aead import Aead
+from picosec.channel.session import Role, Session
+from picosec.crypto.suites import SUITES
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
@@ -115,26 +116,24 @@ def test_the_state_changes_with_an_accepted_request_only():
     assert channels.state() == after
 
 
-class Session:
-    """A handshake that ended, with an exporter that shows what it was asked."""
-
-    def exporter(self, label, context, length):
-        return bytes([label, len(context)]) + bytes(length - 2)
+def sessions(suite, c_i=b"\1", c_r=b"\2"):
+    """Return both ends of a session; whom they proved to be does not matter here."""
+    return [Session(role, 3, suite, c_i, c_r, None, bytes(32)) for role in (Role.INITIATOR, Role.RESPONDER)]
 
 
-@pytest.mark.parametrize("aead", Aead)
-def test_a_session_opens_a_channel(aead):
-    channel = channel_from_session(Session(), aead, b"\2", b"\1")
-    secret, salt = bytes(aead.key_length), b"\1" + bytes(7)
-    peer = SecurityContext(secret, b"\1", b"\2", master_salt=salt, aead=aead)
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_session_opens_one_channel_at_both_ends(suite):
+    initiator, responder = (channel_from_session(session) for session in sessions(suite))
     channels = Channels()
-    channels.add(channel)
+    channels.add(responder)
 
-    assert channel.id == b"\1"
-    assert channels.unprotect(protect_request(peer, READ)[0]).channel is channels[b"\1"] is channel
+    assert (initiator.id, responder.id) == (b"\1", b"\2")
+    opened = channels.unprotect(protect_request(initiator.context, READ)[0])
+    assert opened.channel is channels[b"\2"] is responder
+    assert opened.channel.session.role is Role.RESPONDER
 
 
 def test_a_session_with_equal_identifiers_opens_none():
     with pytest.raises(ProtocolError) as refused:
-        channel_from_session(Session(), Aead.A128GCM, b"\1", b"\1")
+        channel_from_session(sessions(2, b"\1", b"\1")[0])
     assert refused.value.problem is Problem.BAD_IDENTIFIER
