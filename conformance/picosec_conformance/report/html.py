@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from html import escape as e
 from importlib.resources import files
@@ -191,7 +192,9 @@ def _requirement(row: RequirementResult, verdicts: dict[str, Verdict]) -> str:
         f"{_VERDICT_WORDS[verdicts[name]] if name in verdicts else ''}</li>"
         for name in row.tests
     )
-    inside = (f"<p>{e(row.text)}</p>" if row.text else "") + (f"<p>Reason: {e(row.reason)}</p>" if row.reason else "")
+    inside = (f"<p>{_prose(row.text)}</p>" if row.text else "") + (
+        f"<p>Reason: {e(row.reason)}</p>" if row.reason else ""
+    )
     inside += f'<p>Feature <span class="mono">{e(row.feature)}</span></p>' + (f"<ul>{tests}</ul>" if tests else "")
     return (
         f'<tr id="{e(row.id, quote=True)}" data-state="{row.state}" data-chapter="{e(row.chapter, quote=True)}">'
@@ -200,6 +203,11 @@ def _requirement(row: RequirementResult, verdicts: dict[str, Verdict]) -> str:
         f'<td class="level">{e(row.level)}</td>'
         f'<td><span class="state {row.state}">{_STATE_WORDS[row.state]}</span></td></tr>'
     )
+
+
+def _prose(text: str) -> str:
+    """Return text of the specification with its `names` set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", e(text))
 
 
 def _tests(report: Report) -> Iterator[str]:

@@ -117,6 +117,8 @@ def oscore_text(value: bytes) -> str:
     """Return what an OSCORE option says, for example ``kid=01 piv=5``; nothing when it is empty."""
     if not value:
         return ""
+    if len(value) < 1 + (value[0] & 7) + (value[0] >> 4 & 1):
+        return f"{value.hex()} (cut short)"
     option = OscoreOption(value)
     parts = []
     if option.has_kid:
@@ -125,8 +127,10 @@ def oscore_text(value: bytes) -> str:
         parts.append(f"piv={int.from_bytes(option.piv)}")
     if option.has_kid_context:
         parts.append(f"kid_context={(option.kid_context or b'').hex()}")
-    if option.reserved or option.piv_length > 5 or len(option.piv) < option.piv_length:
-        parts.append("(reserved bits set)" if option.reserved else f"(invalid Partial IV length {option.piv_length})")
+    if len(option.kid_context or b"") < (option.kid_context_length or 0):
+        parts.append("(kid context cut short)")
+    if option.reserved or option.piv_length > 5:
+        parts.append("(reserved bits set)" if option.reserved else f"(reserved Partial IV length {option.piv_length})")
     if not option.has_kid and option.kid:
         parts.append(f"({len(option.kid)} bytes too many)")
     return " ".join(parts)
@@ -238,31 +242,18 @@ def _item_lines(data: bytes, one: Item, depth: int, label: str) -> list[Line]:
 def slipmux_lines(data: bytes) -> list[Line]:
     """Decode the frames of a slipmux stream."""
     found: list[Line] = []
-    for at, piece, closed in slip.frames(data):
-        frame = slip.Slipmux(piece)
-        kind = slip.KINDS.get(frame.kind, f"unknown kind 0x{frame.kind:02x}")
-        found.append(Line(0, piece[:1], f"slipmux frame at byte {at}: {kind}, {len(frame.message)} bytes"))
+    for frame in slip.frames(data):
+        kind = slip.KINDS.get(frame.kind, f"unknown kind 0x{frame.kind & 0xFF:02x}")
+        title = f"slipmux frame at byte {frame.at}: {kind}, {len(frame.message)} bytes"
+        found.append(Line(0, bytes([frame.kind & 0xFF]), title))
         if frame.kind == slip.COAP:
             found += _nested(coap_lines(frame.message), 1)
-            found.append(_fcs_line(slip.unescape(piece)[0]))
         else:
-            found.append(Line(1, frame.message, _text_or_hex(frame.message), wrong=frame.kind not in slip.KINDS))
-        bad_escape = slip.unescape(piece)[1]
-        if bad_escape is not None:
-            found.append(Line(1, b"", f"an escape that is none at byte {at + bad_escape}", wrong=True))
-        if not closed:
-            found.append(Line(1, b"", "the frame is not closed by END (0xc0)", wrong=True))
+            found.append(Line(1, frame.message, _text_or_hex(frame.message)))
+        if frame.fcs is not None:
+            found.append(Line(1, frame.fcs.to_bytes(2, "little"), f"frame check sequence 0x{frame.fcs:04x}"))
+        found += [Line(1, b"", fault, wrong=True) for fault in frame.faults]
     return found or [Line(0, data, "no frame in the stream", wrong=True)]
-
-
-def _fcs_line(content: bytes) -> Line:
-    if len(content) < 3:
-        return Line(1, content[1:], "too short for a frame check sequence", wrong=True)
-    said, computed = int.from_bytes(content[-2:], "little"), slip.fcs16(content[:-2])
-    text = f"frame check sequence 0x{said:04x}"
-    return Line(
-        1, content[-2:], text if said == computed else f"{text}, but 0x{computed:04x} is right", said != computed
-    )
 
 
 def oscore_lines(data: bytes) -> list[Line]:

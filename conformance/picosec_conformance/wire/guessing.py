@@ -27,9 +27,7 @@ def guess(data: bytes) -> LayerName:
 
 
 def _is_slipmux(data: bytes) -> bool:
-    if data[:1] == bytes([slip.END]):
+    if len(data) > 1 and data[0] == data[-1] == slip.END:
         return True
-    content, _ = slip.unescape(data.rstrip(bytes([slip.END])))
-    if content[:1] != bytes([slip.COAP]) or len(content) < 3:
-        return False
-    return slip.fcs16(content[:-2]) == int.from_bytes(content[-2:], "little")
+    frames = slip.frames(data)
+    return bool(frames) and frames[0].fcs is not None

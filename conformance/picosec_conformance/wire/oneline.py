@@ -71,14 +71,7 @@ def _content(message: CoAP) -> list[str]:
 
 def _slipmux(data: bytes) -> str:
     found = []
-    for _, piece, closed in slip.frames(data):
-        content, bad_escape = slip.unescape(piece)
-        if content[:1] != bytes([slip.COAP]):
-            found.append(f"{slip.KINDS.get(content[0], f'kind 0x{content[0]:02x}') if content else 'empty'}")
-        elif len(content) < 3 or slip.fcs16(content[:-2]) != int.from_bytes(content[-2:], "little"):
-            found.append(f"{_coap(content[1:-2])} wrong check sequence")
-        else:
-            found.append(_coap(content[1:-2]))
-        if bad_escape is not None or not closed:
-            found[-1] += " broken frame"
+    for frame in slip.frames(data):
+        what = _coap(frame.message) if frame.kind == slip.COAP else slip.KINDS.get(frame.kind, "unknown frame")
+        found.append("; ".join([what, *frame.faults]))
     return " · ".join(found) or "no frame"

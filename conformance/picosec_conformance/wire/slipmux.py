@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
@@ -61,15 +62,47 @@ def unescape(data: bytes) -> tuple[bytes, int | None]:
     return bytes(out), wrong
 
 
-def frames(stream: bytes) -> list[tuple[int, bytes, bool]]:
-    """Split a stream at END: offset, still escaped content and whether END closes it, for each non-empty part."""
-    parts, at = [], 0
+@dataclass(frozen=True, slots=True)
+class StreamFrame:
+    """What stands between two END bytes of a stream; ``fcs`` is the check sequence if it is right, else None."""
+
+    at: int
+    kind: int
+    message: bytes
+    fcs: int | None
+    faults: tuple[str, ...]
+
+
+def frames(stream: bytes) -> list[StreamFrame]:
+    """Split a stream at END into its frames; nothing between two END bytes is no frame."""
+    found, at = [], 0
     pieces = stream.split(bytes([END]))
     for number, piece in enumerate(pieces):
         if piece:
-            parts.append((at, piece, number < len(pieces) - 1))
+            found.append(_frame(at, piece, closed=number < len(pieces) - 1))
         at += len(piece) + 1
-    return parts
+    return found
+
+
+def _frame(at: int, piece: bytes, *, closed: bool) -> StreamFrame:
+    content, wrong_escape = unescape(piece)
+    kind, message, faults = content[0] if content else -1, content[1:], []
+    fcs: int | None = None
+    if kind == COAP and len(content) < 3:
+        faults.append("too short for a frame check sequence")
+    elif kind == COAP:
+        message, said, right = content[1:-2], int.from_bytes(content[-2:], "little"), fcs16(content[:-2])
+        if said == right:
+            fcs = right
+        else:
+            faults.append(f"frame check sequence 0x{said:04x}, but 0x{right:04x} is right")
+    elif kind not in KINDS:
+        faults.append("no CoAP message and no diagnostic text")
+    if wrong_escape is not None:
+        faults.append(f"an escape that is none at byte {at + wrong_escape}")
+    if not closed:
+        faults.append("the frame is not closed by END (0xc0)")
+    return StreamFrame(at, kind, message, fcs, tuple(faults))
 
 
 class Slipmux(Packet):
