@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
-from sphinx.config import Config
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
 
 #: What a page is made of: its text, the pictures and grammar it includes, the registry it links to.
 _SUFFIXES = frozenset({".md", ".svg", ".cddl", ".toml"})

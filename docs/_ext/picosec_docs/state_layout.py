@@ -116,7 +116,8 @@ def lay_out(transitions: Iterable[Transition]) -> Diagram:
     boxes: dict[str, _Place] = {}
     for state in states:
         loop = groups.get((state, state))
-        boxes[state] = _Place(_width([state]) + 1.6, STATE_HEIGHT, _width(loop) + 1.6 if loop else 0.0)
+        height = max(STATE_HEIGHT, LINE * len(loop or ()))
+        boxes[state] = _Place(_width([state]) + 1.6, height, _width(loop) + 1.6 if loop else 0.0)
         rows[layer[state]].append(boxes[state])
     routes: dict[tuple[str, str], list[_Place]] = {}
     for pair, events in groups.items():

@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from picosec_docs import markup
+from picosec_docs.places import slug
 from picosec_docs.state_layout import LINE, STATE_HEIGHT, Box, Diagram, Edge, Transition, lay_out, transitions_of
 
 #: Pixels per unit of the layout, which is the size of the text.
@@ -20,25 +21,32 @@ _UNIT = 13
 _MARGIN = 1.0
 
 
-def draw(diagram: Diagram, start: str, title: str) -> str:
-    """Return the diagram as SVG markup that takes its colours from the page. ``start`` is drawn as the first state."""
+def draw(diagram: Diagram, title: str, name: str) -> str:
+    """Return the diagram as SVG markup that takes its colours from the page.
+
+    States that a machine starts or ends in are set apart; ``name`` keeps the parts of two diagrams on a page apart.
+    """
     width, height = (diagram.width + 2 * _MARGIN) * _UNIT, (diagram.height + 2 * _MARGIN) * _UNIT
     corner = -_MARGIN * _UNIT
-    sources = {edge.source for edge in diagram.edges if edge.source != edge.target}
     parts = [
         f'<svg class="machine" viewBox="{corner:.0f} {corner:.0f} {width:.0f} {height:.0f}" '
         f'style="max-width:{width:.0f}px" role="img" aria-label="{escape(title)}; the table below says the same">',
-        '<defs><marker id="machine-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+        f'<defs><marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path class="machine-head" d="M0 1 L10 5 L0 9 z"/></marker></defs>',
     ]
     for edge in diagram.edges:
-        parts.append(f'<path class="machine-edge" d="{_path(edge)}" marker-end="url(#machine-arrow)"/>')
+        parts.append(f'<path class="machine-edge" d="{_path(edge)}" marker-end="url(#{name}-arrow)"/>')
     for edge in diagram.edges:
         parts += _label(edge)
-    for box in diagram.boxes:
-        kind = "machine-start" if box.name == start else "machine-state" if box.name in sources else "machine-end"
-        parts.append(_box(box, kind))
-    return "".join(parts) + "</svg>"
+    return "".join([*parts, *(_box(box, _kind(box.name, diagram)) for box in diagram.boxes)]) + "</svg>"
+
+
+def _kind(state: str, diagram: Diagram) -> str:
+    """A machine starts in its first state and in those that nothing leads to; it ends in those that nothing leaves."""
+    moves = [edge for edge in diagram.edges if edge.source != edge.target]
+    if state == diagram.boxes[0].name or all(edge.target != state for edge in moves):
+        return "machine-start"
+    return "machine-state" if any(edge.source == state for edge in moves) else "machine-end"
 
 
 def _box(box: Box, kind: str) -> str:
@@ -94,7 +102,8 @@ class StateMachine(SphinxDirective):
         self.env.note_dependency(str(module.__file__))
         transitions = transitions_of(getattr(module, attribute))
         caption = self.options.get("caption", "")
-        svg = draw(lay_out(transitions), transitions[0].source, caption or f"State machine {self.arguments[0]}")
+        title, name = caption or f"State machine {self.arguments[0]}", slug(module_name)
+        svg = draw(lay_out(transitions), title, name)
         below = (f"<figcaption>{escape(caption)}</figcaption>" if caption else "") + as_table(transitions)
         return [nodes.raw("", f'<figure class="machine-figure">{svg}{below}</figure>', format="html")]
 
