@@ -34,12 +34,14 @@ class Policy:
 class EdhocConfig:
     """Policy, credentials and vault of an endpoint. It does not change; make a new one instead."""
 
-    __slots__ = ("_by_role", "own_keys", "policy", "trusted", "vault")
+    __slots__ = ("_by_role", "credentials", "own_keys", "policy", "trusted", "vault")
 
     def __init__(self, vault: Vault, own: Sequence[OwnCredential], trusted: TrustStore, policy: Policy) -> None:
         self.vault = vault
         self.trusted = trusted
         self.policy = policy
+        #: All own credentials, as they were given.
+        self.credentials = tuple(own)
         #: The public keys of all own credentials: a peer that shows one of them is a reflection (CHN-480).
         self.own_keys = frozenset(each.credential.key.x for each in own)
         preferred = sorted(own, key=lambda credential: credential.kind.by_value is not policy.by_value)
@@ -49,6 +51,10 @@ class EdhocConfig:
             for method in policy.methods
             if method in METHODS
         }
+
+    def with_policy(self, policy: Policy) -> EdhocConfig:
+        """Return the same credentials under another policy."""
+        return EdhocConfig(self.vault, self.credentials, self.trusted, policy)
 
     def suites(self, role: Role, method: int) -> tuple[int, ...]:
         """Return the suites for ``method`` in order of preference: those that an own credential can serve."""

@@ -65,10 +65,10 @@ class Session:
     def oscore(self) -> OscoreParameters:
         """Return the parameters of the channel (CHN-910)."""
         aead = SUITES[self.suite].application_aead
-        exporter = key_schedule.prk_exporter(self.prk_out)
+        prk = key_schedule.prk_exporter(self.prk_out)
         return OscoreParameters(
-            key_schedule.kdf(exporter, 0, b"", aead.key_length),
-            key_schedule.kdf(exporter, 1, b"", 8),
+            key_schedule.kdf(prk, 0, b"", aead.key_length),
+            key_schedule.kdf(prk, 1, b"", 8),
             self.sender_id,
             self.recipient_id,
             aead,
