@@ -44,7 +44,6 @@ html_title = f"PicoSec {release}"
 html_static_path = ["_static"]
 html_css_files = ["picosec.css"]
 html_copy_source = False
-html_show_sphinx = False
 html_favicon = "_static/mark.svg"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0a5d66", "color-brand-content": "#0a5d66"},

@@ -1,4 +1,4 @@
-"""The layout of state diagrams: a reader trusts that a picture shows the whole machine and that nothing hides anything."""
+"""The layout of state diagrams: a reader trusts that a picture shows the whole machine and hides nothing of it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from html import escape
 
 def code(text: str) -> str:
     """Return text set as code."""
-    return f"<code>{escape(text)}</code>"
+    return f'<code class="docutils literal notranslate">{escape(text)}</code>'
 
 
 def anchor(address: str, html: str, title: str = "") -> str:
