@@ -6,12 +6,18 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from picosec.channel.credentials import Kind
+from picosec.channel.oscore import unprotect_request
+from picosec.channel.session import Role
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec_conformance.channel import joined, provision
 from picosec_conformance.control import Control
-from picosec_conformance.target import Target
+from picosec_conformance.handshake import initiate, introduce, respond
+from picosec_conformance.manifest import GivenContext
+from picosec_conformance.target import Nonconformity, Target
 
 Look = Callable[[Target, random.Random], bool]
 
@@ -60,6 +66,56 @@ def _test_interface(target: Target, rng: random.Random) -> bool:
     return target.request(Code.GET, "/ps/test/state").code == Code.CONTENT
 
 
+def _over_a_channel(target: Target, rng: random.Random) -> bool:
+    given = GivenContext(b"\x01", b"\x02", rng.randbytes(16))
+    provision(Control(target), given)
+    reply = joined(target, given).request(Code.GET, target.manifest.resources.protected_get)
+    return reply.code == Code.CONTENT
+
+
+def _asks_over_a_channel(target: Target, rng: random.Random) -> bool:
+    given = GivenContext(b"\x01", b"\x02", rng.randbytes(16))
+    control = Control(target)
+    provision(control, given)
+    control.act("request", {1: int(Code.GET), 2: "/probe", 5: given.recipient_id})
+    request = target.receive("a protected request")
+    plain, _ = unprotect_request(joined(target, given).context, request)
+    return plain.path == "/probe"
+
+
+def _responds(method: int = 3, suite: int = 2, kind: Kind = Kind.KID, *, message_4: bool = False) -> Look:
+    def look(target: Target, rng: random.Random) -> bool:
+        parties = introduce(
+            target, rng, method=method, suite=suite, target_kind=kind, own_kind=kind, message_4=message_4
+        )
+        try:
+            session = initiate(target, parties)
+        except (Nonconformity, ProtocolError):
+            return False
+        return (session.method, session.suite) == (method, suite)
+
+    return look
+
+
+def _initiates(target: Target, rng: random.Random) -> bool:
+    parties = introduce(target, rng, target_role=Role.INITIATOR)
+    Control(target).act("open", {1: parties.method, 2: [parties.suite]})
+    try:
+        respond(target, parties)
+    except (Nonconformity, ProtocolError):
+        return False
+    return True
+
+
+def _renews_keys(target: Target, rng: random.Random) -> bool:
+    session = initiate(target, introduce(target, rng))
+    control = Control(target)
+    control.act("key-update", {1: session.sender_id, 2: b"probe"})
+    updated = session.updated(b"probe")
+    return control.export(session.sender_id, 40000, b"", 16) == updated.export(40000, b"", 16)
+
+
+#: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
     "messaging.server": Probe(_answers, needs_control=False),
@@ -67,5 +123,14 @@ PROBES: dict[str, Probe] = {
     "messaging.slipmux": Probe(_frames, needs_control=False),
     "messaging.cbor": Probe(_cbor_payload, needs_control=False),
     "messaging.problem-details": Probe(_explains, needs_control=False),
+    "channel.edhoc.responder": Probe(_responds()),
+    "channel.edhoc.initiator": Probe(_initiates),
+    **{f"channel.edhoc.method.{method}": Probe(_responds(method=method)) for method in range(4)},
+    **{f"channel.edhoc.suite.{suite}": Probe(_responds(suite=suite)) for suite in range(7)},
+    **{f"channel.edhoc.credential.{kind.value}": Probe(_responds(kind=kind)) for kind in Kind},
+    "channel.edhoc.message4": Probe(_responds(message_4=True)),
+    "channel.edhoc.key-update": Probe(_renews_keys),
+    "channel.oscore.server": Probe(_over_a_channel),
+    "channel.oscore.client": Probe(_asks_over_a_channel),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }

@@ -1,4 +1,4 @@
-"""Makes credentials of every kind, for the suite's own side, for its targets and for vectors. Seeded, hence repeatable."""
+"""Makes credentials of every kind for the suite, its targets and the vectors. Seeded, hence repeatable."""
 
 from __future__ import annotations
 

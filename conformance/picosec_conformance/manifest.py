@@ -149,7 +149,7 @@ def _mend(problem: jsonschema.ValidationError) -> str:
         case "additionalProperties":
             return f"{problem.message.split('(')[-1].rstrip(')')}; remove or correct it"
         case "enum":
-            return f"{problem.instance!r} is not possible; choose one of {', '.join(map(str, problem.schema['enum']))}"
+            return f"{problem.instance!r} is not possible; choose one of {', '.join(map(str, cast(list[Any], problem.validator_value)))}"
         case _:
             return str(problem.message)
 

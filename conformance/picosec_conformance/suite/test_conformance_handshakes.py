@@ -1,0 +1,96 @@
+"""What the Test Interface promises about handshakes: repeatable, drawn from given entropy, gone after a reboot."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from picosec.channel.edhoc_messages import Message1
+from picosec.channel.session import Role
+from picosec.crypto.curves import Curve
+from picosec.crypto.vault import SoftwareVault
+from picosec_conformance.control import Control
+from picosec_conformance.handshake import (
+    TRUE,
+    edhoc_request,
+    initiate,
+    introduce,
+    message_of,
+    receive_message_1,
+    respond,
+)
+from picosec_conformance.target import Target
+
+
+def opened(target: Target, control: Control, rng: random.Random) -> bytes:
+    """Make the target start a handshake and return its message_1."""
+    introduce(target, rng, target_role=Role.INITIATOR)
+    control.act("open", {1: 3, 2: [2]})
+    return receive_message_1(target)[1]
+
+
+@pytest.mark.requirement("CNF-110", "CNF-120")
+@pytest.mark.needs("channel.edhoc.initiator")
+def test_seed_decides_what_the_target_draws(target: Target, control: Control) -> None:
+    """A failure that shows once in a thousand runs can only be mended when its run can be repeated."""
+
+    def message_1(seed: bytes) -> bytes:
+        control.reset(seed)
+        return opened(target, control, random.Random(1))
+
+    first = message_1(b"one seed")
+    assert message_1(b"one seed") == first
+    assert Message1.decode(message_1(b"another seed")).g_x != Message1.decode(first).g_x
+
+
+@pytest.mark.requirement("CNF-220")
+def test_queued_entropy_becomes_the_ephemeral_key(target: Target, control: Control, rng: random.Random) -> None:
+    """Published traces can be reproduced on a device only when its ephemeral keys can be chosen."""
+    introduce(target, rng, target_role=Role.INITIATOR)
+    # One byte over and over: however much the target draws before the key, the key's bytes are the same.
+    private = bytes([rng.randrange(1, 128)]) * 32
+    vault = SoftwareVault(bytes(64), {})
+    public = vault.public(vault.import_key(Curve.P256, private)).x
+    control.inject(private * 8)
+    control.act("open", {1: 3, 2: [2]})
+
+    assert Message1.decode(receive_message_1(target)[1]).g_x == public
+
+
+@pytest.mark.requirement("CNF-140")
+def test_reboot_ends_handshakes_and_their_channels(target: Target, control: Control, rng: random.Random) -> None:
+    """Keys that came out of a handshake live in memory alone: whoever steals a device without power finds none."""
+    parties = introduce(target, rng)
+    initiate(target, parties)
+    message_of(target.exchange(edhoc_request(target, TRUE, parties.initiator().prepare_message_1())))
+    before = control.state()
+    assert (before[2], before[3]) == (1, 1)
+
+    control.reboot()
+
+    after = control.state()
+    assert (after[2], after[3]) == (0, 0)
+
+
+@pytest.mark.requirement("CNF-450")
+@pytest.mark.parametrize(("label", "length"), [(32768, 16), (65535, 32), (40000, 64)])
+def test_responder_exports_what_the_initiator_exports(
+    target: Target, control: Control, rng: random.Random, label: int, length: int
+) -> None:
+    """Ends that agree on a channel but not on its exporter derive different keys for everything built on it."""
+    session = initiate(target, introduce(target, rng))
+
+    assert control.export(session.sender_id, label, b"context", length) == session.export(label, b"context", length)
+
+
+@pytest.mark.requirement("CNF-450")
+@pytest.mark.needs("channel.edhoc.initiator")
+def test_initiator_exports_what_the_responder_exports(target: Target, control: Control, rng: random.Random) -> None:
+    """The same from the other side."""
+    parties = introduce(target, rng, target_role=Role.INITIATOR)
+    control.act("open", {1: 3, 2: [2]})
+    session = respond(target, parties)
+    target.until_probe_answered()
+
+    assert control.export(session.sender_id, 32768, b"", 16) == session.export(32768, b"", 16)
