@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from picosec.channel import edhoc_coap
 from picosec.channel.credentials import Kind, own_credential
 from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.channel.initiator import Initiator as ReferenceInitiator
@@ -17,6 +18,8 @@ from picosec.channel.session import Session
 from picosec.channel.trust import TrustStore
 from picosec.crypto.curves import Curve
 from picosec.crypto.vault import software_vault
+from picosec.messaging.coap import Code, Message
+from picosec.messaging.endpoint import Endpoint, RequestReceived
 from picosec_conformance.bench import primitives
 from picosec_conformance.peers.lakers import Initiator, Party, Responder
 from picosec_conformance.peers.missing import require
@@ -84,6 +87,27 @@ def sizes() -> tuple[int, int, int]:
     """Return the sizes of the reference's three messages in bytes."""
     message_1, message_2, message_3 = reference()()
     return len(message_1), len(message_2), len(message_3)
+
+
+def coap_bytes() -> tuple[int, int, int]:
+    """Return what CoAP adds to each of the three messages: header, token, options and payload marker, in bytes.
+
+    The one byte before messages 1 and 3, ``true`` or C_R, belongs to EDHOC (RFC 9528 appendix A.2) and is not counted.
+    """
+    message_1, message_2, message_3 = reference()()
+    client, server = Endpoint(os.urandom), Endpoint(os.urandom)
+    added = []
+    for sent, c_r, returned in ((message_1, None, message_2), (message_3, C_R, b"")):
+        client.request(edhoc_coap.request(sent, c_r), "server", 0.0)
+        ((_, datagram),) = client.transmit()
+        added.append(len(datagram) - len(Message.decode(datagram).payload))
+        (received,) = server.receive(datagram, "client", 0.0)
+        assert isinstance(received, RequestReceived)
+        server.respond(received.exchange, edhoc_coap.response(Code.CHANGED, returned), 0.0)
+        ((_, datagram),) = server.transmit()
+        added.append(len(datagram) - len(returned))
+        client.receive(datagram, "server", 0.0)
+    return added[0], added[1], added[2]
 
 
 def lakers() -> Handshake:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 from picosec_conformance.bench import device, edhoc, memory, oscore
+from picosec_conformance.bench.certifying import certify
 from picosec_conformance.bench.report import Channel, Device, Edhoc, Measurements, Oscore
 from picosec_conformance.bench.rounds import FULL, QUICK, rates
 
@@ -31,6 +32,8 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
     progress("memory of the device")
     size = device.resident_bytes()
+    if not quick:
+        progress("certifying the reference")
     found = Measurements(
         edhoc=Edhoc(
             round(of_edhoc["picosec"], 1),
@@ -42,6 +45,7 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
         oscore=Oscore(round(of_oscore["picosec"], 1), round(of_oscore["aiocoap"], 1), *oscore.overheads()),
         channel=Channel(state),
         device=Device(size),
+        certify=None if quick else certify(),
     )
     return found, environment(quick, plan.rounds, monotonic() - started)
 

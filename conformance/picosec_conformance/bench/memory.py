@@ -44,7 +44,10 @@ def _grow(channels: int) -> int | None:
             before = resident()
         keys = session.oscore()
         context = SecurityContext(
-            keys.master_secret, b"\x00" + number.to_bytes(3, "big"), number.to_bytes(3, "big"), master_salt=keys.master_salt
+            keys.master_secret,
+            b"\x00" + number.to_bytes(3, "big"),
+            number.to_bytes(3, "big"),
+            master_salt=keys.master_salt,
         )
         table.add(Channel(context, session))
     after = resident()
