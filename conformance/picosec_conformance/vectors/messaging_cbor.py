@@ -16,7 +16,7 @@ _NAMED: Final = {False: 20, True: 21, None: 22}
 
 FLAGS: Final = {
     "BigInteger": "An integer of any size is work that its sender chooses for the recipient.",
-    "CutShort": "A length or count promises more than there is: a decoder that trusts it reads what lies behind.",
+    "CutShort": "A length promises more than there is: a parser that trusts it reads what lies behind.",
     "Depth": "Nesting that no stack holds stops a recursive decoder.",
     "DuplicateKey": "Two values under one key: one reader takes the first, another the last; a check sees one of them.",
     "IndefiniteLength": "The same value in pieces, without a size to judge before reading it.",
@@ -39,8 +39,8 @@ _ACCEPTED: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("two-byte-boundary", "256 is the first value that needs two.", "190100"),
         ("four-byte-boundary", "65,536 is the first value that needs four.", "1a00010000"),
         ("eight-byte-boundary", "2^32 is the first value that needs eight.", "1b0000000100000000"),
-        ("largest-integer", "2^64 - 1.", "1bffffffffffffffff"),
-        ("smallest-integer", "-2^64.", "3bffffffffffffffff"),
+        ("largest-integer", "The highest integer, 2^64 - 1.", "1bffffffffffffffff"),
+        ("smallest-integer", "The lowest integer, -2^64.", "3bffffffffffffffff"),
         ("negative-boundary", "-25 is the first negative value that needs a byte of its own.", "3818"),
         ("bytes-24", "The shortest byte string with a length byte.", "5818" + "ab" * 24),
     ),

@@ -13,7 +13,7 @@ from picosec_conformance.vectors.model import Case, VectorFile, octets
 from picosec_conformance.vectors.operations import Result, accepted, operation, rejected
 
 FLAGS: Final = {
-    "CutShort": "A length promises more than the datagram holds: a parser that trusts it reads what lies behind.",
+    "CutShort": "A length promises more than there is: a parser that trusts it reads what lies behind.",
     "EmptyMessage": "Bytes behind an empty message, which one parser skips and another takes.",
     "OptionNumber": "Option numbers that wrap around turn a critical option into another one.",
     "PayloadMarker": "A marker that announces nothing, or a nibble that only looks like one.",
