@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from hmac import compare_digest
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 
@@ -16,9 +17,21 @@ from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
 
+#: Bytes of an ES256 or EdDSA signature.
+SIGNATURE_LENGTH: Final = 64
+
+
 def mac_length(usage: Usage, suite: Suite) -> int:
     """Return the length of the MAC inside a proof of this kind."""
     return HASH_LENGTH if usage is Usage.SIGNATURE else suite.mac_length
+
+
+def check_length(proof: bytes, usage: Usage, suite: Suite, requirement: str) -> None:
+    """Check that Signature_or_MAC_x is as long as its kind is. Raises ``authentication_failed``, citing
+    ``requirement``.
+    """
+    if len(proof) != (SIGNATURE_LENGTH if usage is Usage.SIGNATURE else suite.mac_length):
+        raise failed(requirement)
 
 
 def prove(

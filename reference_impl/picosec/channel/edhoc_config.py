@@ -56,9 +56,14 @@ class EdhocConfig:
         """Return the same credentials under another policy."""
         return EdhocConfig(self.vault, self.credentials, self.trusted, policy)
 
-    def suites(self, role: Role, method: int) -> tuple[int, ...]:
-        """Return the suites for ``method`` in order of preference: those that an own credential can serve."""
-        return tuple(self._by_role.get((role, method), ()))
+    def suites(self, role: Role, method: int, kind: Kind | None = None) -> tuple[int, ...]:
+        """Return the suites for ``method`` in order of preference: those that an own credential, of ``kind``, can
+        serve.
+        """
+        by_suite = self._by_role.get((role, method), {})
+        if kind is None:
+            return tuple(by_suite)
+        return tuple(suite for suite in by_suite if self.own(role, method, suite, kind))
 
     def own(self, role: Role, method: int, suite: int, kind: Kind | None = None) -> OwnCredential | None:
         """Return the own credential to use, of ``kind`` if one is given; ``None`` when there is none."""

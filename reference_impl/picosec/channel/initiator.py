@@ -110,7 +110,7 @@ class Initiator(Machine[State]):
         selected: int | None = None,
         kind: Kind | None = None,
     ) -> None:
-        suites = config.suites(Role.INITIATOR, method)
+        suites = config.suites(Role.INITIATOR, method, kind)
         if not suites:
             raise ProtocolError(Problem.UNSUPPORTED_METHOD, "CHN-100", f"method {method}")
         number = suites[0] if selected is None else selected
@@ -176,6 +176,7 @@ class Initiator(Machine[State]):
             raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-300", "C_R equals C_I")
 
         usage = responder_usage(self.method)
+        authentication.check_length(proof, usage, suite, "CHN-510")
         length = authentication.mac_length(usage, suite)
         encoded_c_r, ead = encode_identifier(c_r), encode_ead(plaintext.ead) if plaintext.ead else b""
 
@@ -277,7 +278,7 @@ def next_suite(initiator: Initiator, suites_r: Iterable[int], tried: Iterable[in
     Raises ``unsupported_suite`` when none is common, or the choice is among those ``tried`` (CHN-230).
     """
     theirs = set(suites_r)
-    own = initiator.config.suites(Role.INITIATOR, initiator.method)
+    own = initiator.config.suites(Role.INITIATOR, initiator.method, initiator.kind)
     common = next((suite for suite in own if suite in theirs), None)
     if common is None or common in tried:
         raise ProtocolError(Problem.UNSUPPORTED_SUITE, "CHN-230", f"the peer has {sorted(theirs)}, this endpoint {own}")

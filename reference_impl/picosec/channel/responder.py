@@ -220,6 +220,7 @@ class Responder(Machine[State]):
         id_cred, proof = plaintext.id_cred, plaintext.signature_or_mac
         ead = encode_ead(plaintext.ead) if plaintext.ead else b""
         usage = initiator_usage(method)
+        authentication.check_length(proof, usage, suite, "CHN-500")
         length = authentication.mac_length(usage, suite)
 
         def check(peer: Credential) -> tuple[Credential, bytes]:
