@@ -8,6 +8,7 @@ from html import escape as e
 from importlib.resources import files
 
 from picosec_conformance.report.charts import ORDER, bar, counts, donut
+from picosec_conformance.report.clean import cleaned
 from picosec_conformance.report.failures import anchor, command_line, failure
 from picosec_conformance.report.model import FeatureTruth, Report, RequirementResult, State, TestResult, Verdict
 
@@ -36,6 +37,7 @@ _DASH = '<path d="M19 30h22" fill="none" stroke="currentColor" stroke-width="5" 
 
 def html(report: Report) -> str:
     """Return the page."""
+    report = cleaned(report)
     title = f"{report.target.name} {report.target.version}".rstrip()
     parts = [_head(report), "<main>", _score(report), *_failing(report), *_features(report), *_known(report)]
     parts += [*_requirements(report), *_tests(report), "</main>", _foot(report)]

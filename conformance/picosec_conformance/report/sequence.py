@@ -88,11 +88,9 @@ def _places(participants: Sequence[str], rows: Sequence[Row], left: float) -> di
             a, b = sorted((participants.index(row.source), participants.index(row.target)))
             needed = min(_WIDEST, len(row.text) * _CHARACTER + 40)
             gaps[a:b] = [max(gap, needed / (b - a)) for gap in gaps[a:b]]
-    at: float = left + (_half(participants[0]) if participants else 0.0)
-    places = {}
-    for name, gap in zip(participants, [*gaps, 0.0], strict=True):
-        places[name] = at
-        at += gap
+    places: dict[str, float] = {}
+    for number, name in enumerate(participants):
+        places[name] = left + _half(participants[0]) + sum(gaps[:number])
     return places
 
 

@@ -14,9 +14,11 @@ from typing import TextIO
 
 from picosec_conformance import wire
 from picosec_conformance.report import exchange
+from picosec_conformance.report.clean import cleaned
 from picosec_conformance.report.model import Report, State, TestResult, Verdict
 from picosec_conformance.report.sequence import sequence_text
 from picosec_conformance.specification.requirements import load_requirements
+from picosec_conformance.wire import printable
 
 _BAD = (Verdict.FAILED, Verdict.ERROR, Verdict.INCONCLUSIVE)
 _WORDS = {
@@ -84,7 +86,7 @@ class Progress:
         self._began = time.monotonic()
         self._drawn = 0.0
         self._closed = False
-        _write(self._stream, f"{self._style.strong(target)} against {profile}\n")
+        _write(self._stream, f"{self._style.strong(printable(target))} against {profile}\n")
 
     def started(self, count: int) -> None:
         """Learn how many tests there are; may come several times."""
@@ -92,6 +94,7 @@ class Progress:
 
     def result(self, result: TestResult) -> None:
         """Count one verdict."""
+        result = cleaned(result)
         self._chapters.setdefault(chapter_of(result), Counter())[result.verdict] += 1
         self._done += 1
         if result.verdict in _BAD:
@@ -141,7 +144,7 @@ def print_summary(report: Report, folder: Path | None = None, stream: TextIO | N
     stream = stream or sys.stdout
     style = Style(stream)
     width = min(120, max(72, shutil.get_terminal_size().columns))
-    for line in summary_lines(report, style, width, folder):
+    for line in summary_lines(cleaned(report), style, width, folder):
         _write(stream, line + "\n")
 
 

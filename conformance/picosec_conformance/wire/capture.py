@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from scapy.error import Scapy_Exception
 from scapy.utils import RawPcapReader
@@ -35,7 +35,7 @@ def read_capture(path: Path) -> list[Datagram]:
     found: list[Datagram] = []
     began: float | None = None
     try:
-        with RawPcapReader(str(path)) as reader:
+        with path.open("rb") as file, RawPcapReader(cast(Any, file)) as reader:
             for packet, metadata in reader:
                 link = getattr(metadata, "linktype", None) or reader.linktype
                 at = _seconds(metadata)
