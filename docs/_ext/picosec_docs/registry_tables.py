@@ -23,7 +23,7 @@ def errors(link: Link) -> str:
     rows, anchors = [], []
     for entry in load_registry().errors:
         naming = [row.id for row in load_requirements().values() if f"`{entry.name}`" in row.text]
-        named_by = requirement_links(naming, link)
+        named_by = markup.folded(str(len(naming)), requirement_links(naming, link)) if naming else "none"
         rows.append([markup.code(entry.name), str(entry.number), entry.coap, escape(entry.text), named_by])
         anchors.append(places.anchor_of(places.error(entry.name)))
     return markup.table(["error", "number", "CoAP", "meaning", "named by"], rows, anchors=anchors)

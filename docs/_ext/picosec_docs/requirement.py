@@ -11,6 +11,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx_needs.data import SphinxNeedsData
 from sphinx_needs.nodes import Need
@@ -130,6 +131,11 @@ def _resolve(app: Sphinx, doctree: nodes.document, page: str) -> None:
     _link_ids(app, doctree, link)
 
 
+def _always_read(_app: Sphinx, env: BuildEnvironment, *_changes: object) -> list[str]:
+    """Return the specification's pages: what stands behind a requirement changes without them."""
+    return [page for page in env.found_docs if page.startswith("spec/")]
+
+
 def _visit(translator: Any, node: RequirementNode) -> None:
     identifier = node["ids"][0]
     translator.body.append(translator.starttag(node, "div"))
@@ -143,5 +149,6 @@ def _depart(translator: Any, _node: RequirementNode) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_node(RequirementNode, html=(_visit, _depart))
+    app.connect("env-get-outdated", _always_read)
     app.connect("doctree-resolved", _resolve, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,9 +28,10 @@ def draw(diagram: Diagram, title: str, name: str) -> str:
     """
     width, height = (diagram.width + 2 * _MARGIN) * _UNIT, (diagram.height + 2 * _MARGIN) * _UNIT
     corner = -_MARGIN * _UNIT
+    shape = f'viewBox="{corner:.0f} {corner:.0f} {width:.0f} {height:.0f}"'
+    size = f'style="max-width:{width:.0f}px;min-width:{0.75 * width:.0f}px"'
     parts = [
-        f'<svg class="machine" viewBox="{corner:.0f} {corner:.0f} {width:.0f} {height:.0f}" '
-        f'style="max-width:{width:.0f}px;min-width:{0.75 * width:.0f}px" role="img" aria-label="{escape(title)}; the table below says the same">',
+        f'<svg class="machine" {shape} {size} role="img" aria-label="{escape(title)}; the table below says the same">',
         f'<defs><marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path class="machine-head" d="M0 1 L10 5 L0 9 z"/></marker></defs>',
     ]
