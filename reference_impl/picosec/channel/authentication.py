@@ -16,7 +16,6 @@ from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
-
 #: Bytes of an ES256 or EdDSA signature.
 SIGNATURE_LENGTH: Final = 64
 
