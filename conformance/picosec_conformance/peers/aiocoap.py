@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from picosec.messaging.cbor import loads
+from picosec_conformance.peers.lakers import Party
 from picosec_conformance.peers.missing import require
+
+#: COSE header parameter of a claims set, and what a COSE_Key for P-256 is made of (RFC 9528, RFC 9053).
+_KCCS = 14
+_KTY, _EC2, _CURVE, _P256, _D = 1, 2, -1, 1, -4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +47,21 @@ def security_context(parameters: OscoreContext) -> Any:
     context.recipient_replay_window = oscore.ReplayWindow(32, lambda: None)
     context.recipient_replay_window.initialize_empty()
     return context
+
+
+def edhoc_credentials(me: Party, peer: bytes, *, by_value: bool = False, combined: bool = False) -> Any:
+    """Return aiocoap's EDHOC credentials: method 3, suite 2, through lakers.
+
+    ``combined`` has a client send message_3 together with its first request (RFC 9668); otherwise message_3 goes alone
+    and its response must carry message_4.
+    """
+    edhoc = require("aiocoap.edhoc", "aiocoap[oscore]")
+    return edhoc.EdhocCredentials(
+        suite=2,
+        method=3,
+        own_cred_style="by-value" if by_value else "by-key-id",
+        own_cred={_KCCS: loads(me.credential)},
+        peer_cred={_KCCS: loads(peer)},
+        private_key={_KTY: _EC2, _CURVE: _P256, _D: me.private_key},
+        use_combined_edhoc=combined,
+    )

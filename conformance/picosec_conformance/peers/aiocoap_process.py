@@ -1,11 +1,11 @@
 """aiocoap as a process of its own, to be talked to over a socket: ``python -m …peers.aiocoap_process``.
 
-    … serve [--oscore JSON]          prints its port on 127.0.0.1, then serves until its standard input closes
-    … ask METHOD URI [--oscore JSON] [--payload HEX]
-                                     prints the response as one JSON object, bytes in hexadecimal
+    … serve                          prints its port on 127.0.0.1, then serves until its standard input closes
+    … ask METHOD URI [--payload HEX] prints the response as one JSON object, bytes in hexadecimal
 
-``JSON`` has the members of :class:`~picosec_conformance.peers.aiocoap.OscoreContext`, bytes in hexadecimal. The server
-has ``/lamp`` (GET, PUT), over OSCORE only, and ``/open`` (GET).
+Both take ``--oscore JSON`` for an OSCORE context, with the members of ``OscoreContext``, or ``--edhoc JSON`` for a
+handshake before the first request, with the members of ``EdhocParameters``; bytes are in hexadecimal. The server has
+``/lamp`` (GET, PUT), over OSCORE only, and ``/open`` (GET).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncio
 import json
 import socket
 import sys
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import aiocoap
@@ -23,7 +24,8 @@ from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from aiocoap.resource import Resource, Site
 from aiocoap.transports.oscore import OSCOREAddress
 
-from picosec_conformance.peers.aiocoap import OscoreContext, security_context
+from picosec_conformance.peers.aiocoap import OscoreContext, edhoc_credentials, security_context
+from picosec_conformance.peers.lakers import Party
 
 ANSWER_DEADLINE = 10.0
 
@@ -57,10 +59,28 @@ class Open(Resource):  # type: ignore[misc]
         return aiocoap.Message(code=aiocoap.CONTENT, payload=b"open", content_format=42)
 
 
+@dataclass(frozen=True, slots=True)
+class EdhocParameters:
+    """One side's credential and private key, the other side's credential, and how to send message_3 (RFC 9668)."""
+
+    credential: bytes
+    private_key: bytes
+    peer: bytes
+    combined: bool = False
+
+
 def oscore_json(context: OscoreContext) -> str:
     """Return a context in the form that ``--oscore`` takes."""
-    members = {name: getattr(context, name) for name in OscoreContext.__slots__}
-    return json.dumps({name: value.hex() for name, value in members.items() if value is not None})
+    return _to_json(asdict(context))
+
+
+def edhoc_json(parameters: EdhocParameters) -> str:
+    """Return parameters in the form that ``--edhoc`` takes."""
+    return _to_json(asdict(parameters))
+
+
+def _to_json(members: dict[str, Any]) -> str:
+    return json.dumps({name: value.hex() if isinstance(value, bytes) else value for name, value in members.items()})
 
 
 def main(arguments: list[str]) -> int:
@@ -73,16 +93,17 @@ def main(arguments: list[str]) -> int:
     ask.add_argument("uri")
     ask.add_argument("--payload", type=bytes.fromhex, default=b"")
     for role in (serve, ask):
-        role.add_argument("--oscore", type=_context)
+        role.add_argument("--oscore", dest="credentials", type=_context)
+        role.add_argument("--edhoc", dest="credentials", type=_handshake)
     options = parser.parse_args(arguments)
-    asyncio.run(_serve(options.oscore) if options.role == "serve" else _ask(options))
+    asyncio.run(_serve(options.credentials) if options.role == "serve" else _ask(options))
     return 0
 
 
 async def _ask(options: argparse.Namespace) -> None:
     client = await aiocoap.Context.create_client_context(transports=["oscore", "simple6"])
-    if options.oscore is not None:
-        client.client_credentials["*"] = options.oscore
+    if options.credentials is not None:
+        client.client_credentials["*"] = options.credentials
     request = aiocoap.Message(code=getattr(aiocoap, options.method), uri=options.uri, payload=options.payload)
     response = await asyncio.wait_for(client.request(request).response, ANSWER_DEADLINE)
     payload, content_format = response.payload.hex(), response.opt.content_format
@@ -90,14 +111,14 @@ async def _ask(options: argparse.Namespace) -> None:
     await client.shutdown()
 
 
-async def _serve(oscore: Any | None) -> None:
+async def _serve(held: Any | None) -> None:
     root = Site()
     root.add_resource(["lamp"], Lamp())
     root.add_resource(["open"], Open())
-    credentials = CredentialsMap()
-    if oscore is not None:
-        credentials[":context"] = oscore
     address = ("127.0.0.1", _free_port())
+    credentials = CredentialsMap()
+    if held is not None:
+        credentials[f"coap://{address[0]}:{address[1]}/*"] = held
     server = await aiocoap.Context.create_server_context(
         OscoreSiteWrapper(root, credentials),
         bind=address,
@@ -111,7 +132,15 @@ async def _serve(oscore: Any | None) -> None:
 
 def _context(text: str) -> Any:
     members = json.loads(text)
-    return security_context(OscoreContext(**{name: bytes.fromhex(value) for name, value in members.items()}))
+    return security_context(
+        OscoreContext(**{name: None if value is None else bytes.fromhex(value) for name, value in members.items()})
+    )
+
+
+def _handshake(text: str) -> Any:
+    members = json.loads(text)
+    me = Party(bytes.fromhex(members["credential"]), bytes.fromhex(members["private_key"]))
+    return edhoc_credentials(me, bytes.fromhex(members["peer"]), combined=members["combined"])
 
 
 def _authenticated(request: aiocoap.Message) -> bool:

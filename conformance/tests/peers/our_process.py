@@ -59,7 +59,7 @@ def _keyring(context: ContextParameters | None) -> Keyring:
 
 
 def _context(text: str) -> ContextParameters:
-    members = {name: bytes.fromhex(value) for name, value in json.loads(text).items()}
+    members = {name: bytes.fromhex(value) for name, value in json.loads(text).items() if value is not None}
     return ContextParameters(storage=MemoryStorage(), **members)
 
 
