@@ -1,22 +1,26 @@
-"""The generated parts of vectors/README.md: every file, and every flag with the attack it stands for."""
+"""The generated parts of vectors/README.md: files, operations, and flags with the attack each one stands for."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
-from picosec_conformance.vectors.model import VectorFile
+from picosec_conformance.vectors.model import Case, VectorFile
 
 _START, _END = "<!-- {}: generated -->\n", "<!-- end of {} -->"
 
 
 def with_tables(readme: str, files: Iterable[VectorFile]) -> str:
-    """Return ``readme`` with its tables of files and flags made from ``files``.
+    """Return ``readme`` with its tables made from ``files``.
 
     Raises ``ValueError`` when the marks around a table are missing.
     """
     held = sorted(files, key=lambda file: file.path)
-    return _replaced(_replaced(readme, "files", _files(held)), "flags", _flags(held))
+    for name, table in (("files", _files), ("operations", _operations), ("flags", _flags)):
+        readme = _replaced(readme, name, table(held))
+    return readme
 
 
 def _files(files: list[VectorFile]) -> str:
@@ -26,6 +30,24 @@ def _files(files: list[VectorFile]) -> str:
         valid = len(file.cases) - invalid
         lines.append(f"| `{file.path}` | `{file.operation}` | {valid} | {invalid} | {file.title} |")
     return "\n".join(lines)
+
+
+def _operations(files: list[VectorFile]) -> str:
+    """Members as the cases have them; one that not every case has is marked as optional."""
+    cases: dict[str, list[Case]] = {}
+    for file in files:
+        cases.setdefault(file.operation, []).extend(file.cases)
+    lines = ["| operation | inputs | output |", "| --- | --- | --- |"]
+    for name, asked in sorted(cases.items()):
+        inputs = _members([case.inputs for case in asked])
+        output = _members([case.output for case in asked if case.output is not None])
+        lines.append(f"| `{name}` | {inputs} | {output} |")
+    return "\n".join(lines)
+
+
+def _members(objects: list[dict[str, Any]]) -> str:
+    counts = Counter(name for members in objects for name in members)
+    return ", ".join(f"`{name}`" + ("?" if count < len(objects) else "") for name, count in counts.items())
 
 
 def _flags(files: list[VectorFile]) -> str:

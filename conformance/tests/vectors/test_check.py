@@ -146,13 +146,16 @@ README = """# Vectors
 <!-- files: generated -->
 <!-- end of files -->
 
+<!-- operations: generated -->
+<!-- end of operations -->
+
 <!-- flags: generated -->
 old
 <!-- end of flags -->
 """
 
 
-def test_readme_lists_files_and_flags(make_file: Callable[..., VectorFile], tmp_path: Path) -> None:
+def test_readme_lists_files_operations_and_flags(make_file: Callable[..., VectorFile], tmp_path: Path) -> None:
     folder, readme = tmp_path / "v1", tmp_path / "README.md"
     readme.write_text(README)
     stale = ["README.md: its tables are not those of the files; run 'picosec vectors generate'"]
@@ -161,6 +164,7 @@ def test_readme_lists_files_and_flags(make_file: Callable[..., VectorFile], tmp_
     assert found(make_file(), folder) == []
     lines = readme.read_text().splitlines()
     assert "| `messaging/double.json` | `test.double` | 2 | 1 | A number is doubled |" in lines
+    assert "| `test.double` | `number` | `number` |" in lines
     assert "| `Negative` | Nobody may double a debt. | double |" in lines
     assert "old" not in lines
 
