@@ -26,6 +26,7 @@ def failure(test: TestResult, *, word: str, unfolded: bool) -> str:
     story = "".join(f"<p>{e(' '.join(part.split()))}</p>" for part in (test.story or test.title).split("\n\n") if part)
     links = " ".join(f'<a href="#{e(name, quote=True)}">{e(name)}</a>' for name in test.requirements)
     title = test.title or test.id.rpartition("::")[2]
+    title = title[:1].upper() + title[1:]
     return (
         f'<details class="card test {test.verdict}" id="{anchor(test.id)}"{" open" if unfolded else ""}>'
         f'<summary><b>{e(title)}</b> <span class="state {test.verdict}">{word}</span>'

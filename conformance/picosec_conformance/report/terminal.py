@@ -97,13 +97,12 @@ class Progress:
         result = cleaned(result)
         self._chapters.setdefault(chapter_of(result), Counter())[result.verdict] += 1
         self._done += 1
-        if result.verdict in _BAD:
-            self._clear()
-            word = self._style.bad(_WORDS[result.verdict])
-            _write(self._stream, f"  {word} {result.id}: {_first(result.reason)}\n")
         if self._style.terminal:
             self._draw()
-        elif self._total and self._done * 5 // self._total > self._told:
+            return
+        if result.verdict in _BAD:
+            _write(self._stream, f"  {_WORDS[result.verdict]} {result.id}: {_first(result.reason)}\n")
+        if self._total and self._done * 5 // self._total > self._told:
             self._told = self._done * 5 // self._total
             _write(self._stream, f"  {self._done} of {self._total} tests\n")
 
@@ -126,9 +125,11 @@ class Progress:
         width = 24
         filled = width * self._done // max(1, self._total)
         bar = "#" * filled + "." * (width - filled)
-        chapters = "  ".join(f"{name} {counts.total()}" for name, counts in self._chapters.items())
-        line = f"  [{bar}] {self._done}/{self._total or '?'}  {now - self._began:.1f} s  {chapters}"
-        _write(self._stream, "\r\x1b[2K" + line[: shutil.get_terminal_size().columns - 1])
+        bad = sum(counts[verdict] for counts in self._chapters.values() for verdict in _BAD)
+        parts = [f"  [{bar}] {self._done}/{self._total or '?'}", f"{now - self._began:.1f} s"]
+        parts += [f"{bad} without a pass"] * bool(bad)
+        parts += [f"{name} {counts.total()}" for name, counts in self._chapters.items()]
+        _write(self._stream, "\r\x1b[2K" + "  ".join(parts)[: shutil.get_terminal_size().columns - 1])
 
     def _clear(self) -> None:
         if self._style.terminal:
@@ -162,9 +163,9 @@ def summary_lines(report: Report, style: Style, width: int, folder: Path | None)
     yield ""
     yield from _chapters(report, style)
     yield ""
-    yield from _features(report, style)
+    yield from _features(report, width)
     yield from (f"known to fail: {known.test}: {known.reason}" for known in report.known_failures if known.happened)
-    yield from _verdict(report, style)
+    yield from _verdict(report, style, width)
     if folder is not None:
         yield f"report: {folder / 'report.html'}"
 
@@ -181,7 +182,7 @@ def _failure(result: TestResult, style: Style, width: int) -> Iterator[str]:
         yield ""
     for frame in frames:
         yield f"  {style.dim(exchange.heading(frame))}" + (f"  ({frame.note})" if frame.note else "")
-        yield from (f"      {line}"[:width] for line in wire.explain(frame.data, frame.layer))
+        yield from (_cut(f"      {line}", width) for line in wire.explain(frame.data, frame.layer))
     if frames:
         yield ""
         yield from (
@@ -189,6 +190,10 @@ def _failure(result: TestResult, style: Style, width: int) -> Iterator[str]:
         )
     if result.replay:
         yield f"  repeat it: {style.strong(result.replay)}"
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def _chapters(report: Report, style: Style) -> Iterator[str]:
@@ -203,16 +208,19 @@ def _chapters(report: Report, style: Style) -> Iterator[str]:
         yield style.bad(line) if counts[State.FAILED] else line
 
 
-def _features(report: Report, style: Style) -> Iterator[str]:
-    for truth in report.features:
-        if truth.verdict == "fail":
-            why = "declared, but not observed" if truth.declared else "required by the profile, but not declared"
-            yield style.bad(f"feature {truth.name}: {why}")
-        elif truth.verdict == "warn":
-            yield f"feature {truth.name}: observed, but not declared"
+def _features(report: Report, width: int) -> Iterator[str]:
+    failed = [truth for truth in report.features if truth.verdict == "fail"]
+    groups = {
+        "features declared, but not observed": [truth.name for truth in failed if truth.declared],
+        "features required by the profile, but not declared": [truth.name for truth in failed if not truth.declared],
+        "features observed, but not declared": [truth.name for truth in report.features if truth.verdict == "warn"],
+    }
+    for words, names in groups.items():
+        if names:
+            yield from textwrap.wrap(f"{words}: {', '.join(names)}", width, subsequent_indent="  ")
 
 
-def _verdict(report: Report, style: Style) -> Iterator[str]:
+def _verdict(report: Report, style: Style, width: int) -> Iterator[str]:
     target = f"{report.target.name} {report.target.version}".rstrip()
     passed, total = report.states[State.PASSED], len(report.requirements)
     scope = f"{passed} of {total} requirements of profile {report.profile} passed"
@@ -225,4 +233,5 @@ def _verdict(report: Report, style: Style) -> Iterator[str]:
         yield style.strong(f"PARTIAL RUN ({', '.join(report.selection)}): all that was selected holds; no certificate")
         return
     yield style.bad(style.strong(f"NOT CERTIFIED: {target}"))
-    yield from (f"  because {reason}" for reason in report.reasons)
+    for reason in report.reasons:
+        yield from textwrap.wrap(f"because {reason}", width, initial_indent="  ", subsequent_indent="    ")

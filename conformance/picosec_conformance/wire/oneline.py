@@ -7,7 +7,9 @@ from picosec_conformance.wire.cbor import sequence
 from picosec_conformance.wire.coap import CoAP, Payload
 from picosec_conformance.wire.decoding import dissect, options_of, oscore_text, problem_name, uint, value_of
 from picosec_conformance.wire.edhoc_lines import name
-from picosec_conformance.wire.names import TYPES, code_text
+from picosec_conformance.wire.names import CBOR_FORMATS, TYPES, code_text
+
+_SHORT = 32  # characters of a payload that fit on an arrow
 
 
 def summarise(data: bytes, layer: str) -> str:
@@ -66,7 +68,18 @@ def _content(message: CoAP) -> list[str]:
         return [*found, name(payload, reply=message.code > 0x1F) or "no EDHOC message", f"{len(payload)} bytes"]
     if form is not None and uint(form) == 257 and (error := problem_name(payload)):
         return [*found, error]
-    return [*found, f"{len(payload)} bytes"]
+    return [*found, _brief(payload, None if form is None else uint(form), plain=oscore is None)]
+
+
+def _brief(payload: bytes, form: int | None, *, plain: bool) -> str:
+    """Return a short payload as it reads, the size of a long one."""
+    text = ""
+    if plain and form in CBOR_FORMATS:
+        items, stop = sequence(payload)
+        text = ", ".join(one.text for one in items) if stop is None else ""
+    elif plain and form in (None, 0) and payload.isascii():
+        text = f'"{payload.decode()}"'
+    return text if 0 < len(text) <= _SHORT and text.isprintable() else f"{len(payload)} bytes"
 
 
 def _slipmux(data: bytes) -> str:
