@@ -44,9 +44,16 @@ def oscore_context(
     master_salt: bytes = b"",
     id_context: bytes | None = None,
     aead: int = 10,
+    first_number: int = 0,
+    failures: int = 0,
 ) -> dict[int, Any]:
-    """Return the map of an OSCORE context; identifiers are from the target's point of view."""
+    """Return the map of an OSCORE context; identifiers and counts are from the target's point of view.
+
+    ``first_number`` and ``failures`` are above 0 for a context that was used before.
+    """
     entry: dict[int, Any] = {1: sender_id, 2: recipient_id, 3: master_secret, 6: aead}
+    counts = {7: first_number, 8: failures}
+    entry |= {key: count for key, count in counts.items() if count}
     if master_salt:
         entry[4] = master_salt
     return entry if id_context is None else {**entry, 5: id_context}
