@@ -174,12 +174,11 @@ def vector_page(path: str, link: Link) -> str:
         parts.append(markup.table(["flag", "stands for"], rows))
     for case in file.cases:
         marks = [requirement_links(case.requirements, link), *map(markup.code, case.flags)]
-        if case.source != GENERATED:
-            marks.append(escape(case.source))
-        values = markup.folded("Values", case_html(case, lambda name: link(places.error(name))))
-        text = f'<p>{escape(case.comment)}</p><p class="evidence-for">{" · ".join(marks)}</p>{values}'
-        aside = f'<span class="refused">{case.error}</span>' if case.error else ""
-        parts.append(markup.named_section(case.id, aside, text))
+        marks += [error_links([case.error], link)] if case.error else []
+        marks += [escape(case.source)] if case.source != GENERATED else []
+        values = case_html(case, lambda name: link(places.error(name)))
+        aside = f'<span class="evidence-for">{" · ".join(marks)}</span>'
+        parts.append(markup.named_section(case.id, aside, markup.folded(escape(case.comment), values)))
     return "".join(parts)
 
 

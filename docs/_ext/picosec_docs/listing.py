@@ -18,18 +18,27 @@ def value_html(value: Any) -> str:
     if isinstance(value, Mapping):
         return members_html(value) if value else markup.code("{}")
     if isinstance(value, list):
-        if all(isinstance(item, int) for item in value):
-            return markup.code(f"[{', '.join(map(_plain, value))}]")
-        return f"<ol>{''.join(f'<li>{value_html(item)}</li>' for item in value)}</ol>"
+        if any(isinstance(item, list | Mapping) for item in value):
+            return f'<ul class="values">{"".join(f"<li>{value_html(item)}</li>" for item in value)}</ul>'
+        return f'<code class="hex">[{escape(", ".join(map(_scalar, value)))}]</code>'
     if value == "":
         return '<span class="size">empty</span>'
-    if isinstance(value, str) and _HEX.fullmatch(value):
-        octets = " ".join(value[start : start + 2] for start in range(0, len(value), 2))
-        return f'<code class="hex">{octets}</code> <span class="size">{len(value) // 2}</span>'
-    return markup.code(_plain(value))
+    size = f' <span class="size">{_size(value)}</span>' if _is_hex(value) else ""
+    return f'<code class="hex">{escape(_scalar(value))}</code>{size}'
 
 
-def _plain(value: Any) -> str:
+def _is_hex(value: Any) -> bool:
+    return isinstance(value, str) and _HEX.fullmatch(value) is not None
+
+
+def _size(text: str) -> str:
+    return "1 byte" if len(text) == 2 else f"{len(text) // 2} bytes"
+
+
+def _scalar(value: Any) -> str:
+    """Return a value that is no structure, as text: bytes with a space after each."""
+    if _is_hex(value):
+        return " ".join(value[start : start + 2] for start in range(0, len(value), 2))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
