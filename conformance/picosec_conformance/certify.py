@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -81,6 +82,7 @@ def run_suite(
     *,
     jobs: int = 1,
     suite: Path = SUITE,
+    fault: str | None = None,
     progress: Callable[[TestResult], None] = lambda result: None,
     started: Callable[[int], None] = lambda count: None,
 ) -> Report:
@@ -100,6 +102,7 @@ def run_suite(
     ]
     arguments += ["-p", "no:hypothesispytest", "--picosec-manifest", manifest.source]
     arguments += ["--picosec-profile", manifest.profile.name, "--picosec-seed", str(seed)]
+    arguments += ["--picosec-fault", fault] if fault is not None else []
     arguments += [f"--picosec-chapter={chapter}" for chapter in chapters]
     arguments += [f"--picosec-requirement={name}" for name in named]
     if jobs > 1:
@@ -132,7 +135,7 @@ def _report(
         _truth(name, manifest, observed.get(name)) for name in load_registry().features if _concerns(name, manifest)
     )
     reasons = tuple(_reasons(selection, results, requirements, features))
-    command = ["picosec", "certify", manifest.source, "--profile", manifest.profile.name, "--seed", str(seed)]
+    command = ["picosec", "certify", *manifest.argument, "--profile", manifest.profile.name, "--seed", str(seed)]
     return Report(
         certified=not reasons and selection.complete,
         profile=manifest.profile.name,
@@ -164,7 +167,7 @@ def _report(
         requirement_set=hashlib.sha256((spec_folder() / "requirements.json").read_bytes()).hexdigest(),
         suite_version=importlib.metadata.version("picosec"),
         suite_hash=_suite_hash(),
-        command=" ".join(command),
+        command=shlex.join(command),
         started=began.isoformat(timespec="seconds"),
     )
 

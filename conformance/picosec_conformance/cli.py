@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "vectors": ("picosec_conformance.commands.vectors", "generate and check test vectors, or run them against a shim"),
     "decode": ("picosec_conformance.commands.decode", "explain a frame"),
+    "faults": ("picosec_conformance.commands.faults", "run broken references against the suite: the kill matrix"),
     "bench": ("picosec_conformance.commands.bench", "measure against peers in the same run"),
     "spec": ("picosec_conformance.commands.spec", "regenerate what the specification pages determine"),
 }

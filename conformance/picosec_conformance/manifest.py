@@ -14,6 +14,8 @@ import jsonschema
 
 from picosec_conformance.specification.registry import Profile, load_registry
 
+#: The manifest of the reference device as a program, which needs no naming on a command line.
+REFERENCE = Path(__file__).with_name("targets") / "reference.toml"
 _SCHEMA = Path(__file__).with_name("manifest.schema.json")
 
 
@@ -72,6 +74,11 @@ class Manifest:
     oscore: GivenContext | None = None
     known_failures: tuple[ExpectedFailure, ...] = ()
     source: str = ""
+
+    @property
+    def argument(self) -> tuple[str, ...]:
+        """How a command line names this manifest."""
+        return () if self.source == str(REFERENCE) else (self.source,)
 
     def declares(self, *features: str) -> bool:
         """Whether every one of these features is declared."""
@@ -149,7 +156,8 @@ def _mend(problem: jsonschema.ValidationError) -> str:
         case "additionalProperties":
             return f"{problem.message.split('(')[-1].rstrip(')')}; remove or correct it"
         case "enum":
-            return f"{problem.instance!r} is not possible; choose one of {', '.join(map(str, cast(list[Any], problem.validator_value)))}"
+            choices = map(str, cast(list[Any], problem.validator_value))
+            return f"{problem.instance!r} is not possible; choose one of {', '.join(choices)}"
         case _:
             return str(problem.message)
 

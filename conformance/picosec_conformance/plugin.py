@@ -16,6 +16,7 @@ from picosec.errors import ProtocolError
 from picosec_conformance.adapters import AdapterError, TargetDied, open_adapter
 from picosec_conformance.channel import Channel, joined, provision
 from picosec_conformance.control import Control
+from picosec_conformance.faults import faulty
 from picosec_conformance.manifest import GivenContext, Manifest, load_manifest
 from picosec_conformance.report.model import Frame, TestResult, Verdict
 from picosec_conformance.selection import Selection, select
@@ -60,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--picosec-profile", metavar="NAME", help="profile, instead of the manifest's")
     group.addoption("--picosec-chapter", action="append", default=[], metavar="NAME")
     group.addoption("--picosec-requirement", action="append", default=[], metavar="ID")
+    group.addoption("--picosec-fault", metavar="NAME", help="break the reference in this way")
     group.addoption("--picosec-seed", type=int, default=0, metavar="N")
 
 
@@ -73,11 +75,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("picosec_manifest") is None:
         return
     manifest = load_manifest(Path(config.getoption("picosec_manifest")), config.getoption("picosec_profile"))
+    fault = config.getoption("picosec_fault")
+    if fault is not None:
+        manifest = faulty(manifest, fault)
     chosen = select(
         manifest, tuple(config.getoption("picosec_chapter")), tuple(config.getoption("picosec_requirement"))
     )
     seed = config.getoption("picosec_seed")
-    command = ["picosec", "certify", manifest.source, "--profile", manifest.profile.name, "--seed", str(seed)]
+    command = ["picosec", "certify", *manifest.argument, "--profile", manifest.profile.name, "--seed", str(seed)]
+    command += ["--fault", fault] if fault is not None else []
     config.stash[_SETTINGS] = Settings(manifest, chosen, seed, tuple(command))
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from picosec_conformance.adapters import AdapterError
 from picosec_conformance.certify import HarnessError, default_jobs, run_suite
-from picosec_conformance.manifest import Manifest, ManifestError, load_manifest
+from picosec_conformance.faults import faulty
+from picosec_conformance.manifest import REFERENCE, Manifest, ManifestError, load_manifest
 from picosec_conformance.report import terminal
 from picosec_conformance.report.model import Report, Verdict
 from picosec_conformance.report.write import write_report
 from picosec_conformance.selection import SelectionError, select
 
-REFERENCE = Path(__file__).parents[1] / "targets" / "reference.toml"
 CERTIFIED, NOT_CERTIFIED, WRONG_REQUEST, BROKEN = range(4)
 
 _EXAMPLES = """\
@@ -24,6 +24,7 @@ examples:
   picosec certify my-device.toml --profile pico      against another profile
   picosec certify --chapter messaging                one chapter only: no certificate, but a quick answer
   picosec certify --requirement CHN-120 --seed 7     repeat what a report showed
+  picosec certify --fault dies-of-noise              a broken reference, to see what a failure looks like
 
 exit status:
   0  certified (with --chapter or --requirement: all that was selected holds)
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", metavar="N", type=int, help="targets to run at once (default: 2 for a program, else 1)"
     )
+    parser.add_argument("--fault", metavar="NAME", help="break the reference in this way and watch the report turn red")
     parser.add_argument(
         "--report", metavar="DIR", type=Path, default=Path("report"), help="folder for the report (default: report)"
     )
@@ -60,10 +62,12 @@ def run(options: argparse.Namespace) -> int:
     """Run the suite and return the exit status."""
     try:
         manifest = load_manifest(options.manifest, options.profile)
+        if options.fault is not None:
+            manifest = faulty(manifest, options.fault)
         selection = select(manifest, tuple(options.chapter), tuple(options.requirement))
         jobs = _jobs(options.jobs, manifest)
         options.report.mkdir(parents=True, exist_ok=True)
-    except (ManifestError, SelectionError) as error:
+    except (ManifestError, SelectionError, ValueError) as error:
         print(f"picosec certify: {error}", file=sys.stderr)
         return WRONG_REQUEST
     except OSError as error:
@@ -72,7 +76,13 @@ def run(options: argparse.Namespace) -> int:
     display = terminal.Progress(manifest.name, manifest.profile.title)
     try:
         report = run_suite(
-            manifest, selection, options.seed, jobs=jobs, progress=display.result, started=display.started
+            manifest,
+            selection,
+            options.seed,
+            jobs=jobs,
+            fault=options.fault,
+            progress=display.result,
+            started=display.started,
         )
     except (HarnessError, AdapterError) as error:
         print(f"picosec certify: the harness broke: {error}", file=sys.stderr)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from picosec_conformance.commands.certify import REFERENCE
-from picosec_conformance.manifest import ManifestError, load_manifest, parse_manifest
+from picosec_conformance.manifest import REFERENCE, ManifestError, load_manifest, parse_manifest
 
 GOOD = """\
 features = ["messaging.datagram", "messaging.server"]

@@ -1,0 +1,107 @@
+"""``picosec faults``: run every deliberately broken reference against the suite and show the kill matrix."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from picosec_conformance.faults import Fault, load_faults
+from picosec_conformance.faults.matrix import Kill, failing_without_fault, run_faults, without_fault
+from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.requirements import load_requirements
+
+_EXAMPLES = """\
+examples:
+  picosec faults                          every fault against the tests of the requirement that it violates
+  picosec faults --chapter conformance    one chapter
+  picosec faults dies-of-noise --full     one fault against the whole suite: what else notices it?
+  picosec faults --list                   what each one stands for
+
+exit status: 0 when every fault is killed by a test that names the violated requirement, else 1
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.description = "Show that the suite finds broken implementations: every fault, and the tests that kill it."
+    parser.epilog = _EXAMPLES
+    parser.add_argument("names", nargs="*", metavar="FAULT", help="only these faults")
+    parser.add_argument("--chapter", metavar="C", help="only faults that violate a requirement of this chapter")
+    parser.add_argument("--full", action="store_true", help="run the whole suite against each fault")
+    parser.add_argument("--list", action="store_true", help="list the faults and run nothing")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the kill matrix")
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=min(2, os.cpu_count() or 1), help="faults to run at once"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Return 0 when all chosen faults are killed, 1 when one survives, 2 for a wrong request."""
+    faults = load_faults()
+    unknown = [name for name in options.names if name not in faults]
+    if unknown or (options.chapter and options.chapter not in load_registry().chapters) or options.jobs < 1:
+        wrong = f"there is no fault {unknown[0]!r}" if unknown else "wrong chapter or number of jobs"
+        print(f"picosec faults: {wrong}; `picosec faults --list` shows what there is", file=sys.stderr)
+        return 2
+    chosen = _chosen(faults, options.names, options.chapter)
+    width = max(map(len, chosen), default=0)
+    if options.list:
+        for name, fault in chosen.items():
+            print(f"{name:<{width}}  {fault.requirement}  {fault.story}")
+        return 0
+    sick = failing_without_fault({fault.requirement for fault in chosen.values()})
+    if sick:
+        print(
+            f"picosec faults: {len(sick)} tests fail without any fault, so they prove nothing: {sick[0]}",
+            file=sys.stderr,
+        )
+        return 1
+    kills = run_faults(chosen, full=options.full, jobs=options.jobs, done=lambda kill: _show(kill, width))
+    return _conclude(kills, faults, complete=not (options.names or options.chapter), json_file=options.json)
+
+
+def _chosen(faults: dict[str, Fault], names: list[str], chapter: str | None) -> dict[str, Fault]:
+    requirements = load_requirements()
+    return {
+        name: fault
+        for name, fault in faults.items()
+        if (not names or name in names) and chapter in (None, requirements[fault.requirement].page)
+    }
+
+
+def _show(kill: Kill, width: int) -> None:
+    verdict = f"killed by {len(kill.by)}" if kill.killed else "SURVIVED"
+    first = (kill.by or kill.unrelated or ("no test noticed",))[0]
+    print(f"{kill.fault:<{width}}  {kill.requirement}  {verdict:<12} {first}", flush=True)
+
+
+def _conclude(kills: list[Kill], faults: dict[str, Fault], *, complete: bool, json_file: Path | None) -> int:
+    survived = [kill.fault for kill in kills if not kill.killed]
+    unrelated = [kill.fault for kill in kills if not kill.killed and kill.unrelated]
+    bare = list(without_fault(load_requirements().values(), faults.values()))
+    matrix = {
+        "faults": {"total": len(kills), "killed": len(kills) - len(survived), "survived": survived},
+        "requirements_without_fault": bare,
+        "killed_by_unrelated_test_only": unrelated,
+        "matrix": [
+            {
+                "fault": kill.fault,
+                "requirement": kill.requirement,
+                "story": kill.story,
+                "killed_by": list(kill.by),
+                "also_noticed_by": list(kill.unrelated),
+            }
+            for kill in kills
+        ],
+    }
+    if json_file is not None:
+        json_file.write_text(json.dumps(matrix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"\n{len(kills)} faults, {len(kills) - len(survived)} killed, {len(survived)} survived")
+    for name in survived:
+        print(f"survived: {name} ({faults[name].requirement}): {faults[name].story}")
+    if complete:
+        print(f"{len(bare)} requirements without a fault{': ' + ', '.join(bare) if bare else ''}")
+    return 1 if survived else 0

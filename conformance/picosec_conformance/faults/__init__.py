@@ -1,0 +1,75 @@
+"""Reference implementations with one requirement broken each: what the suite has to find."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from picosec_conformance.manifest import Manifest
+
+#: One module per chapter; importing it registers its faults.
+CHAPTERS = ("messaging", "channel_edhoc", "channel_oscore", "conformance")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to be wrong. ``apply`` alters the reference in this process, before it starts to serve."""
+
+    name: str
+    requirement: str
+    story: str
+    apply: Callable[[], None]
+
+
+_REFERENCE = ["{python}", "-m", "picosec"]
+_REGISTERED: dict[str, Fault] = {}
+
+
+def fault(requirement: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register a function that breaks ``requirement``. Its name names the fault, its docstring the real bug or attack.
+
+    Raises ``ValueError`` for a name that is taken or a fault without a story.
+    """
+
+    def register(apply: Callable[[], None]) -> Callable[[], None]:
+        name = apply.__name__.replace("_", "-")
+        story = " ".join((apply.__doc__ or "").split())
+        if name in _REGISTERED or not story:
+            raise ValueError(f"fault {name} needs a name of its own and a docstring")
+        _REGISTERED[name] = Fault(name, requirement, story, apply)
+        return apply
+
+    return register
+
+
+@cache
+def load_faults() -> dict[str, Fault]:
+    """Return every fault by name, in the order of chapters."""
+    for chapter in CHAPTERS:
+        importlib.import_module(f"{__name__}.{chapter}")
+    return dict(_REGISTERED)
+
+
+def faulty(manifest: Manifest, fault: str) -> Manifest:
+    """Return the manifest of a reference device with one fault, in its test build and its production build.
+
+    Raises ``ValueError`` for a target that is not the reference as a program, or a fault that does not exist.
+    """
+    if fault not in load_faults():
+        raise ValueError(f"there is no fault {fault!r}; `picosec faults --list` shows them")
+
+    def altered(adapter: Mapping[str, Any] | None) -> dict[str, Any]:
+        command = list((adapter or {}).get("command", ()))
+        if command[:3] != _REFERENCE:
+            raise ValueError("a fault alters the reference, and this target is something else")
+        return {**(adapter or {}), "command": [*_REFERENCE[:2], "picosec_conformance.faults", fault, *command[3:]]}
+
+    return replace(
+        manifest,
+        name=f"{manifest.name} with fault {fault}",
+        adapter=altered(manifest.adapter),
+        production=altered(manifest.production),
+    )
