@@ -22,15 +22,14 @@ def badge(report: Report) -> str:
 
 
 def _svg(label: str, message: str, colour: str) -> str:
-    left, right = (round(len(text) * 6.6 + 14) for text in (label, message))
+    left, right = (round(len(text) * 6.8 + 14) for text in (label, message))
     name = escape(f"{label}: {message}", quote=True)
     text = 'y="14" text-anchor="middle" fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label="{name}">'
         f"<title>{name}</title>"
-        f'<clipPath id="r"><rect width="{left + right}" height="20" rx="3"/></clipPath>'
-        f'<g clip-path="url(#r)"><rect width="{left}" height="20" fill="#3a4250"/>'
-        f'<rect x="{left}" width="{right}" height="20" fill="{colour}"/></g>'
-        f'<text x="{left / 2:g}" {text} textLength="{left - 12}">{escape(label)}</text>'
-        f'<text x="{left + right / 2:g}" {text} textLength="{right - 12}">{escape(message)}</text></svg>\n'
+        f'<rect width="{left + right}" height="20" rx="3" fill="{colour}"/>'
+        f'<path d="M{left} 0v20H3a3 3 0 0 1-3-3V3a3 3 0 0 1 3-3z" fill="#3a4250"/>'
+        f'<text x="{left / 2:g}" {text}>{escape(label)}</text>'
+        f'<text x="{left + right / 2:g}" {text}>{escape(message)}</text></svg>\n'
     )

@@ -10,7 +10,10 @@ from html import escape
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """One message. ``lost`` draws a cross where it should have arrived; ``wrong`` marks what the judgement is about."""
+    """One message between two lifelines.
+
+    ``lost`` draws a cross where it should have arrived; ``wrong`` marks what the judgement is about.
+    """
 
     source: str
     target: str
@@ -45,9 +48,9 @@ _STYLE = """
 .ps-sequence .ps-wrong .ps-line{stroke:var(--ps-bad,#c62f3b)}.ps-sequence .ps-wrong .ps-tip,
 .ps-sequence .ps-wrong .ps-text{fill:var(--ps-bad,#c62f3b)}
 """
-_STANDALONE = (
-    "svg{color:#1d2430;background:#fff}@media(prefers-color-scheme:dark){svg{color:#e6e9ee;background:#14181f}}"
-)
+_STANDALONE = """
+.ps-sequence{color:#1d2430;background:#fff}
+@media(prefers-color-scheme:dark){.ps-sequence{color:#e6e9ee;background:#14181f;--ps-bad:#ff8078}}"""
 
 
 def sequence_svg(participants: Sequence[str], rows: Sequence[Row], *, title: str = "", standalone: bool = False) -> str:
@@ -84,7 +87,7 @@ def _places(participants: Sequence[str], rows: Sequence[Row], left: float) -> di
     """Give each lifeline its x: neighbours stand far enough apart for the longest text between them."""
     gaps = [_NARROWEST] * max(0, len(participants) - 1)
     for row in rows:
-        if isinstance(row, Arrow) and row.source != row.target:
+        if isinstance(row, Arrow):
             a, b = sorted((participants.index(row.source), participants.index(row.target)))
             needed = min(_WIDEST, len(row.text) * _CHARACTER + 40)
             gaps[a:b] = [max(gap, needed / (b - a)) for gap in gaps[a:b]]
@@ -104,8 +107,6 @@ def _box(name: str, x: float) -> str:
 
 def _arrow(row: Arrow, places: dict[str, float], y: float) -> tuple[str, float]:
     start, end = places[row.source], places[row.target]
-    if start == end:
-        end = start + 60
     sign = 1 if end > start else -1
     middle, line = (start + end) / 2, y + 20
     room = int(abs(end - start) / _CHARACTER) - 3
