@@ -66,19 +66,22 @@ def emphasise(text: str) -> list[nodes.Node]:
     return marked
 
 
-def _statement(content: list[nodes.Node], link: Link) -> None:
-    """Mark keywords and link error names, in place."""
-    for block in content:
+def _mark_keywords(statement: list[nodes.Node]) -> None:
+    """Set the BCP 14 keywords of a statement apart, in place."""
+    for block in statement:
         for text in list(block.findall(nodes.Text)):
-            if isinstance(text.parent, nodes.literal):
-                name = text.astext()
-                if name in _ERRORS and not isinstance(text.parent.parent, nodes.reference):
-                    literal = text.parent
-                    anchor = nodes.reference("", "", refuri=link(places.error(name)), internal=True)
-                    literal.replace_self(anchor)
-                    anchor += literal
-            elif _KEYWORD.search(text.astext()):
+            if _KEYWORD.search(text.astext()) and not isinstance(text.parent, nodes.literal):
                 text.parent.replace(text, emphasise(text.astext()))
+
+
+def _link_errors(doctree: nodes.document, link: Link) -> None:
+    """Make the name of each error, where it is set as code, a link to its row in the registry."""
+    for literal in list(doctree.findall(nodes.literal)):
+        name = literal.astext()
+        if name in _ERRORS and not _inside(literal, (nodes.reference, nodes.title)):
+            anchor = nodes.reference("", "", refuri=link(places.error(name)), internal=True)
+            literal.replace_self(anchor)
+            anchor += literal
 
 
 def _link_ids(app: Sphinx, doctree: nodes.document, link: Link) -> None:
@@ -124,11 +127,12 @@ def _resolve(app: Sphinx, doctree: nodes.document, page: str) -> None:
         if need["status"] == "withdrawn":
             shown["classes"].append("req-withdrawn")
         statement = list(node.children)
-        _statement(statement, link)
+        _mark_keywords(statement)
         shown += statement
         shown += nodes.raw("", behind(need, evidence_of(need["id"]), link), format="html")
         node.replace_self(shown)
     _link_ids(app, doctree, link)
+    _link_errors(doctree, link)
 
 
 def _always_read(_app: Sphinx, env: BuildEnvironment, *_changes: object) -> list[str]:
