@@ -16,7 +16,7 @@ _KTY, _EC2, _CURVE, _P256, _D = 1, 2, -1, 1, -4
 
 @dataclass(frozen=True, slots=True)
 class OscoreContext:
-    """The parameters of an OSCORE context with AES-CCM-16-64-128, as one side sees them."""
+    """The parameters of an OSCORE context, as one side sees them."""
 
     master_secret: bytes
     master_salt: bytes
@@ -30,14 +30,15 @@ class OscoreContext:
         return OscoreContext(self.master_secret, self.master_salt, self.recipient_id, self.sender_id, self.id_context)
 
 
-def security_context(parameters: OscoreContext) -> Any:
-    """Return aiocoap's security context, held in memory, with an empty replay window."""
+def security_context(parameters: OscoreContext, aead: int = 10) -> Any:
+    """Return aiocoap's security context, held in memory, with an empty replay window; ``aead`` is a COSE number."""
     oscore = require("aiocoap.oscore", "aiocoap[oscore]")
 
     parts = (oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtils)
-    # Nothing is stored when a number is taken: the keys live as long as the process.
-    context: Any = type("MemoryContext", parts, {"post_seqnoincrease": lambda self: None})()
-    context.alg_aead = oscore.AES_CCM_16_64_128()
+    # Nothing is stored when a number is taken, and no lost window is recovered: the keys live as long as the process.
+    members = {"post_seqnoincrease": lambda self: None, "echo_recovery": None}
+    context: Any = type("MemoryContext", parts, members)()
+    context.alg_aead = next(algorithm for algorithm in oscore.algorithms.values() if algorithm.value == aead)
     context.hashfun = oscore.hashfunctions["sha256"]
     context.sender_id = parameters.sender_id
     context.recipient_id = parameters.recipient_id
