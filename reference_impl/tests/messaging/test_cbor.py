@@ -77,10 +77,10 @@ def _sorted(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    """Return a value of cbor2 with lists where it has tuples."""
+    """Return a value of cbor2 with lists and maps where, inside a tag, it has frozen ones."""
     if isinstance(value, list | tuple):
         return [_listed(item) for item in value]
-    if isinstance(value, dict):
+    if isinstance(value, dict | cbor2.frozendict):
         return {key: _listed(item) for key, item in value.items()}
     return cbor2.CBORTag(value.tag, _listed(value.value)) if isinstance(value, cbor2.CBORTag) else value
 
