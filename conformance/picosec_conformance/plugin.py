@@ -266,7 +266,7 @@ def _prepare(target: Target, rng: random.Random) -> None:
         Control(target).reset(rng.randbytes(32))
     else:
         target.until_probe_answered()
-    target.frames.clear()
+    target.record_from_here()
 
 
 @pytest.fixture

@@ -43,10 +43,14 @@ class Target:
         while self._adapter.receive(0) is not None:
             pass
         self._early.clear()
-        self.frames = []
-        self._began = time.monotonic()
+        self.record_from_here()
         self._message_id = rng.randrange(1 << 16)
         self._token = rng.randrange(1 << 32)
+
+    def record_from_here(self) -> None:
+        """Forget the frames so far, and count time from now."""
+        self.frames = []
+        self._began = time.monotonic()
 
     def power_cycle(self) -> None:
         """Take the target's power away and give it back. Raises ``AdapterError`` when the link has no means to."""
