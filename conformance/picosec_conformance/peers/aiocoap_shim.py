@@ -1,7 +1,7 @@
 """The shim of aiocoap: ``picosec vectors run --shim 'python -m picosec_conformance.peers.aiocoap_shim'``.
 
-It answers what aiocoap does with CoAP messages and with OSCORE; everything else is unsupported. Its errors are mapped by
-the response code that aiocoap itself would send for them.
+It answers what aiocoap does with CoAP messages and with OSCORE; everything else is unsupported. Its errors are mapped
+by the response code that aiocoap itself would send for them.
 """
 
 from __future__ import annotations
