@@ -4,37 +4,139 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
-from picosec.cli.mistakes import DONE, explained
+from picosec.cli.mistakes import DONE, Mistake, complain, explained
 from picosec.net.clock import Clock, SystemClock
 from picosec.net.loop import Agent
 from picosec.net.loop import run as run_loop
-from picosec.net.stdio import open_stdio
+from picosec.net.transport import Transport
+
+_BAUDRATE = 115200
+_COAP_PORT = 5683
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options and examples of the command."""
-    parser.description = "Run the reference device."
-    parser.add_argument("--stdio", action="store_true", help="slipmux frames on standard input and output")
-    parser.add_argument("--test-interface", action="store_true", help="offer the Test Interface; never in production")
+    parser.description = (
+        "Run the reference device: /ps/info for anyone; over a channel a thermometer at /sensors/temperature and a "
+        "lamp at /actuators/lamp. Without a link it serves UDP on this machine alone."
+    )
+    parser.epilog = """examples:
+  picosec identity lamp.toml; picosec identity me.toml
+  picosec device --identity lamp.toml --trust me.public.toml
+  picosec get coap://localhost/sensors/temperature --identity me.toml --peer lamp.public.toml
+      in another window
+  picosec device --udp [::]:5683 --udp 0.0.0.0:5683 --context hall.device.toml
+      for the whole network, with an OSCORE context
+  picosec device --serial /dev/ttyUSB0 --baudrate 115200
+  picosec device --stdio --test-interface
+      a test build, as `picosec certify` runs it
+
+exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the command or its files
+"""
+    link = parser.add_argument_group("links (any number of them)")
+    link.add_argument("--udp", action="append", metavar="HOST[:PORT]", help="an address; :PORT stands for all of them")
+    link.add_argument("--serial", action="append", metavar="TTY", help="slipmux frames on a serial line")
+    link.add_argument("--baudrate", type=int, default=_BAUDRATE, metavar="N", help="of the serial lines (%(default)s)")
+    link.add_argument("--stdio", action="store_true", help="slipmux frames on standard input and output")
+    keys = parser.add_argument_group("keys (without any, only open resources answer)")
+    keys.add_argument("--identity", type=Path, action="append", metavar="FILE", help="an identity of the device")
+    keys.add_argument(
+        "--trust", type=Path, action="append", metavar="FILE", help="a public half: who may open a channel"
+    )
+    keys.add_argument("--context", type=Path, action="append", metavar="FILE", help="an OSCORE context")
+    keys.add_argument("--message-4", action="store_true", help="confirm each handshake with message_4")
+    parser.add_argument("--name", default="PicoSec reference device", help="what /ps/info says (%(default)s)")
+    parser.add_argument(
+        "--test-interface",
+        action="store_true",
+        help="a test build: anyone sets its keys and clock, so never deploy it",
+    )
 
 
 @explained
 def run(options: argparse.Namespace) -> int:
-    """Serve until the other end closes or somebody stops it."""
-    agent: Agent
-    clock: Clock
-    if options.test_interface:
-        from picosec.roles.test_interface import TestBuild
-
-        agent = build = TestBuild()
-        clock = build.clock
-    else:
-        from picosec.crypto.vault import software_vault
-        from picosec.roles.device import DEFAULT_POLICY, Device
-        from picosec.roles.keyring import Keyring
-
-        agent = Device(os.urandom, Keyring(software_vault(os.urandom), DEFAULT_POLICY))
-        clock = SystemClock()
-    run_loop(agent, [open_stdio()], clock)
+    """Serve until every link has ended or somebody stops it."""
+    agent, clock = _test_build(options) if options.test_interface else _production(options)
+    transports = _open(options)
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), _stop)
+    if transports[0].name != "stdio":
+        print("picosec device: serving " + ", ".join(each.name for each in transports), file=sys.stderr, flush=True)
+    try:
+        run_loop(agent, transports, clock)
+    except (KeyboardInterrupt, _Stopped):
+        pass
+    finally:
+        for transport in transports:
+            transport.close()
     return DONE
+
+
+class _Stopped(BaseException):
+    """Somebody asked the process to end. State is changed last in every step, so it may end anywhere."""
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Stopped
+
+
+def _test_build(options: argparse.Namespace) -> tuple[Agent, Clock]:
+    if options.identity or options.trust or options.context:
+        raise Mistake("a test build gets its keys through the Test Interface: leave out --identity, --trust, --context")
+    from picosec.roles.test_interface import TestBuild
+
+    build = TestBuild(options.name)
+    return build, build.clock
+
+
+def _production(options: argparse.Namespace) -> tuple[Agent, Clock]:
+    from dataclasses import replace
+
+    from picosec.crypto.vault import software_vault
+    from picosec.roles.device import DEFAULT_POLICY, Device
+    from picosec.roles.keyring import Keyring
+
+    keyring = Keyring(software_vault(os.urandom), replace(DEFAULT_POLICY, message_4=options.message_4))
+    if options.identity or options.trust or options.context:
+        from picosec.cli.files import fill
+
+        fill(keyring, options.identity or (), options.trust or (), options.context or ())
+    if options.identity and not options.trust:
+        complain("nobody is trusted, so nobody can open a channel: name who may with --trust")
+    return Device(os.urandom, keyring, name=options.name), SystemClock()
+
+
+def _open(options: argparse.Namespace) -> list[Transport]:
+    """Open the links; standard output last, because from then on it is not for people."""
+    addresses = options.udp or []
+    if not addresses and not options.serial and not options.stdio:
+        addresses = ["localhost"]
+    transports: list[Transport] = []
+    for text in addresses:
+        from picosec.net import udp
+
+        transports += udp.listen(*_address(text))
+    for path in options.serial or []:
+        from picosec.net.serial import open_serial
+
+        transports.append(open_serial(path, options.baudrate))
+    if options.stdio:
+        from picosec.net.stdio import open_stdio
+
+        transports.append(open_stdio())
+    return transports
+
+
+def _address(text: str) -> tuple[str | None, int]:
+    """Split ``HOST``, ``HOST:PORT``, ``:PORT`` and ``[IPV6]:PORT``. Raises :class:`Mistake`."""
+    match = re.fullmatch(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*))(?::(?P<port>\d{1,5}))?", text)
+    if match is None or int(match["port"] or 0) > 65535:
+        raise Mistake(f"--udp takes HOST, HOST:PORT, :PORT or [IPV6]:PORT, not {text!r}")
+    return match["ipv6"] or match["host"] or None, int(match["port"] or _COAP_PORT)

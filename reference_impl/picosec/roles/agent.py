@@ -1,91 +1,69 @@
-"""What every role is made of: a message layer, channels, and a site of resources, joined without any I/O."""
+"""What every role is made of: a message layer, channels, and the two halves that serve and ask, without any I/O."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from heapq import heappop, heappush
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from picosec.channel.channels import Channel, Channels
+from picosec.channel import edhoc_coap
+from picosec.channel.channels import Channel
 from picosec.channel.credentials import Kind, OwnCredential
 from picosec.channel.edhoc_config import Policy
-from picosec.channel.oscore import (
-    Binding,
-    FreshnessRequired,
-    echo_request,
-    protect_request,
-    protect_response,
-    unprotect_response,
-)
 from picosec.errors import ProtocolError
-from picosec.messaging import problem
-from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
-from picosec.messaging.endpoint import (
-    Endpoint,
-    PongReceived,
-    RequestFailed,
-    RequestReceived,
-    RequestReset,
-    ResponseReceived,
-)
+from picosec.messaging.coap import Code, Message
+from picosec.messaging.endpoint import Endpoint, RequestReceived
 from picosec.messaging.endpoint import Event as EndpointEvent
-from picosec.messaging.exchanges import Exchange
-from picosec.messaging.options import DEFINITIONS, Definition, understood
-from picosec.registry import Problem
-from picosec.roles.events import Event, Failed, Pong, Reset, Response
+from picosec.registry import CONTENT_FORMAT_CID_EDHOC, Problem
+from picosec.roles.channel_table import MAX_CHANNELS, ChannelTable
+from picosec.roles.client import Client
+from picosec.roles.events import ChannelFailed, ChannelOpened, Event
+from picosec.roles.handshakes import Identifiers, Opening, Responding
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
-from picosec.roles.resources import Reply, Request, Site
+from picosec.roles.resources import Access, Reply, Request, Resource, Site
+from picosec.roles.server import Server
 
 Entropy = Callable[[int], bytes]
 
 #: Events kept for a poll; when nobody polls, the oldest make room.
 MAX_EVENTS: Final = 256
 
-#: Options understood inside a protected message: it cannot hold another one, but it can prove freshness.
-INNER_DEFINITIONS: Final = {
-    **{number: definition for number, definition in DEFINITIONS.items() if number != Option.OSCORE},
-    Option.ECHO: Definition(1, 40),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Answering:
-    """A request that is being answered, and the channel that it came over, if any."""
-
-    exchange: Exchange
-    channel: Channel | None
-    binding: Binding | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """A request of ours that is to be answered. ``message`` is what was asked, before protection."""
-
-    handle: int
-    message: Message
-    peer: Hashable
-    channel: Channel | None
-    binding: Binding | None
-    echoed: bool = False
-
 
 class Agent:
-    """One party. Datagrams and the time come in; datagrams and events go out."""
+    """One party. Datagrams and the time come in; datagrams and events go out.
 
-    def __init__(self, site: Site, entropy: Entropy, keyring: Keyring) -> None:
-        self.channels = Channels()
+    ``resources`` is what it offers. ``responder`` says whether it takes part in handshakes that others begin, and
+    ``knows_date`` whether its time counts from 1970, so that it can tell an expired credential.
+    """
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        keyring: Keyring,
+        resources: Mapping[str, Resource],
+        *,
+        responder: bool,
+        knows_date: bool,
+        max_channels: int = MAX_CHANNELS,
+    ) -> None:
+        self.channels = ChannelTable(max_channels)
         self._keyring = keyring
         for context in keyring.contexts:
             self.channels.add(context.channel())
-        self._site = site
-        self._endpoint = Endpoint(entropy)
+        self._entropy = entropy
+        self._knows_date = knows_date
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
-        self._asking: dict[int, _Asking] = {}
-        self._delayed: list[tuple[float, int, _Answering, Message]] = []
         self._last_handle = 0
-        self._last_delayed = 0
+        self._identifiers = Identifiers()
+        self._responding = Responding(entropy)
+        if responder:
+            takes = (CONTENT_FORMAT_CID_EDHOC,)
+            edhoc = Resource({Code.POST: self._respond}, Access.OPEN, takes, attributes={"rt": "core.edhoc"})
+            resources = {**resources, edhoc_coap.PATH: edhoc}
+        self._endpoint = Endpoint(entropy)
+        self._server = Server(self._endpoint, self.channels, Site(resources))
+        self._client = Client(self._endpoint, self.channels, self._report, knows_date=knows_date)
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 
@@ -95,17 +73,14 @@ class Agent:
 
     def tick(self, now: float) -> None:
         """Do what is due at ``now``."""
-        while self._delayed and self._delayed[0][0] <= now:
-            _due, _number, answering, response = heappop(self._delayed)
-            self._respond(answering, response, now)
+        self._server.tick(now)
+        self._responding.expire(now)
         self._happened(self._endpoint.tick(now), now)
 
     def next_timeout(self) -> float | None:
         """Return when :meth:`tick` is wanted next, if at all."""
-        due = self._endpoint.next_timeout()
-        if not self._delayed:
-            return due
-        return self._delayed[0][0] if due is None else min(due, self._delayed[0][0])
+        times = (self._endpoint.next_timeout(), self._server.next_timeout(), self._responding.next_timeout())
+        return min((time for time in times if time is not None), default=None)
 
     def transmit(self) -> list[tuple[Hashable, bytes]]:
         """Drain the datagrams to send, in order."""
@@ -116,8 +91,7 @@ class Agent:
     def ping(self, peer: Hashable, now: float) -> int:
         """Ask whether a peer is there; a Pong or Failed follows. Raises ``ProtocolError`` with ``busy``."""
         handle = self._new_handle()
-        request_id = self._endpoint.ping(peer, now)
-        self._asking[request_id] = _Asking(handle, Message(Type.CON, 0, 0), peer, None, None)
+        self._client.ping(handle, peer, now)
         return handle
 
     def request(self, message: Message, peer: Hashable, now: float, channel: Channel | None = None) -> int:
@@ -127,7 +101,36 @@ class Agent:
         and ``ValueError`` for a message that a channel cannot carry.
         """
         handle = self._new_handle()
-        self._ask(handle, message, peer, now, channel)
+        self._client.ask(handle, message, peer, now, channel)
+        return handle
+
+    def open(
+        self,
+        peer: Hashable,
+        now: float,
+        method: int | None = None,
+        suites: Sequence[int] | None = None,
+        kind: Kind | None = None,
+    ) -> int:
+        """Start a handshake; a ChannelOpened or ChannelFailed follows.
+
+        ``suites`` replace those of the policy, ``kind`` restricts the choice among own credentials. Raises
+        ``ProtocolError`` with ``unsupported_method`` when no own credential can serve, ``busy``.
+        """
+        config = self._keyring.config
+        if suites is not None:
+            config = self._keyring.config_for(replace(config.policy, suites=tuple(suites)))
+        opening = Opening(config, self._entropy, lambda: self._identifiers.choose(self._in_use), method, kind)
+        handle = self._new_handle()
+        self._client.open(handle, opening, peer, now)
+        return handle
+
+    def update_keys(self, channel: Channel, context: bytes, now: float) -> int:
+        """Replace the keys of a channel (CHN-920); a ChannelOpened says so. Raises ``bad_request``."""
+        updated = self.channels.update(channel, context)
+        assert updated.session is not None
+        handle = self._new_handle()
+        self._report(ChannelOpened(handle, updated, updated.session), now)
         return handle
 
     def provision(
@@ -142,6 +145,8 @@ class Agent:
         for context in contexts:
             self.channels.add(context.channel())
 
+    # -- telling -------------------------------------------------------------------------------------------------
+
     def channel(self, identifier: bytes) -> Channel:
         """Return the channel with this Recipient ID. Raises ``ProtocolError`` with ``bad_request``."""
         try:
@@ -149,140 +154,56 @@ class Agent:
         except KeyError as error:
             raise ProtocolError(Problem.BAD_REQUEST, "CNF-460", "no such channel") from error
 
-    def open(
-        self,
-        peer: Hashable,
-        now: float,
-        method: int | None = None,
-        suites: Sequence[int] | None = None,
-        kind: Kind | None = None,
-    ) -> int:
-        """Start a handshake; a ChannelOpened or ChannelFailed follows."""
-        raise ProtocolError(Problem.BUSY, "CHN-570", "handshakes are not served yet")
-
-    def update_keys(self, channel: Channel, context: bytes) -> int:
-        """Give a channel new keys (CHN-920)."""
-        raise ProtocolError(Problem.BUSY, "CHN-920", "key updates are not served yet")
-
-    @property
-    def handshakes(self) -> int:
-        """How many handshakes are in progress."""
-        return 0
-
     def events(self) -> list[Event]:
         """Drain what happened, in order."""
         events = list(self._events)
         self._events.clear()
         return events
 
+    @property
+    def handshakes(self) -> int:
+        """How many handshakes are in progress, begun by either side."""
+        return len(self._responding) + len(self._client.openings)
+
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
-        return [self.channels.state(), sorted(asking.handle for asking in self._asking.values())]
+        return [self.channels.digest_state(), self._responding.state(), self._client.handles()]
 
-    # -- serving -------------------------------------------------------------------------------------------------
+    # -- within --------------------------------------------------------------------------------------------------
 
-    def _serve(self, exchange: Exchange, message: Message, now: float) -> None:
-        answering = _Answering(exchange, None, None)
-        delay = 0.0
-        try:
-            if message.option(Option.OSCORE) is not None:
-                opened = self.channels.unprotect(message)
-                answering = _Answering(exchange, opened.channel, opened.binding)
-                message = understood(opened.message, INNER_DEFINITIONS)
-            reply = self._site.answer(_request(message, exchange.peer, answering.channel, now))
-            response, delay = as_message(reply), reply.delay
-        except FreshnessRequired as unproven:
-            self._endpoint.respond(exchange, unproven.challenge, now)
-            return
-        except ProtocolError as error:
-            # Whoever holds the keys of a channel may know what exactly was wrong; anyone else, only which rule.
-            detail = error.detail if answering.channel else ""
-            response = problem.response(error.problem, detail)
-        if delay:
-            self._endpoint.acknowledge(exchange, now)
-            self._last_delayed += 1
-            heappush(self._delayed, (now + delay, self._last_delayed, answering, response))
-        else:
-            self._respond(answering, response, now)
+    def _happened(self, events: list[EndpointEvent], now: float) -> None:
+        for event in events:
+            if isinstance(event, RequestReceived):
+                self._server.serve(event.exchange, event.message, now)
+            else:
+                self._client.ended(event, now)
 
-    def _respond(self, answering: _Answering, response: Message, now: float) -> None:
-        if answering.channel is not None and answering.binding is not None:
-            try:
-                response = protect_response(answering.channel.context, answering.binding, response)
-            except ProtocolError as error:
-                response = problem.error_response(error)
-        self._endpoint.respond(answering.exchange, response, now)
+    def _respond(self, request: Request) -> Reply:
+        """Serve the EDHOC resource."""
+        time = request.now if self._knows_date else None
+        config = self._keyring.config
+        answer = self._responding.answer(request.payload, config, request.now, time, self._choose_for_peer)
+        if answer.session is not None:
+            channel = self.channels.open(answer.session)
+            self._report(ChannelOpened(None, channel, answer.session), request.now)
+        elif answer.failure is not None:
+            self._report(ChannelFailed(None, answer.failure), request.now)
+        response = answer.response
+        return Reply(response.code, response.payload, response.content_format)
 
-    # -- asking --------------------------------------------------------------------------------------------------
+    def _choose_for_peer(self, c_i: bytes) -> bytes:
+        return self._identifiers.choose(lambda identifier: identifier == c_i or self._in_use(identifier))
+
+    def _in_use(self, identifier: bytes) -> bool:
+        return (
+            identifier in self.channels
+            or identifier in self._responding
+            or any(identifier == opening.c_i for opening in self._client.openings)
+        )
 
     def _new_handle(self) -> int:
         self._last_handle += 1
         return self._last_handle
 
-    def _ask(
-        self,
-        handle: int,
-        message: Message,
-        peer: Hashable,
-        now: float,
-        channel: Channel | None,
-        *,
-        echoed: bool = False,
-    ) -> None:
-        binding = None
-        sent = message
-        if channel is not None:
-            sent, binding = protect_request(channel.context, message)
-        request_id = self._endpoint.request(sent, peer, now)
-        self._asking[request_id] = _Asking(handle, message, peer, channel, binding, echoed)
-
-    def _happened(self, events: list[EndpointEvent], now: float) -> None:
-        for event in events:
-            match event:
-                case RequestReceived(exchange, message):
-                    self._serve(exchange, message, now)
-                case ResponseReceived(request_id, message):
-                    self._answered(self._asking.pop(request_id), message, now)
-                case RequestFailed(request_id, reason):
-                    self._events.append(Failed(self._asking.pop(request_id).handle, reason))
-                case RequestReset(request_id):
-                    self._events.append(Reset(self._asking.pop(request_id).handle))
-                case PongReceived(request_id):
-                    self._events.append(Pong(self._asking.pop(request_id).handle))
-
-    def _answered(self, asking: _Asking, message: Message, now: float) -> None:
-        if asking.channel is None or asking.binding is None:
-            self._events.append(Response(asking.handle, message, protected=False))
-            return
-        try:
-            response = unprotect_response(asking.channel.context, asking.binding, message)
-            response = understood(response, INNER_DEFINITIONS)
-            again = None if asking.echoed else echo_request(asking.message, response)
-            if again is not None:
-                self._ask(asking.handle, again, asking.peer, now, asking.channel, echoed=True)
-                return
-        except ProtocolError as error:
-            self._events.append(Failed(asking.handle, error.problem))
-            return
-        self._events.append(Response(asking.handle, response, protected=True))
-
-
-def as_message(reply: Reply) -> Message:
-    """Return a reply as a message whose type, message id and token are the message layer's to fill in."""
-    options: Options = ()
-    if reply.content_format is not None:
-        options = ((int(Option.CONTENT_FORMAT), uint_bytes(reply.content_format)),)
-    return Message(Type.ACK, reply.code, 0, b"", options, reply.payload)
-
-
-def _request(message: Message, peer: Hashable, channel: Channel | None, now: float) -> Request:
-    return Request(
-        message.code,
-        message.path,
-        message.payload,
-        message.content_format,
-        message.accept,
-        channel,
-        peer,
-        now,
-    )
+    def _report(self, event: Event, now: float) -> None:
+        self._events.append(event)

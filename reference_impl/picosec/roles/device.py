@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import picosec
+from picosec.channel.credentials import Kind
 from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
@@ -13,9 +14,10 @@ from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
 from picosec.roles.keyring import Keyring
-from picosec.roles.resources import Access, Reply, Request, Resource, Site
+from picosec.roles.resources import Access, Reply, Request, Resource
 
 ROLE: Final = "device"
+DEFAULT_NAME: Final = "PicoSec reference device"
 
 #: Every method and suite there is, the mandatory suites first.
 DEFAULT_POLICY: Final = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
@@ -27,6 +29,15 @@ FEATURES: Final = (
     "messaging.client",
     "messaging.cbor",
     "messaging.problem-details",
+    "channel.edhoc.responder",
+    "channel.edhoc.initiator",
+    *(f"channel.edhoc.method.{method}" for method in DEFAULT_POLICY.methods),
+    *(f"channel.edhoc.suite.{suite}" for suite in sorted(DEFAULT_POLICY.suites)),
+    *(f"channel.edhoc.credential.{kind.value}" for kind in Kind),
+    "channel.edhoc.message4",
+    "channel.edhoc.key-update",
+    "channel.oscore.server",
+    "channel.oscore.client",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -75,7 +86,7 @@ class Lamp:
     def _put(self, request: Request) -> Reply:
         wanted = cbor.loads(request.payload)
         if not isinstance(wanted, bool):
-            raise ProtocolError(Problem.BAD_REQUEST, "MSG-560", "a lamp is set to true or false")
+            raise ProtocolError(Problem.BAD_REQUEST, "MSG-180", "a lamp is set to true or false")
         self.on = wanted
         self.changes += 1
         return Reply(Code.CHANGED)
@@ -94,9 +105,10 @@ class Device(Agent):
         entropy: Entropy,
         keyring: Keyring,
         *,
-        name: str = "PicoSec reference device",
+        name: str = DEFAULT_NAME,
         read_temperature: Callable[[], float] = room_temperature,
         further: Mapping[str, Resource] | None = None,
+        knows_date: bool = True,
     ) -> None:
         self.lamp = Lamp()
         self._info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": list(FEATURES)}
@@ -107,7 +119,7 @@ class Device(Agent):
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators/lamp": self.lamp.resource(),
         }
-        super().__init__(Site({**resources, **(further or {})}), entropy, keyring)
+        super().__init__(entropy, keyring, {**resources, **(further or {})}, responder=True, knows_date=knows_date)
 
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""

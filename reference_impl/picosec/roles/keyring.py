@@ -38,6 +38,8 @@ class ContextParameters:
     master_salt: bytes = b""
     id_context: bytes | None = None
     aead: Aead = Aead.AES_CCM_16_64_128
+    first_number: int = 0
+    failures: int = 0
 
     def check(self) -> None:
         """Raise ``ProtocolError`` with ``bad_identifier`` for what no context can be made of."""
@@ -53,6 +55,8 @@ class ContextParameters:
             id_context=self.id_context,
             aead=self.aead,
             storage=self.storage,
+            first_number=self.first_number,
+            failures=self.failures,
         )
         return Channel(context)
 
@@ -87,6 +91,10 @@ class Keyring:
         self.config = EdhocConfig(self.vault, all_own, store, policy)
         self.own, self.trusted, self._policy = all_own, all_trusted, policy
         self.contexts = (*self.contexts, *contexts)
+
+    def config_for(self, policy: Policy) -> EdhocConfig:
+        """Return what to bring into handshakes under another policy."""
+        return EdhocConfig(self.vault, self.own, self.config.trusted, policy)
 
     def own_credential(
         self, kind: Kind, credential: bytes, private: bytes, usage: Usage, kid: bytes | None = None

@@ -1,7 +1,7 @@
 """What a role offers: a site maps paths to resources, and each resource says who may use it and how.
 
-The one place where a request is judged against what is offered. The order of the checks is that of the specification
-(MSG-500 and on): path, access, method, content format, accepted format.
+The one place where a request is judged against what is offered. Path, access, method, content
+format, accepted format are checked in this order.
 """
 
 from __future__ import annotations
@@ -86,16 +86,16 @@ class Site:
         """
         resource = self._resources.get(request.path)
         if resource is None:
-            raise ProtocolError(Problem.NOT_FOUND, "MSG-510", request.path)
+            raise ProtocolError(Problem.NOT_FOUND, "MSG-560", request.path)
         if resource.access is Access.CHANNEL and request.channel is None:
-            raise ProtocolError(Problem.UNPROTECTED, "MSG-520", request.path)
+            raise ProtocolError(Problem.UNPROTECTED, "CHN-800", request.path)
         handler = resource.handlers.get(request.code)
         if handler is None:
-            raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "MSG-530", request.path)
-        if resource.takes is not None and request.payload and request.content_format not in (None, *resource.takes):
-            raise ProtocolError(Problem.UNSUPPORTED_FORMAT, "MSG-540", f"{request.path}: {request.content_format}")
+            raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "MSG-570", request.path)
+        if resource.takes is not None and request.content_format not in (None, *resource.takes):
+            raise ProtocolError(Problem.UNSUPPORTED_FORMAT, "MSG-590", f"{request.path}: {request.content_format}")
         if request.accept is not None and resource.gives and request.accept not in resource.gives:
-            raise ProtocolError(Problem.NOT_ACCEPTABLE, "MSG-550", f"{request.path}: {request.accept}")
+            raise ProtocolError(Problem.NOT_ACCEPTABLE, "MSG-580", f"{request.path}: {request.accept}")
         return handler(request)
 
     def _core(self, request: Request) -> Reply:

@@ -19,7 +19,7 @@ def mismatch(detail: str) -> ProtocolError:
 
 def typed(value: Any, kind: type[T]) -> T:
     """Return ``value`` if it is exactly of a CBOR type; in Python, true would pass for 1. Integers are unsigned."""
-    if type(value) is not kind or (kind is int and value < 0):
+    if type(value) is not kind or (isinstance(value, int) and value < 0):
         raise mismatch(f"{value!r} is no {kind.__name__}")
     return value
 

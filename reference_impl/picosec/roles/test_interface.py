@@ -20,7 +20,7 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM, Problem
 from picosec.roles import events
-from picosec.roles.device import DEFAULT_POLICY, Device
+from picosec.roles.device import DEFAULT_NAME, DEFAULT_POLICY, Device
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
@@ -40,8 +40,9 @@ class TestBuild:
 
     __test__ = False  # the name is the specification's; pytest need not look inside
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = DEFAULT_NAME) -> None:
         self.clock = VirtualClock()
+        self._name = name
         self._outgoing: list[tuple[Hashable, bytes]] = []
         self._before_answer: Callable[[], None] | None = None
         self._forget(DEFAULT_SEED)
@@ -96,7 +97,7 @@ class TestBuild:
             "slow": Resource({Code.GET: _slow}, Access.OPEN, attributes=None),
         }
         resources = {f"{PREFIX}/{name}": resource for name, resource in further.items()}
-        self._device = Device(self._entropy, self._keyring, further=resources)
+        self._device = Device(self._entropy, self._keyring, name=self._name, further=resources, knows_date=False)
 
     def _reset(self, request: Request) -> Reply:
         entries = fields(payload(request.payload, dict), {0: int}, {1: bytes})
@@ -145,13 +146,21 @@ class TestBuild:
         return self._keyring.own_credential(_kind(entries[1]), entries[2], entries[3], usage, entries.get(4))
 
     def _context(self, value: Any) -> ContextParameters:
-        entries = fields(value, {1: bytes, 2: bytes, 3: bytes}, {4: bytes, 5: bytes, 6: int})
+        entries = fields(value, {1: bytes, 2: bytes, 3: bytes}, {4: bytes, 5: bytes, 6: int, 7: int, 8: int})
         try:
             aead = Aead(entries.get(6, Aead.AES_CCM_16_64_128.value))
         except ValueError as error:
             raise mismatch(f"no AEAD algorithm {entries[6]}") from error
         return ContextParameters(
-            entries[1], entries[2], entries[3], self._storage, entries.get(4, b""), entries.get(5), aead
+            entries[1],
+            entries[2],
+            entries[3],
+            self._storage,
+            entries.get(4, b""),
+            entries.get(5),
+            aead,
+            entries.get(7, 0),
+            entries.get(8, 0),
         )
 
     # -- acting and reporting ------------------------------------------------------------------------------------
@@ -191,7 +200,7 @@ class TestBuild:
 
     def _update_keys(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, {1: bytes, 2: bytes}, {})
-        return self._device.update_keys(self._device.channel(entries[1]), entries[2])
+        return self._device.update_keys(self._device.channel(entries[1]), entries[2], request.now)
 
     _acts: Final = {"ping": _ping, "request": _request, "open": _open, "key-update": _update_keys}
 

@@ -1,0 +1,250 @@
+"""The files that a person makes, keeps and hands on: identities and OSCORE contexts, in TOML.
+
+An identity file has one table::
+
+    [identity]
+    name = "hall lamp"              # for people
+    kind = "kid"                    # how messages name the credential: kid, kccs, kcwt, x5t or x5chain
+    usage = "static-dh"             # what the key is for: static-dh or signature
+    kid = "2b"                      # hexadecimal; only for kid
+    credential = "a2026e…"          # hexadecimal: CWT claims set, CWT, or certificate in DER
+    private_key = "5ca1…"           # hexadecimal, 32 bytes; absent from what is handed to others
+
+A context file has one table, from the point of view of whoever holds it::
+
+    [oscore]
+    sender_id = "01"                # hexadecimal, like all that follow
+    recipient_id = "02"
+    master_secret = "0102…"
+    master_salt = "9e7c…"           # optional
+    id_context = "37cb…"            # optional
+    aead = 10                       # optional, COSE number of the algorithm
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from picosec.channel.credentials import Credential, Kind, Usage
+from picosec.cli.mistakes import Mistake
+from picosec.crypto.aead import Aead
+from picosec.errors import ProtocolError
+from picosec.net.storage import FileStorage
+from picosec.registry import TEXT
+from picosec.roles.keyring import ContextParameters, Keyring, Trusted, parse_credential
+
+USAGES: Final = {"static-dh": Usage.STATIC_DH, "signature": Usage.SIGNATURE}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identity:
+    """A credential, and the private key of it when it is one's own."""
+
+    name: str
+    kind: Kind
+    usage: Usage
+    credential: bytes
+    parsed: Credential
+    kid: bytes | None = None
+    private_key: bytes | None = None
+
+    def trusted(self) -> Trusted:
+        """Return the public part as what peers may show."""
+        return Trusted(self.kind, self.credential, self.kid)
+
+
+def read_identity(path: Path, *, private: bool) -> Identity:
+    """Read an identity file; with ``private``, it must hold the private key. Raises :class:`Mistake`."""
+    table = _Table(path, "identity")
+    name = table.text("name", str(path))
+    kind = table.choice("kind", {kind.value: kind for kind in Kind})
+    usage = table.choice("usage", USAGES)
+    credential = table.binary("credential")
+    private_key = None
+    if private:
+        if "private_key" not in table.values:
+            raise Mistake(
+                f"{path} has no private_key: give the file that `picosec identity` wrote, not its public half"
+            )
+        _check_secret(path)
+        private_key = table.binary("private_key", 32)
+    try:
+        parsed = parse_credential(kind, credential)
+    except ProtocolError as error:
+        raise Mistake(f"{path}: the credential cannot be used: {error.detail}") from error
+    return Identity(name, kind, usage, credential, parsed, table.optional_binary("kid"), private_key)
+
+
+def write_identity(path: Path, identity: Identity) -> Path:
+    """Write an identity for its owner only, and its public half beside it; return the latter's path.
+
+    Raises :class:`Mistake` when either is there already.
+    """
+    assert identity.private_key is not None
+    public_path = path.with_name(f"{path.stem}.public{path.suffix}")
+    _must_be_new(path, public_path)
+    lines = {
+        "name": identity.name,
+        "kind": identity.kind.value,
+        "usage": next(name for name, usage in USAGES.items() if usage is identity.usage),
+        "kid": (identity.kid or b"").hex(),
+        "credential": identity.credential.hex(),
+    }
+    secret = {**lines, "private_key": identity.private_key.hex()}
+    _write(path, "identity", secret, 0o600, "Keep this file to yourself: whoever reads it can act as you.")
+    _write(public_path, "identity", lines, 0o644, "This may be handed to anybody.")
+    return public_path
+
+
+def read_context(path: Path) -> ContextParameters:
+    """Read a context file. Its counters are kept in ``FILE.state`` beside it. Raises :class:`Mistake`."""
+    _check_secret(path)
+    table = _Table(path, "oscore")
+    number = table.values.get("aead", Aead.AES_CCM_16_64_128.value)
+    algorithms = {each.value: each for each in Aead}
+    if number not in algorithms:
+        raise Mistake(f"{path}: aead = {number!r} is not supported: use one of {', '.join(map(str, algorithms))}")
+    sender_id, recipient_id = table.binary("sender_id"), table.binary("recipient_id")
+    secret = table.binary("master_secret")
+    try:
+        storage = FileStorage(path.with_name(path.name + ".state"))
+        parameters = ContextParameters(
+            sender_id,
+            recipient_id,
+            secret,
+            storage,
+            table.optional_binary("master_salt") or b"",
+            table.optional_binary("id_context"),
+            algorithms[number],
+        )
+        parameters.check()
+    except ProtocolError as error:
+        raise Mistake(f"{path}: {error.detail}") from error
+    return parameters
+
+
+def write_contexts(device: Path, app: Path, secret: bytes, salt: bytes) -> None:
+    """Write both ends of one context, each for its owner only. Raises :class:`Mistake` when either file is there."""
+    _must_be_new(device, app)
+    for path, sender_id, recipient_id in ((device, "01", "02"), (app, "02", "01")):
+        lines = {
+            "sender_id": sender_id,
+            "recipient_id": recipient_id,
+            "master_secret": secret.hex(),
+            "master_salt": salt.hex(),
+        }
+        _write(path, "oscore", lines, 0o600, "Keep this file to yourself: whoever reads it can read and forge all.")
+
+
+class _Table:
+    """One table of a TOML file, read with errors that name the file and the key."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        try:
+            document = tomllib.loads(path.read_text())
+        except FileNotFoundError as error:
+            raise Mistake(f"{path}: there is no such file") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise Mistake(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise Mistake(f"{path} is not TOML: {error}") from error
+        if not isinstance(document.get(name), dict):
+            raise Mistake(f"{path} has no table [{name}]: is it the right file?")
+        self.values: dict[str, Any] = document[name]
+
+    def text(self, key: str, default: str) -> str:
+        value = self.values.get(key, default)
+        if not isinstance(value, str):
+            raise Mistake(f"{self._path}: {key} must be a text in quotes")
+        return value
+
+    def choice(self, key: str, choices: Mapping[str, Any]) -> Any:
+        value = self.values.get(key, "")
+        if value not in choices:
+            raise Mistake(f"{self._path}: {key} must be one of {', '.join(choices)}")
+        return choices[value]
+
+    def binary(self, key: str, length: int | None = None) -> bytes:
+        value = self.optional_binary(key)
+        if value is None:
+            raise Mistake(f"{self._path}: {key} is missing")
+        if length is not None and len(value) != length:
+            raise Mistake(f"{self._path}: {key} must have {length} bytes, not {len(value)}")
+        return value
+
+    def optional_binary(self, key: str) -> bytes | None:
+        value = self.values.get(key)
+        try:
+            return None if value is None else bytes.fromhex(value)
+        except (TypeError, ValueError) as error:
+            raise Mistake(f"{self._path}: {key} must be hexadecimal digits in quotes") from error
+
+
+def _check_secret(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # reading it will say why
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Mistake(f"{path} holds a secret that others on this machine can read: `chmod 600 {path}`")
+
+
+def _must_be_new(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():
+            raise Mistake(f"{path} is there already, and a key that is overwritten is gone: choose another name")
+
+
+def _write(path: Path, table: str, lines: Mapping[str, str], mode: int, comment: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise Mistake(f"{path} cannot be written: {error.strerror}") from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"# {comment}\n[{table}]\n")
+        file.writelines(f"{key} = {_quoted(value)}\n" for key, value in lines.items())
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string."""
+    escaped = "".join(
+        f"\\u{ord(character):04x}" if ord(character) < 32 or character in '"\\\x7f' else character for character in text
+    )
+    return f'"{escaped}"'
+
+
+def add_own(keyring: Keyring, identity: Identity) -> None:
+    """Put an identity into a keyring. Raises ``ProtocolError`` when its key and credential do not belong together."""
+    assert identity.private_key is not None
+    credential = keyring.own_credential(
+        identity.kind, identity.credential, identity.private_key, identity.usage, identity.kid
+    )
+    keyring.add(own=[credential])
+
+
+def explain(path: Path, error: ProtocolError) -> Mistake:
+    """Return what is wrong with a file in words."""
+    return Mistake(f"{path}: {error.detail or TEXT[error.problem]}")
+
+
+def fill(keyring: Keyring, own: Iterable[Path], trusted: Iterable[Path], contexts: Iterable[Path]) -> None:
+    """Put the contents of files into a keyring. Raises :class:`Mistake`."""
+    for path in own:
+        try:
+            add_own(keyring, read_identity(path, private=True))
+        except ProtocolError as error:
+            raise explain(path, error) from error
+    for path in trusted:
+        try:
+            keyring.add(trusted=[read_identity(path, private=False).trusted()])
+        except ProtocolError as error:
+            raise explain(path, error) from error
+    for path in contexts:
+        keyring.add(contexts=[read_context(path)])

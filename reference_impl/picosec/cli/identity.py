@@ -1,0 +1,84 @@
+"""``picosec identity``: makes a key, and the credential that goes with it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from picosec.channel.credentials import Kind, Usage, parse_ccs
+from picosec.cli.files import USAGES, Identity, write_identity
+from picosec.cli.mistakes import DONE, Mistake, explained
+from picosec.crypto.curves import Curve, PublicKey
+from picosec.crypto.vault import software_vault
+from picosec.errors import ProtocolError
+from picosec.messaging import cbor
+
+CURVES = {"P-256": Curve.P256, "X25519": Curve.X25519, "Ed25519": Curve.ED25519}
+
+# Labels of a CWT claims set (RFC 8392, RFC 8747) and of a COSE_Key (RFC 9052, RFC 9053).
+_SUB, _CNF, _COSE_KEY = 2, 8, 1
+_KTY, _KID, _CRV, _X, _Y = 1, 2, -1, -2, -3
+_OKP, _EC2 = 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options and examples of the command."""
+    parser.description = (
+        "Make a key pair for EDHOC. FILE gets the private key and stays with you; FILE.public.toml beside it is for "
+        "those who shall trust you."
+    )
+    parser.epilog = """examples:
+  picosec identity lamp.toml --name "hall lamp"
+      writes lamp.toml and lamp.public.toml
+  picosec identity me.toml --usage signature
+      a key that signs instead of one for static Diffie-Hellman: longer messages
+"""
+    parser.add_argument("file", type=Path, metavar="FILE", help="where the identity goes, such as lamp.toml")
+    parser.add_argument("--name", help="for people; stands in the credential (default: the name of the file)")
+    parser.add_argument("--curve", choices=CURVES, help="default: P-256, which every device takes")
+    parser.add_argument("--usage", choices=USAGES, default="static-dh", help="what the key is for (default: static-dh)")
+    parser.add_argument("--kid", metavar="HEX", help="key identifier (default: one random byte)")
+    parser.add_argument(
+        "--by-value", action="store_true", help="send the whole credential in each handshake, not only its identifier"
+    )
+
+
+@explained
+def run(options: argparse.Namespace) -> int:
+    """Make the key and write both files."""
+    usage = USAGES[options.usage]
+    curve = CURVES[options.curve or "P-256"]
+    if (curve is Curve.X25519 and usage is Usage.SIGNATURE) or (curve is Curve.ED25519 and usage is Usage.STATIC_DH):
+        other = "static-dh" if usage is Usage.SIGNATURE else "signature"
+        raise Mistake(f"a key on {options.curve} cannot serve {options.usage}: add `--usage {other}`")
+    try:
+        kid = bytes((os.urandom(1)[0] % 24,)) if options.kid is None else bytes.fromhex(options.kid)
+    except ValueError as error:
+        raise Mistake(f"--kid takes hexadecimal digits, not {options.kid!r}") from error
+
+    private, public = _generate(curve)
+    name = options.name or options.file.stem
+    credential = cbor.dumps({_SUB: name, _CNF: {_COSE_KEY: _cose_key(public, kid)}})
+    kind = Kind.KCCS if options.by_value else Kind.KID
+    identity = Identity(name, kind, usage, credential, parse_ccs(credential), kid, private)
+    public_path = write_identity(options.file, identity)
+    print(f"{options.file}  the private key: keep it to yourself")
+    print(f"{public_path}  the public half: for those who shall trust {name!r}")
+    return DONE
+
+
+def _generate(curve: Curve) -> tuple[bytes, PublicKey]:
+    vault = software_vault(os.urandom)
+    while True:
+        private = os.urandom(32)
+        try:
+            return private, vault.public(vault.import_key(curve, private))
+        except ProtocolError:  # one P-256 key in four thousand million is none
+            continue
+
+
+def _cose_key(public: PublicKey, kid: bytes) -> dict[int, object]:
+    if public.curve is Curve.P256:
+        return {_KTY: _EC2, _KID: kid, _CRV: public.curve.value, _X: public.x, _Y: public.y}
+    return {_KTY: _OKP, _KID: kid, _CRV: public.curve.value, _X: public.x}

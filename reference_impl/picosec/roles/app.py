@@ -1,0 +1,47 @@
+"""The app: the agent of a person or a service, who asks and offers nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from picosec.channel.credentials import Kind
+from picosec.channel.edhoc_config import Policy
+from picosec.messaging.coap import Message
+from picosec.roles.agent import Agent, Entropy
+from picosec.roles.events import ChannelOpened, Event
+from picosec.roles.keyring import Keyring
+
+#: Every method and suite there is, the mandatory suites first.
+DEFAULT_POLICY = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
+
+
+class App(Agent):
+    """An agent that asks, over a channel that it opens for that when it has none yet."""
+
+    def __init__(self, entropy: Entropy, keyring: Keyring) -> None:
+        super().__init__(entropy, keyring, {}, responder=False, knows_date=True)
+        self._waiting: dict[int, tuple[Message, Hashable]] = {}
+
+    def ask(
+        self,
+        message: Message,
+        peer: Hashable,
+        now: float,
+        method: int | None = None,
+        suites: Sequence[int] | None = None,
+        kind: Kind | None = None,
+    ) -> int:
+        """Open a channel and send a request over it.
+
+        Under the handle that this returns a ChannelOpened and then a Response, Reset or Failed follows, or a
+        ChannelFailed alone. Raises as :meth:`Agent.open` does.
+        """
+        handle = self.open(peer, now, method, suites, kind)
+        self._waiting[handle] = (message, peer)
+        return handle
+
+    def _report(self, event: Event, now: float) -> None:
+        super()._report(event, now)
+        if isinstance(event, ChannelOpened) and event.handle in self._waiting:
+            message, peer = self._waiting.pop(event.handle)
+            self._client.ask(event.handle, message, peer, now, event.channel)

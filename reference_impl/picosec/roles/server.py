@@ -1,0 +1,108 @@
+"""The serving half of an agent: a request comes in, perhaps over a channel, and its response goes the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Final
+
+from picosec.channel.channels import Channel
+from picosec.channel.oscore import Binding, FreshnessRequired, protect_response
+from picosec.errors import ProtocolError
+from picosec.messaging import problem
+from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
+from picosec.messaging.endpoint import Endpoint
+from picosec.messaging.exchanges import Exchange
+from picosec.messaging.options import DEFINITIONS, Definition, understood
+from picosec.roles.channel_table import ChannelTable
+from picosec.roles.resources import Reply, Request, Site
+
+#: Options understood inside a protected message: it cannot hold another one, but it can prove freshness.
+INNER_DEFINITIONS: Final = {
+    **{number: definition for number, definition in DEFINITIONS.items() if number != Option.OSCORE},
+    Option.ECHO: Definition(1, 40),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """A request that is being answered, and the channel that it came over, if any."""
+
+    exchange: Exchange
+    channel: Channel | None = None
+    binding: Binding | None = None
+
+
+class Server:
+    """Serves a site to whoever asks; what a resource answers late is kept until it is due."""
+
+    def __init__(self, endpoint: Endpoint, channels: ChannelTable, site: Site) -> None:
+        self._endpoint = endpoint
+        self._channels = channels
+        self._site = site
+        self._late: list[tuple[float, int, _Answering, Message]] = []
+        self._late_count = 0
+
+    def serve(self, exchange: Exchange, message: Message, now: float) -> None:
+        """Answer one request. Raises nothing: every ``ProtocolError`` becomes a response."""
+        answering = _Answering(exchange)
+        delay = 0.0
+        try:
+            if message.option(Option.OSCORE) is not None:
+                opened = self._channels.unprotect(message)
+                answering = _Answering(exchange, opened.channel, opened.binding)
+                message = understood(opened.message, INNER_DEFINITIONS)
+            reply = self._site.answer(_request(message, exchange.peer, answering.channel, now))
+            response, delay = as_message(reply), reply.delay
+        except FreshnessRequired as unproven:
+            self._endpoint.respond(exchange, unproven.challenge, now)
+            return
+        except ProtocolError as error:
+            # Whoever has the keys of a channel may know what exactly was wrong; others, only which rule (MSG-720).
+            response = problem.response(error.problem, error.detail if answering.channel else "")
+        if delay:
+            self._endpoint.acknowledge(exchange, now)
+            self._late_count += 1
+            heappush(self._late, (now + delay, self._late_count, answering, response))
+        else:
+            self._respond(answering, response, now)
+
+    def tick(self, now: float) -> None:
+        """Send the late responses that are due."""
+        while self._late and self._late[0][0] <= now:
+            _due, _number, answering, response = heappop(self._late)
+            self._respond(answering, response, now)
+
+    def next_timeout(self) -> float | None:
+        """Return when the next late response is due."""
+        return self._late[0][0] if self._late else None
+
+    def _respond(self, answering: _Answering, response: Message, now: float) -> None:
+        if answering.channel is not None and answering.binding is not None:
+            try:
+                response = protect_response(answering.channel.context, answering.binding, response)
+            except ProtocolError as error:
+                response = problem.error_response(error)
+        self._endpoint.respond(answering.exchange, response, now)
+
+
+def as_message(reply: Reply) -> Message:
+    """Return a reply as a message whose type, message id and token are the message layer's to fill in."""
+    options: Options = ()
+    if reply.content_format is not None:
+        options = ((int(Option.CONTENT_FORMAT), uint_bytes(reply.content_format)),)
+    return Message(Type.ACK, reply.code, 0, b"", options, reply.payload)
+
+
+def _request(message: Message, peer: Hashable, channel: Channel | None, now: float) -> Request:
+    return Request(
+        message.code,
+        message.path,
+        message.payload,
+        message.content_format,
+        message.accept,
+        channel,
+        peer,
+        now,
+    )
