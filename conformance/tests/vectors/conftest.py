@@ -16,8 +16,8 @@ def _double(inputs: dict[str, Any]) -> Result:
     return Result({"number": 2 * inputs["number"]}, {"half": inputs["number"]})
 
 
-@pytest.fixture(autouse=True)
-def _only_double(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def only_double(monkeypatch: pytest.MonkeyPatch) -> None:
     """One operation that anybody understands stands for the protocol's."""
     monkeypatch.setattr(families, "FAMILIES", ())
     monkeypatch.setitem(OPERATIONS, "test.double", _double)

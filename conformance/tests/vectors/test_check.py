@@ -10,6 +10,8 @@ from picosec_conformance.vectors.check import findings
 from picosec_conformance.vectors.model import Case, VectorFile, dump
 from picosec_conformance.vectors.readme import with_tables
 
+pytestmark = pytest.mark.usefixtures("only_double")
+
 
 class KnownRequirement:
     withdrawn = False

@@ -14,6 +14,8 @@ from picosec_conformance.vectors import check
 from picosec_conformance.vectors.model import VectorFile, dump, schema
 from picosec_conformance.vectors.shim import answer, serve
 
+pytestmark = pytest.mark.usefixtures("only_double")
+
 MINIATURE = Path(__file__).with_name("miniature.py")
 
 

@@ -10,6 +10,8 @@ import pytest
 from picosec_conformance.vectors.model import Case, VectorFile, dump, jsonable, load, octets, schema
 from picosec_conformance.vectors.operations import OPERATIONS, WrongAnswer, accepted, operation, rejected
 
+pytestmark = pytest.mark.usefixtures("only_double")
+
 VALIDATOR = jsonschema.Draft202012Validator(schema("vectors"))
 
 

@@ -8,6 +8,8 @@ import pytest
 from picosec_conformance.vectors.model import VectorFile, schema
 from picosec_conformance.vectors.runner import PATIENCE, Verdict, ask_all, exit_status, first_difference, to_json
 
+pytestmark = pytest.mark.usefixtures("only_double")
+
 MINIATURE = Path(__file__).with_name("miniature.py")
 PASSED, FAILED, UNSUPPORTED, BROKEN = Verdict
 
