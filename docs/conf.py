@@ -25,6 +25,8 @@ extensions = [
     "picosec_docs.evidence",
     "picosec_docs.matrix",
     "picosec_docs.last_report",
+    "picosec_docs.domain",
+    "picosec_docs.lean",
 ]
 
 exclude_patterns = ["_build"]
