@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from html import escape as e
 from importlib.resources import files
 
@@ -37,18 +39,25 @@ _DASH = '<path d="M19 30h22" fill="none" stroke="currentColor" stroke-width="5" 
 
 def html(report: Report) -> str:
     """Return the page."""
-    report = cleaned(report)
+    report, script = cleaned(report), _file("report.js")
     title = f"{report.target.name} {report.target.version}".rstrip()
     parts = [_head(report), "<main>", _score(report), *_failing(report), *_features(report), *_known(report)]
     parts += [*_requirements(report), *_tests(report), "</main>", _foot(report)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
         f"<title>{e(title)}: {e(_word(report))} · PicoSec conformance</title>"
         f"<style>\n{_file('report.css')}</style></head>\n<body>\n"
         + "\n".join(parts)
-        + f"\n<script>\n{_file('report.js')}</script>\n</body></html>\n"
+        + f"\n<script>{script}</script>\n</body></html>\n"
     )
+
+
+def _policy(script: str) -> str:
+    """Allow this page's own script and nothing else, whatever a target managed to put into the text."""
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 
 def _file(name: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -117,6 +120,39 @@ def test_four_cells_of_feature_truth(failing: Report) -> None:
 
     assert "Promised, not kept (1)channel.oscore.server*" in text
     assert "There, but not declared (1)messaging.slipmux" in text
+
+
+CLICKS = """
+const shown = (rows) => [...document.querySelectorAll(`#${rows} tbody tr`)].filter((row) => !row.hidden).length;
+const said = [];
+const [requirements, tests] = document.querySelectorAll(".filters");
+said.push(document.title);
+requirements.querySelector("[data-state=failed]").click(); said.push(shown("requirement-rows"));
+requirements.querySelector("select").value = "channel";
+requirements.querySelector("select").dispatchEvent(new Event("change")); said.push(shown("requirement-rows"));
+requirements.querySelector("[data-state=failed]").click(); said.push(shown("requirement-rows"));
+tests.querySelector("input").value = "slow MSG-220";
+tests.querySelector("input").dispatchEvent(new Event("input")); said.push(shown("test-rows"));
+location.hash = "#MSG-230"; dispatchEvent(new Event("hashchange"));
+said.push(document.getElementById("MSG-230").hidden);
+document.title = said.join(" ");
+"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_filters_work_in_a_browser(failing: Report, tmp_path: Path) -> None:
+    """State, chapter and words narrow the rows; a link to a hidden row shows it; an injected script does not run."""
+    page, allowed = tmp_path / "report.html", base64.b64encode(hashlib.sha256(CLICKS.encode()).digest()).decode()
+    scripts = f"<script>document.title = 'injected'</script><script>{CLICKS}</script></body>"
+    text = html(failing).replace("</body>", scripts).replace("script-src ", f"script-src 'sha256-{allowed}' ")
+    page.write_text(text, encoding="utf-8")
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+
+    said = subprocess.run(
+        [*browser, "--dump-dom", page.as_uri()], capture_output=True, text=True, check=True, timeout=90
+    ).stdout
+
+    assert re.search(r"<title>.*Not certified · PicoSec conformance 2 1 1 1 false</title>", said)
 
 
 def test_page_can_be_read_without_scripts(failing: Report) -> None:

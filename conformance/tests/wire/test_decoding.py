@@ -65,6 +65,35 @@ def test_summary_names_what_matters(frame: bytes, line: str) -> None:
     assert wire.summary(frame) == line
 
 
+PUBLISHED = [
+    (  # RFC 8613 appendix C.4
+        "44025d1f00003974396c6f63616c686f7374620914ff612f1092f1776f1c1668b3825e",
+        "coap",
+        "CON POST / mid=0x5d1f token=00003974 OSCORE kid=empty piv=20 13 bytes",
+    ),
+    (  # RFC 8613 appendix C.7
+        "64445d1f0000397490ffdbaad1e9a7e7b2a813d3c31524378303cdafae119106",
+        "coap",
+        "ACK 2.04 Changed mid=0x5d1f token=00003974 OSCORE 22 bytes",
+    ),
+    (  # RFC 9529 section 2.1
+        "0000582031f82c7b5b9cbbf0f194d913cc12ef1532d328ef32632a4881a1c0701e237f042d",
+        "edhoc",
+        "EDHOC message_1 37 bytes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("frame", "layer", "line"), PUBLISHED)
+def test_published_messages_are_recognised(frame: str, layer: wire.LayerName, line: str) -> None:
+    """What others sent, not what we built."""
+    data = bytes.fromhex(frame)
+
+    assert wire.detect(data) == layer
+    assert wire.summary(data, layer) == line
+    assert not any(one.wrong for one in wire.lines(data, layer))
+
+
 def text_of(frame: bytes, layer: wire.LayerName = "coap") -> list[str]:
     return [line.strip() for line in wire.explain(frame, layer)]
 
