@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -33,6 +34,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     for old in (folder / "failures").glob("*.pcapng"):
         if old.name not in captures:
             old.unlink()
+    with suppress(OSError):  # not there, or somebody else's files are in it
+        (folder / "failures").rmdir()
     return [folder / name for name in contents]
 
 

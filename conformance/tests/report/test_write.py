@@ -36,6 +36,9 @@ def test_captures_of_an_earlier_run_go_and_files_of_others_stay(
     write_report(passing, tmp_path)
 
     assert names(tmp_path) == {"report.json", "report.html", "junit.xml", "badge.svg", "failures/notes.txt"}
+    (tmp_path / "failures" / "notes.txt").unlink()
+    write_report(passing, tmp_path)
+    assert not (tmp_path / "failures").exists()
 
 
 def test_same_report_gives_the_same_bytes(failing: Report, tmp_path: Path) -> None:
