@@ -58,7 +58,7 @@ def _option(code: int, value: bytes) -> bytes:
 
 
 def _comment(text: str) -> bytes:
-    return _option(1, text.encode()[:0xFFFF]) + _option(0, b"") if text else b""
+    return _option(1, text.encode(errors="backslashreplace")[:0xFFFF]) + _option(0, b"") if text else b""
 
 
 def _remark(frame: Frame) -> str:

@@ -22,7 +22,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     """
     captures = {capture_name(test): capture(test.frames, test.id) for test in report.failing if test.frames}
     contents = {
-        "report.json": to_json(report).encode(),
+        "report.json": to_json(report).encode(errors="backslashreplace"),
         "report.html": html(report).encode(),
         "junit.xml": junit(report).encode(),
         "badge.svg": badge(report).encode(),
