@@ -107,11 +107,11 @@ def test_names_are_written_as_people_say_them():
 
     class State(Enum):
         WAIT_MESSAGE_2 = auto()
-        COMPLETED = auto()
+        COMPLETED = "has all keys"
 
     class Message2:
         pass
 
     assert transitions_of({(State.WAIT_MESSAGE_2, Message2): State.COMPLETED}) == [
-        Transition("wait message_2", "Message2", "completed")
+        Transition("wait message_2", "Message2", "has all keys")
     ]

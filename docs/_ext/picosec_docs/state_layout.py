@@ -89,7 +89,12 @@ class _Place:
 
 
 def readable(name: object) -> str:
-    """Return a state's or event's name as people say it: ``State.WAIT_MESSAGE_2`` becomes ``wait message_2``."""
+    """Return a state's or event's name as people say it.
+
+    That is the text that is an enum's value, where it is one; else ``WAIT_MESSAGE_2`` becomes ``wait message_2``.
+    """
+    if isinstance(name, Enum) and isinstance(name.value, str):
+        return name.value
     text = name.name if isinstance(name, Enum) else name.__name__ if isinstance(name, type) else str(name)
     if text.isupper():
         text = text.lower().replace("_", " ")
