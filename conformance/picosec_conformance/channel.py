@@ -5,7 +5,7 @@ from __future__ import annotations
 from picosec.channel.oscore import Binding, protect_request, unprotect_response
 from picosec.channel.oscore_context import SecurityContext
 from picosec.crypto.aead import Aead
-from picosec.messaging.coap import Code, Message
+from picosec.messaging.coap import Code, Message, code_text
 from picosec_conformance.control import Control, oscore_context
 from picosec_conformance.manifest import GivenContext
 from picosec_conformance.target import Target
@@ -24,6 +24,10 @@ class Channel:
         protected, self._bindings[request.token] = protect_request(self.context, request)
         return protected
 
+    def expect(self, token: bytes, binding: Binding) -> None:
+        """Remember what the response to a request is bound to that a test protected by hand."""
+        self._bindings[token] = binding
+
     def unprotect(self, reply: Message) -> Message:
         """Return what a protected response carries.
 
@@ -33,11 +37,20 @@ class Channel:
 
     def ask(self, request: Message) -> Message:
         """Protect a request, send it, and return what its response carries."""
-        return self.unprotect(self._target.exchange(self.protect(request), "protected"))
+        reply = self._target.exchange(self.protect(request), f"carries {_words(request)}")
+        plain = self.unprotect(reply)
+        self._target.annotate(f"carries {_words(plain)}")
+        return plain
 
     def request(self, code: Code, path: str, payload: bytes = b"", *, content_format: int | None = None) -> Message:
         """Build a request and ask it over the channel."""
         return self.ask(self._target.build(code, path, payload, content_format=content_format))
+
+
+def _words(message: Message) -> str:
+    """Say what a protected message carries, for the record of a test."""
+    payload = f" {message.payload[:32].hex()}" if message.payload else ""
+    return f"{code_text(message.code)} {message.path if message.is_request else ''}".rstrip() + payload
 
 
 def joined(target: Target, given: GivenContext) -> Channel:
@@ -54,8 +67,8 @@ def joined(target: Target, given: GivenContext) -> Channel:
     return Channel(target, context)
 
 
-def provision(control: Control, given: GivenContext) -> None:
-    """Set the target up with a context through the Test Interface."""
+def provision(control: Control, given: GivenContext, *, first_number: int = 0, failures: int = 0) -> None:
+    """Set the target up with a context through the Test Interface, as if it had used it before."""
     control.provision(
         oscore=[
             oscore_context(
@@ -65,6 +78,8 @@ def provision(control: Control, given: GivenContext) -> None:
                 given.master_salt,
                 given.id_context,
                 given.aead,
+                first_number,
+                failures,
             )
         ]
     )

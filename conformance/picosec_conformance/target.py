@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from picosec.errors import ProtocolError
 from picosec.messaging import problem as problem_details
@@ -55,6 +56,11 @@ class Target:
     def power_cycle(self) -> None:
         """Take the target's power away and give it back. Raises ``AdapterError`` when the link has no means to."""
         self._adapter.power_cycle()
+
+    def annotate(self, note: str) -> None:
+        """Add to the last frame of the record what its bytes do not show."""
+        if self.frames:
+            self.frames[-1] = replace(self.frames[-1], note=note)
 
     def fresh_message_id(self) -> int:
         """Return a message id that this test has not used."""
