@@ -58,9 +58,10 @@ class Target:
         self._adapter.power_cycle()
 
     def annotate(self, note: str) -> None:
-        """Add to the last frame of the record what its bytes do not show."""
-        if self.frames:
-            self.frames[-1] = replace(self.frames[-1], note=note)
+        """Say of the last frame received what its bytes do not show."""
+        last = max((at for at, frame in enumerate(self.frames) if frame.direction == "received"), default=None)
+        if last is not None:
+            self.frames[last] = replace(self.frames[last], note=note)
 
     def fresh_message_id(self) -> int:
         """Return a message id that this test has not used."""
