@@ -81,3 +81,12 @@ def test_a_layer_can_understand_more() -> None:
     table = {**DEFINITIONS, Option.ECHO: Definition(1, 40)}
     assert understood(_message((Option.ECHO, b"e")), table).option(Option.ECHO) == b"e"
     assert understood(_message((Option.ECHO, b"e"))).option(Option.ECHO) is None
+
+
+@pytest.mark.parametrize("number", [Option.IF_MATCH, Option.BLOCK1, 65001])
+def test_critical_option_outside_of_a_protected_message_is_left_out(number):
+    """A proxy adds a condition to what it cannot read: the request inside is served as it was sent (CHN-760)."""
+    protected = ((int(Option.OSCORE), b"\x09\x00\x01"),)
+    message = Message(Type.CON, Code.POST, 1, b"", tuple(sorted([*protected, (number, b"x")])), b"ciphertext")
+
+    assert understood(message).options == protected
