@@ -179,7 +179,8 @@ class Endpoint:
     def respond(self, exchange: Exchange, response: Message, now: float) -> None:
         """Answer a request: on its acknowledgement while that is possible, else in a message of its own (MSG-410).
 
-        Only code, options and payload of ``response`` matter. One that comes too late is dropped.
+        Only code, options and payload of ``response`` matter. One that comes too late, or finds every message id in
+        use, is dropped.
         """
         peer = self._peers.find(exchange.peer)
         if peer is None or not exchange.takes(exchanges.Input.RESPOND):
@@ -190,6 +191,7 @@ class Endpoint:
             self._end(peer, exchange, exchanges.Input.RESPOND)
             return
         if peer.ids.free_at() > now:
+            self._end(peer, exchange, exchanges.Input.GIVE_UP)
             return
         confirmable = exchange.state is exchanges.State.ACKNOWLEDGED
         kind = Type.CON if confirmable else Type.NON

@@ -55,8 +55,10 @@ def understood(message: Message, definitions: Mapping[int, Definition] = DEFINIT
     """Return the message with the options that are understood; elective ones that are not are left out (MSG-530).
 
     An option outside its definition counts as not understood (MSG-540). Raises ``ProtocolError`` with ``BAD_OPTION``
-    for a critical option that is not understood (MSG-500), ``NO_PROXY`` for a request to forward (MSG-550).
+    for a critical option that is not understood (MSG-500), ``NO_PROXY`` for a request to forward (MSG-550). Outside of
+    a protected message, an option that is not understood is never believed and does no harm (CHN-760): it is left out.
     """
+    protected = Option.OSCORE in definitions and message.option(Option.OSCORE) is not None
     dropped = False
     kept: list[tuple[int, bytes]] = []
     previous = -1
@@ -69,7 +71,7 @@ def understood(message: Message, definitions: Mapping[int, Definition] = DEFINIT
             kept.append(option)
         elif number in (Option.PROXY_URI, Option.PROXY_SCHEME):
             raise ProtocolError(Problem.NO_PROXY, "MSG-550", f"option {number}")
-        elif is_critical(number):
+        elif is_critical(number) and (number == Option.OSCORE or not protected):
             raise ProtocolError(Problem.BAD_OPTION, "MSG-540" if definition else "MSG-500", f"option {number}")
         else:
             dropped = True
