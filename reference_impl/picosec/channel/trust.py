@@ -15,6 +15,15 @@ from picosec.registry import Problem
 _KINDS = {kind.header: kind for kind in Kind}
 
 
+def parse_credential(kind: Kind, credential: bytes) -> Credential:
+    """Read a credential as its kind has it: a CCS, an untagged CWT, or a certificate in DER. Raises
+    ``bad_credential``.
+    """
+    if kind in (Kind.X5T, Kind.X5CHAIN):
+        return parse_certificate(credential)
+    return parse_cwt(credential) if kind is Kind.KCWT else parse_ccs(credential)
+
+
 class TrustStore:
     """Trusted credentials, their keys decoded once.
 

@@ -1,0 +1,23 @@
+"""Vectors of EDHOC (spec/v1/channel.md): whole handshakes, each message by itself, credentials, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from picosec_conformance.vectors import (
+    edhoc_credentials,
+    edhoc_handshakes,
+    edhoc_message_1,
+    edhoc_message_2,
+    edhoc_message_3,
+    edhoc_operations,
+)
+from picosec_conformance.vectors.model import VectorFile
+
+__all__ = ["edhoc_operations", "files"]
+
+
+def files() -> Iterator[VectorFile]:
+    """Yield the generated files about EDHOC."""
+    for part in (edhoc_message_1, edhoc_message_2, edhoc_message_3, edhoc_credentials, edhoc_handshakes):
+        yield from part.files()
