@@ -7,13 +7,15 @@ changed after it authenticated; of a message that did not, only the count of fai
 from __future__ import annotations
 
 from dataclasses import replace
+from hmac import compare_digest
 from operator import itemgetter
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 
 from picosec.channel.oscore_context import SecurityContext
-from picosec.channel.oscore_option import MAX_PARTIAL_IV, OscoreOption, encode_partial_iv
+from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
+from picosec.crypto.kdf import hkdf_expand
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code, Message, Option, Options, code_text, decode_options, encode_options
 from picosec.registry import Problem
@@ -24,6 +26,9 @@ OUTER_OPTIONS: Final = frozenset(
 )
 #: What no original message may hold: OSCORE does not nest, and a Proxy-Uri would carry the path outside.
 _FORBIDDEN: Final = frozenset(map(int, (Option.OSCORE, Option.PROXY_URI)))
+
+#: Bytes of an Echo value that nobody can foretell.
+_ECHO_TAG: Final = 8
 
 
 class Binding:
@@ -232,16 +237,22 @@ def _numbered_response(context: SecurityContext, aad: bytes, number: int, messag
 
 
 def _challenge(context: SecurityContext, aad: bytes, request: Message) -> Message:
-    """Return the protected 4.01 whose Echo value is its own sequence number, which no earlier message can hold."""
+    """Return the protected 4.01 that asks for its own number, authenticated: no earlier message can hold it."""
     number = _take_number(context)
-    options = ((int(Option.ECHO), encode_partial_iv(number)),)
+    options = ((int(Option.ECHO), _echo_value(context, encode_partial_iv(number))),)
     answer = Message(request.type, Code.UNAUTHORIZED, request.message_id, request.token, options)
     return _numbered_response(context, aad, number, answer)
 
 
 def _proves_freshness(context: SecurityContext, request: Message) -> bool:
     """Whether the request carries an Echo value that was issued in this life of the context."""
-    value = request.option(Option.ECHO)
-    if not value or len(value) > MAX_PARTIAL_IV:
+    value = request.option(Option.ECHO) or b""
+    partial_iv = value[:-_ECHO_TAG]
+    if not compare_digest(value, _echo_value(context, partial_iv)):
         return False
-    return context.numbers.first <= int.from_bytes(value, "big") < context.numbers.value
+    return context.numbers.first <= int.from_bytes(partial_iv, "big") < context.numbers.value
+
+
+def _echo_value(context: SecurityContext, partial_iv: bytes) -> bytes:
+    """Return the Echo value that goes with a number: the number, and what only this context can add to it."""
+    return partial_iv + hkdf_expand(context.sender.key, b"picosec echo" + partial_iv, _ECHO_TAG)

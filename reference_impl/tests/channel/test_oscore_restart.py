@@ -109,11 +109,13 @@ def test_a_challenge_is_a_protected_unauthorized_response():
     assert (plain.message_id, plain.token) == (READ.message_id, READ.token)
 
 
-@pytest.mark.parametrize("value", [b"", b"\xff", bytes(6), bytes(40)])
+@pytest.mark.parametrize("value", [b"", b"\x40", b"\xff", b"\x40" + bytes(8), bytes(8), bytes(40)])
 def test_an_invented_echo_value_proves_nothing(value):
+    """An app that is under an attacker's control for a minute stocks up commands for after the next restart."""
     client, server = restarted(Flash())
     message, _ = protect_request(client, replace(READ, options=(*READ.options, (Option.ECHO, value))))
 
+    challenge(server, message)
     challenge(server, message)
 
 

@@ -84,7 +84,7 @@ def test_a_layer_can_understand_more() -> None:
 
 
 @pytest.mark.parametrize("number", [Option.IF_MATCH, Option.BLOCK1, 65001])
-def test_critical_option_outside_of_a_protected_message_is_left_out(number):
+def test_critical_option_outside_of_a_protected_message_is_left_out(number: int) -> None:
     """A proxy adds a condition to what it cannot read: the request inside is served as it was sent (CHN-760)."""
     protected = ((int(Option.OSCORE), b"\x09\x00\x01"),)
     message = Message(Type.CON, Code.POST, 1, b"", tuple(sorted([*protected, (number, b"x")])), b"ciphertext")
