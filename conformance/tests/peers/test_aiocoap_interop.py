@@ -1,6 +1,7 @@
-"""The reference against aiocoap, which others wrote: two processes on the loopback, plain and over OSCORE."""
+"""The reference's commands against aiocoap, which others wrote: separate processes that talk UDP on the loopback."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,116 +12,181 @@ from typing import Any
 import pytest
 
 pytest.importorskip("aiocoap.oscore", reason="the extra 'bench' is not installed")
+pytest.importorskip("lakers", reason="the extra 'bench' is not installed")
 
 from picosec.messaging import cbor
 from picosec_conformance.bench import oscore
 from picosec_conformance.peers.aiocoap import OscoreContext
-from picosec_conformance.peers.aiocoap_process import oscore_json
+from picosec_conformance.peers.aiocoap_process import EdhocParameters, edhoc_json, oscore_json
 
-THEIRS = [sys.executable, "-m", "picosec_conformance.peers.aiocoap_process"]
-OURS = [sys.executable, str(Path(__file__).with_name("our_process.py"))]
+from .parties import INITIATOR, RESPONDER, Party
+
+AIOCOAP = [sys.executable, "-m", "picosec_conformance.peers.aiocoap_process"]
+PICOSEC = [sys.executable, "-c", "import sys; from picosec_conformance.cli import main; sys.exit(main())"]
 DEADLINE = 30.0
+SENSOR = "/sensors/temperature"
 
 #: One context as the client sees it; the server has it mirrored.
-CONTEXT = OscoreContext(bytes(range(16)), b"saltsalt", b"\x0c", b"\x05", None)
+CONTEXT = OscoreContext(bytes(range(16)), b"saltsalt", b"\x0c", b"\x05")
 WITH_ID_CONTEXT = OscoreContext(bytes(range(16)), b"", b"", b"\x01", b"\x37\xcb\xf3\x21")
-OTHER_KEYS = OscoreContext(bytes(16), b"saltsalt", b"\x0c", b"\x05", None)
+OTHER_KEYS = OscoreContext(bytes(16), b"saltsalt", b"\x0c", b"\x05")
 CONTEXTS = pytest.mark.parametrize("context", [CONTEXT, WITH_ID_CONTEXT], ids=["plain", "with an ID context"])
 
 
 @contextmanager
-def serving(command: list[str], context: OscoreContext | None = None) -> Iterator[str]:
-    """Start a server with the client's ``context`` mirrored, and give its port."""
-    arguments = ["serve", *(["--oscore", oscore_json(context.mirrored)] if context else [])]
-    with subprocess.Popen(command + arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+def started(command: list[str], *arguments: str) -> Iterator[str]:
+    """Start a server and give its URL, which ends the first line that it prints."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*command, *arguments], stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        assert server.stdout is not None
         try:
-            yield process.stdout.readline().strip()
+            port = re.search(r"(\d+)$", server.stdout.readline())
+            assert port is not None
+            yield f"coap://127.0.0.1:{port[1]}"
         finally:
-            process.kill()
+            server.kill()
 
 
-def run(command: list[str], *arguments: str, context: OscoreContext | None = None) -> subprocess.CompletedProcess[str]:
-    """Have a client ask one question."""
-    further = ["--oscore", oscore_json(context)] if context else []
-    command = [*command, "ask", *arguments, *further]
-    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
+def device(*arguments: str) -> Any:
+    """Start our device."""
+    return started(PICOSEC, "device", "--udp", "127.0.0.1:0", *arguments)
 
 
-def ask(command: list[str], *arguments: str, context: OscoreContext | None = None) -> dict[str, Any]:
-    """Have a client ask one question, and give what it says of the answer."""
-    done = run(command, *arguments, context=context)
+def run(command: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=DEADLINE)
+
+
+def aiocoap_get(url: str, *arguments: str) -> dict[str, Any]:
+    """Have aiocoap ask, and give what it says of the answer."""
+    done = run(AIOCOAP, "ask", "GET", url, *arguments)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def url(port: str, path: str) -> str:
-    return f"coap://127.0.0.1:{port}{path}"
+def context_file(folder: Path, context: OscoreContext) -> str:
+    """Write a context as our commands read it."""
+    members = {name: getattr(context, name) for name in OscoreContext.__slots__}
+    lines = [f'{name} = "{value.hex()}"' for name, value in members.items() if value is not None]
+    path = folder / "context.toml"
+    path.write_text("\n".join(["[oscore]", *lines, ""]))
+    path.chmod(0o600)
+    return str(path)
+
+
+def identity_files(folder: Path, name: str, party: Party, kid: bytes) -> tuple[str, str]:
+    """Write an identity and its public half as our commands read them."""
+    public = {"name": name, "kind": "kid", "usage": "static-dh", "kid": kid.hex(), "credential": party.credential.hex()}
+    paths = folder / f"{name}.toml", folder / f"{name}.public.toml"
+    for path, members in zip(paths, ({**public, "private_key": party.private_key.hex()}, public), strict=True):
+        path.write_text("\n".join(["[identity]", *(f'{key} = "{value}"' for key, value in members.items()), ""]))
+        path.chmod(0o600)
+    return str(paths[0]), str(paths[1])
+
+
+def edhoc(me: Party, peer: Party, *, combined: bool = False) -> tuple[str, str]:
+    """Have aiocoap be ``me`` in a handshake."""
+    return "--edhoc", edhoc_json(EdhocParameters(me.credential, me.private_key, peer.credential, combined))
+
+
+# -- plain CoAP ------------------------------------------------------------------------------------------------------
 
 
 def test_aiocoap_reads_what_our_device_is() -> None:
-    with serving(OURS) as port:
-        answer = ask(THEIRS, "GET", url(port, "/ps/info"))
+    with device() as url:
+        answer = aiocoap_get(url + "/ps/info")
     assert (answer["code"], answer["content_format"]) == ("2.05", 60)
     assert cbor.loads(bytes.fromhex(answer["payload"]))["role"] == "device"
 
 
-@CONTEXTS
-def test_aiocoap_drives_our_device_over_oscore(context: OscoreContext) -> None:
-    with serving(OURS, context) as port:
-        reading = ask(THEIRS, "GET", url(port, "/sensors/temperature"), context=context)
-    assert (reading["code"], reading["content_format"]) == ("2.05", 112)
+def test_our_client_reads_aiocoap() -> None:
+    with started(AIOCOAP, "serve") as url:
+        open_resource, lamp = run(PICOSEC, "get", url + "/open"), run(PICOSEC, "get", url + "/lamp")
+    assert open_resource.returncode == 0
+    assert b"open".hex() in open_resource.stdout or "open" in open_resource.stdout
+    assert lamp.returncode == 1
 
 
-def test_aiocoap_without_a_channel_is_turned_away() -> None:
+def test_aiocoap_without_a_channel_is_turned_away(tmp_path: Path) -> None:
     """Somebody asks our device for what only a channel may carry: 4.01, with problem details, and no reading."""
-    with serving(OURS, CONTEXT) as port:
-        refusal = ask(THEIRS, "GET", url(port, "/sensors/temperature"))
+    with device("--context", context_file(tmp_path, CONTEXT.mirrored)) as url:
+        refusal = aiocoap_get(url + SENSOR)
     assert (refusal["code"], refusal["content_format"]) == ("4.01", 257)
 
 
-@CONTEXTS
-def test_our_client_drives_aiocoap_over_oscore(context: OscoreContext) -> None:
-    with serving(THEIRS, context) as port:
-        answer = ask(OURS, "GET", port, "/lamp", context=context)
-    assert answer == {"code": "2.05", "payload": "f4", "content_format": 60, "protected": True}
-
-
-def test_our_client_changes_what_aiocoap_keeps() -> None:
-    with serving(THEIRS, CONTEXT) as port:
-        assert ask(OURS, "PUT", port, "/lamp", "--payload", "f5", context=CONTEXT)["code"] == "2.04"
-
-
-@pytest.mark.parametrize(("server", "client"), [(OURS, THEIRS), (THEIRS, OURS)], ids=["aiocoap asks", "we ask"])
-def test_sequence_number_serves_once(server: list[str], client: list[str]) -> None:
-    """A client that forgot its sequence number starts from 0 again, as a replay would: no answer that it can trust."""
-    path = "/sensors/temperature" if server is OURS else "/lamp"
-    with serving(server, CONTEXT) as port:
-        target = [url(port, path)] if client is THEIRS else [port, path]
-        assert ask(client, "GET", *target, context=CONTEXT)["code"] == "2.05"
-        again = run(client, "GET", *target, context=CONTEXT)
-    assert again.returncode != 0
-    assert not again.stdout
-
-
-def test_our_client_reads_aiocoap_without_a_channel() -> None:
-    with serving(THEIRS) as port:
-        assert ask(OURS, "GET", port, "/open")["payload"] == b"open".hex()
-        assert ask(OURS, "GET", port, "/lamp")["code"] == "4.01"
-
-
-@pytest.mark.parametrize(("server", "client"), [(OURS, THEIRS), (THEIRS, OURS)], ids=["aiocoap asks", "we ask"])
-def test_other_keys_under_the_same_identifiers_are_refused(server: list[str], client: list[str]) -> None:
-    """An intruder knows the identifiers but not the keys: it gets no answer that verifies."""
-    path = "/sensors/temperature" if server is OURS else "/lamp"
-    with serving(server, CONTEXT) as port:
-        target = [url(port, path)] if client is THEIRS else [port, path]
-        refused = run(client, "GET", *target, context=OTHER_KEYS)
-    assert refused.returncode != 0
-    assert not refused.stdout
+# -- OSCORE with a given context -------------------------------------------------------------------------------------
 
 
 def test_both_protect_to_the_same_bytes() -> None:
     """Same context, same sequence number, same message: the two libraries send the same datagrams."""
     assert oscore.reference()() == oscore.aiocoap()()
+
+
+@CONTEXTS
+def test_aiocoap_reads_our_sensor_over_oscore(tmp_path: Path, context: OscoreContext) -> None:
+    with device("--context", context_file(tmp_path, context.mirrored)) as url:
+        reading = aiocoap_get(url + SENSOR, "--oscore", oscore_json(context))
+    assert (reading["code"], reading["content_format"]) == ("2.05", 112)
+
+
+@CONTEXTS
+def test_our_client_drives_aiocoap_over_oscore(tmp_path: Path, context: OscoreContext) -> None:
+    ours = ("--context", context_file(tmp_path, context))
+    with started(AIOCOAP, "serve", "--oscore", oscore_json(context.mirrored)) as url:
+        before = run(PICOSEC, "get", url + "/lamp", *ours)
+        change = run(PICOSEC, "put", url + "/lamp", "true", *ours)
+        after = run(PICOSEC, "get", url + "/lamp", *ours)
+    assert (before.stdout, change.returncode, after.stdout) == ("false\n", 0, "true\n")
+
+
+def test_sequence_number_of_aiocoap_serves_once(tmp_path: Path) -> None:
+    """A client that forgot its sequence number starts from 0 again, as a replay would: our device refuses."""
+    with device("--context", context_file(tmp_path, CONTEXT.mirrored)) as url:
+        assert aiocoap_get(url + SENSOR, "--oscore", oscore_json(CONTEXT))["code"] == "2.05"
+        again = run(AIOCOAP, "ask", "GET", url + SENSOR, "--oscore", oscore_json(CONTEXT))
+    assert again.returncode != 0
+    assert not again.stdout
+
+
+@pytest.mark.parametrize("side", ["device", "client"])
+def test_other_keys_under_the_same_identifiers_are_refused(tmp_path: Path, side: str) -> None:
+    """An intruder knows the identifiers but not the keys: it gets no answer that verifies."""
+    if side == "device":
+        with device("--context", context_file(tmp_path, CONTEXT.mirrored)) as url:
+            refused = run(AIOCOAP, "ask", "GET", url + SENSOR, "--oscore", oscore_json(OTHER_KEYS))
+    else:
+        with started(AIOCOAP, "serve", "--oscore", oscore_json(CONTEXT.mirrored)) as url:
+            refused = run(PICOSEC, "get", url + "/lamp", "--context", context_file(tmp_path, OTHER_KEYS))
+    assert refused.returncode != 0
+    assert not refused.stdout
+
+
+# -- EDHOC over CoAP, then OSCORE ------------------------------------------------------------------------------------
+
+
+def test_our_client_opens_a_channel_with_aiocoap(tmp_path: Path) -> None:
+    """aiocoap runs lakers beneath: two implementations that others wrote, at once."""
+    mine, _ = identity_files(tmp_path, "me", INITIATOR, b"\x2b")
+    _, peer = identity_files(tmp_path, "lamp", RESPONDER, b"\x32")
+    with started(AIOCOAP, "serve", *edhoc(RESPONDER, INITIATOR)) as url:
+        done = run(PICOSEC, "get", url + "/lamp", "--identity", mine, "--peer", peer)
+    assert (done.returncode, done.stdout) == (0, "false\n"), done.stderr
+
+
+def test_aiocoap_opens_a_channel_with_our_device(tmp_path: Path) -> None:
+    mine, _ = identity_files(tmp_path, "lamp", RESPONDER, b"\x32")
+    _, trusted = identity_files(tmp_path, "me", INITIATOR, b"\x2b")
+    with device("--identity", mine, "--trust", trusted, "--message-4") as url:
+        reading = aiocoap_get(url + SENSOR, *edhoc(INITIATOR, RESPONDER))
+    assert (reading["code"], reading["content_format"]) == ("2.05", 112)
+
+
+def test_aiocoap_that_nobody_trusts_opens_no_channel(tmp_path: Path) -> None:
+    """A stranger has a key of his own and our device's credential: message_3 names a credential we do not know."""
+    mine, trusted = identity_files(tmp_path, "lamp", RESPONDER, b"\x32")
+    with device("--identity", mine, "--trust", trusted, "--message-4") as url:
+        done = run(AIOCOAP, "ask", "GET", url + SENSOR, *edhoc(INITIATOR, RESPONDER))
+    assert done.returncode != 0
+    assert not done.stdout
