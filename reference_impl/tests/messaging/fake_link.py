@@ -69,15 +69,20 @@ class Link:
     now: float = 0.0
     events: dict[str, list[Event]] = field(default_factory=dict)
     flying: list[tuple[float, int, str, str, bytes]] = field(default_factory=list)
-    carried: int = 0
+    planned: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    count: int = 0
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        """Have something done when time has passed."""
+        self.count += 1
+        heappush(self.planned, (self.now + delay, self.count, action))
 
     def run(self, until: float) -> None:
         """Let time pass, event by event, until nothing happens any more or the time is up."""
         while True:
             self._collect()
             due = [when for one in self.endpoints.values() if (when := one.next_timeout()) is not None]
-            if self.flying:
-                due.append(self.flying[0][0])
+            due += [queue[0][0] for queue in (self.flying, self.planned) if queue]
             if not due or min(due) > until:
                 self.now = until
                 return
@@ -85,6 +90,8 @@ class Link:
             while self.flying and self.flying[0][0] <= self.now:
                 _, _, source, target, data = heappop(self.flying)
                 self._happened(target, self.endpoints[target].receive(data, source, self.now))
+            while self.planned and self.planned[0][0] <= self.now:
+                heappop(self.planned)[2]()
             for name, one in self.endpoints.items():
                 self._happened(name, one.tick(self.now))
 
@@ -99,5 +106,5 @@ class Link:
         for name, one in self.endpoints.items():
             for target, data in one.transmit():
                 for delay in self.weather(data):
-                    self.carried += 1
-                    heappush(self.flying, (self.now + delay, self.carried, name, str(target), data))
+                    self.count += 1
+                    heappush(self.flying, (self.now + delay, self.count, name, str(target), data))
