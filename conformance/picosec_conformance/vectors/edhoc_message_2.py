@@ -40,7 +40,7 @@ FLAGS = {
     "CredentialKind": "A kind of reference that is not supported must not be taken for another one.",
     "WrongKey": "A key of another curve or use must not serve as authentication key.",
     "Reflection": "An endpoint must not be talked into a session with itself.",
-    "EqualIdentifiers": "Equal identifiers in both directions would make nonces repeat.",
+    "EqualIdentifiers": "Both directions share a key, and their first messages share a nonce.",
     "SharedIdentifier": "Key identifiers are not unique: each credential behind one must be tried.",
     "Expired": "A credential outside its validity must not be used by whom knows the date.",
 }
