@@ -12,6 +12,8 @@ import os
 import sys
 from typing import Any
 
+from picosec.errors import ProtocolError
+from picosec.messaging.cbor import loads
 from picosec_conformance.peers.missing import PeerMissing, require
 from picosec_conformance.vectors.model import octets
 from picosec_conformance.vectors.shim import UNSUPPORTED, serve
@@ -60,10 +62,22 @@ def _process_message_1(lakers: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parse_credential(lakers: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    if inputs["kind"] not in ("kid", "kccs"):
+    encoded = octets(inputs, "credential")
+    if inputs["kind"] not in ("kid", "kccs") or _other_curve(encoded):
         return UNSUPPORTED
-    credential = lakers.Credential(octets(inputs, "credential"))
+    try:
+        credential = lakers.Credential(encoded)
+    except ValueError:
+        return {"error": "bad_credential"}
     return {"output": {"curve": "P-256", "public_key": _hex(credential.public_key()), "kid": _hex(credential.kid())}}
+
+
+def _other_curve(credential: bytes) -> bool:
+    """Whether the key is on X25519 or Ed25519, which suite 2 has no use for."""
+    try:
+        return loads(credential)[8][1][-1] in (4, 6)
+    except (ProtocolError, LookupError, TypeError):
+        return False
 
 
 def _error(text: str) -> str:

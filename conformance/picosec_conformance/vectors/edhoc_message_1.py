@@ -81,7 +81,7 @@ def _valid() -> Iterator[Case]:
         )
     requirements = ("CHN-110", "CHN-120", "CHN-130", "CHN-140", "CHN-150", "CHN-160", "CHN-170")
     for suite, requirement in enumerate(requirements):
-        message = message_1(suites=dumps(suite), g_x=dumps(U if suite in (0, 1, 4, 6) else G_X))
+        message = message_1(suites=dumps(suite), g_x=dumps(U if suite in (0, 1, 4, 6) else G_X), c_i=b"\x0e")
         inputs = _ask(message, suites=(suite,))
         yield accepted(PROCESS, f"suite-{suite}", f"Suite {suite}, the only one.", (requirement,), inputs)
     for identifier, name in (
