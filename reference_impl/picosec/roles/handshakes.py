@@ -123,7 +123,11 @@ class Responding:
 
 
 def _error(responder: Responder, message: bytes) -> Answer:
-    failure = responder.process_error(message).problem
+    """End the session without an error message in return, even when what came makes no sense (CHN-970)."""
+    try:
+        failure = responder.process_error(message).problem
+    except ProtocolError as error:
+        failure = error.problem
     return Answer(edhoc_coap.response(Code.CHANGED), failure=failure)
 
 
