@@ -11,7 +11,14 @@ from typing import Any
 from picosec_conformance.manifest import Manifest
 
 #: One module per chapter; importing it registers its faults.
-CHAPTERS = ("messaging", "channel_edhoc", "channel_oscore", "conformance")
+CHAPTERS = (
+    "messaging",
+    "channel_edhoc",
+    "channel_oscore",
+    "channel_oscore_server",
+    "channel_oscore_client",
+    "conformance",
+)
 
 
 @dataclass(frozen=True, slots=True)
