@@ -25,10 +25,13 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, tuple[st
     if not line or line[0] not in commands:
         return _overview(line, commands)
     name = line[0]
-    module = importlib.import_module(commands[name][0])
-    parser = argparse.ArgumentParser(prog=f"picosec {name}", formatter_class=argparse.RawDescriptionHelpFormatter)
-    module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(line[1:]))
+    try:
+        module = importlib.import_module(commands[name][0])
+        parser = argparse.ArgumentParser(prog=f"picosec {name}", formatter_class=argparse.RawDescriptionHelpFormatter)
+        module.add_arguments(parser)
+        code: int = module.run(parser.parse_args(line[1:]))
+    except KeyboardInterrupt:
+        return 130
     return code
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -23,10 +24,9 @@ _COAP_PORT = 5683
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options and examples of the command."""
-    parser.description = (
-        "Run the reference device: /ps/info for anyone; over a channel a thermometer at /sensors/temperature and a "
-        "lamp at /actuators/lamp. Without a link it serves UDP on this machine alone."
-    )
+    parser.description = """Run the reference device: /ps/info for anyone, and over a channel a thermometer at
+/sensors/temperature and a lamp at /actuators/lamp. Without a link it serves UDP
+on this machine alone."""
     parser.epilog = """examples:
   picosec identity lamp.toml; picosec identity me.toml
   picosec device --identity lamp.toml --trust me.public.toml
@@ -63,19 +63,14 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
 @explained
 def run(options: argparse.Namespace) -> int:
     """Serve until every link has ended or somebody stops it."""
-    agent, clock = _test_build(options) if options.test_interface else _production(options)
-    transports = _open(options)
-    for name in ("SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), _stop)
-    if transports[0].name != "stdio":
-        print("picosec device: serving " + ", ".join(each.name for each in transports), file=sys.stderr, flush=True)
-    try:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    with suppress(KeyboardInterrupt, _Stopped), ExitStack() as opened:
+        agent, clock = _test_build(options) if options.test_interface else _production(options, opened)
+        transports = _open(options, opened)
+        if transports[0].name != "stdio":
+            print("picosec device: serving " + ", ".join(each.name for each in transports), file=sys.stderr, flush=True)
         run_loop(agent, transports, clock)
-    except (KeyboardInterrupt, _Stopped):
-        pass
-    finally:
-        for transport in transports:
-            transport.close()
     return DONE
 
 
@@ -96,7 +91,7 @@ def _test_build(options: argparse.Namespace) -> tuple[Agent, Clock]:
     return build, build.clock
 
 
-def _production(options: argparse.Namespace) -> tuple[Agent, Clock]:
+def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[Agent, Clock]:
     from dataclasses import replace
 
     from picosec.crypto.vault import software_vault
@@ -107,13 +102,13 @@ def _production(options: argparse.Namespace) -> tuple[Agent, Clock]:
     if options.identity or options.trust or options.context:
         from picosec.cli.files import fill
 
-        fill(keyring, options.identity or (), options.trust or (), options.context or ())
+        fill(keyring, opened, options.identity or (), options.trust or (), options.context or ())
     if options.identity and not options.trust:
         complain("nobody is trusted, so nobody can open a channel: name who may with --trust")
     return Device(os.urandom, keyring, name=options.name), SystemClock()
 
 
-def _open(options: argparse.Namespace) -> list[Transport]:
+def _open(options: argparse.Namespace, opened: ExitStack) -> list[Transport]:
     """Open the links; standard output last, because from then on it is not for people."""
     addresses = options.udp or []
     if not addresses and not options.serial and not options.stdio:
@@ -131,6 +126,8 @@ def _open(options: argparse.Namespace) -> list[Transport]:
         from picosec.net.stdio import open_stdio
 
         transports.append(open_stdio())
+    for transport in transports:
+        opened.callback(transport.close)
     return transports
 
 

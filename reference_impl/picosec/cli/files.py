@@ -27,6 +27,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -102,8 +103,11 @@ def write_identity(path: Path, identity: Identity) -> Path:
     return public_path
 
 
-def read_context(path: Path) -> ContextParameters:
-    """Read a context file. Its counters are kept in ``FILE.state`` beside it. Raises :class:`Mistake`."""
+def read_context(path: Path, opened: ExitStack) -> ContextParameters:
+    """Read a context file. Its counters are kept in ``FILE.state`` beside it, until ``opened`` closes.
+
+    Raises :class:`Mistake`.
+    """
     _check_secret(path)
     table = _Table(path, "oscore")
     number = table.values.get("aead", Aead.AES_CCM_16_64_128.value)
@@ -114,6 +118,7 @@ def read_context(path: Path) -> ContextParameters:
     secret = table.binary("master_secret")
     try:
         storage = FileStorage(path.with_name(path.name + ".state"))
+        opened.callback(storage.close)
         parameters = ContextParameters(
             sender_id,
             recipient_id,
@@ -234,8 +239,10 @@ def explain(path: Path, error: ProtocolError) -> Mistake:
     return Mistake(f"{path}: {error.detail or TEXT[error.problem]}")
 
 
-def fill(keyring: Keyring, own: Iterable[Path], trusted: Iterable[Path], contexts: Iterable[Path]) -> None:
-    """Put the contents of files into a keyring. Raises :class:`Mistake`."""
+def fill(
+    keyring: Keyring, opened: ExitStack, own: Iterable[Path], trusted: Iterable[Path], contexts: Iterable[Path]
+) -> None:
+    """Put the contents of files into a keyring; what stays open is closed with ``opened``. Raises :class:`Mistake`."""
     for path in own:
         try:
             add_own(keyring, read_identity(path, private=True))
@@ -247,4 +254,4 @@ def fill(keyring: Keyring, own: Iterable[Path], trusted: Iterable[Path], context
         except ProtocolError as error:
             raise explain(path, error) from error
     for path in contexts:
-        keyring.add(contexts=[read_context(path)])
+        keyring.add(contexts=[read_context(path, opened)])

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from picosec.errors import ProtocolError
 from picosec.net.transport import TransportError
+from picosec.registry import TEXT
 
 #: Exit codes of every command.
 DONE: Final = 0
@@ -32,6 +34,9 @@ def explained(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
             return run(options)
         except (Mistake, TransportError) as mistake:
             complain(str(mistake))
+            return MISTAKE
+        except ProtocolError as error:  # such as a disk that became full: what people do wrong is a Mistake
+            complain(error.detail or TEXT[error.problem])
             return MISTAKE
         except KeyboardInterrupt:
             return INTERRUPTED

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from picosec.cli.client import add_common_arguments, add_value_arguments, run_request
+from picosec.cli.client import add_common_arguments, run_request
 from picosec.cli.mistakes import explained
+from picosec.cli.request import add_value_arguments
 from picosec.messaging.coap import Code
 
 

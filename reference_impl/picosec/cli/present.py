@@ -47,15 +47,24 @@ def content(content_format: int | None, payload: bytes) -> str:
 
 def refusal(code: int, content_format: int | None, payload: bytes) -> str:
     """Return why a request was refused, as a sentence."""
+    explanation = None
     if content_format == CONTENT_FORMAT_PROBLEM_DETAILS:
-        try:
-            named = problem.decode(payload)
-        except ProtocolError:
-            named = None
-        if named is not None:
-            return f"the device refused with {status(code)}: {TEXT[named]} ({named.name.lower()})"
-    explanation = content(content_format, payload)
+        explanation = _problem(payload)
+    explanation = explanation or content(content_format, payload)
     return f"the device refused with {status(code)}" + (f": {explanation}" if explanation else "")
+
+
+def _problem(payload: bytes) -> str | None:
+    """Return problem details in words, None when they name no error of ours."""
+    try:
+        named = problem.decode(payload)
+        detail = cbor.loads(payload).get(problem.DETAIL)
+    except ProtocolError:
+        return None
+    if named is None:
+        return None
+    text = f"{TEXT[named]} ({named.name.lower()})"
+    return f"{text}: {_printable(detail)}" if isinstance(detail, str) else text
 
 
 def _cbor(payload: bytes) -> str:
@@ -63,8 +72,12 @@ def _cbor(payload: bytes) -> str:
 
 
 def _text(payload: bytes) -> str:
+    return _printable(payload.decode())
+
+
+def _printable(text: str) -> str:
     """Return text fit for a terminal: a device's words must not move a person's cursor."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in payload.decode())
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _links(payload: bytes) -> str:

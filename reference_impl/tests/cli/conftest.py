@@ -1,0 +1,59 @@
+"""A device as a process of its own, and the files of somebody who may talk to it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from picosec.cli import main
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder with identities and contexts, and the URL of a device that knows them."""
+
+    folder: Path
+    url: str
+
+    def identity(self) -> list[str]:
+        return ["--identity", str(self.folder / "me.toml"), "--peer", str(self.folder / "lamp.public.toml")]
+
+    def context(self) -> list[str]:
+        return ["--context", str(self.folder / "hall.app.toml")]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    folder = tmp_path_factory.mktemp("home")
+    for name in ("lamp", "me", "stranger"):
+        assert main(["identity", str(folder / f"{name}.toml")]) == 0
+    assert main(["context", str(folder / "hall")]) == 0
+    line = [sys.executable, "-m", "picosec", "device", "--udp", "127.0.0.1:0"]
+    line += ["--identity", str(folder / "lamp.toml"), "--trust", str(folder / "me.public.toml")]
+    line += ["--context", str(folder / "hall.device.toml")]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as device:
+        assert device.stderr is not None
+        announced = device.stderr.readline()
+        match = re.search(r"coap://127\.0\.0\.1:\d+", announced)
+        assert match, announced
+        yield Home(folder, match.group())
+        device.terminate()
+        assert device.wait(5) == 0
+        assert device.stderr.read() == ""
+
+
+@pytest.fixture
+def picosec(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command and return its exit code and what it printed on standard output and standard error."""
+
+    def command(*line: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(list(line))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return command
