@@ -113,6 +113,32 @@ def _unprotect_response(inputs: dict[str, Any]) -> Result:
     return Result({"response": response.encode()}, _steps(context.recipient, protected, binding.aad, nonce))
 
 
+@operation("oscore.exchange")
+def _exchange(inputs: dict[str, Any]) -> Result:
+    given = inputs["context"]
+    client = build(given, first_number=inputs["sequence_number"])
+    server = build({**given, "sender_id": given["recipient_id"], "recipient_id": given["sender_id"]})
+    request, response = (Message.decode(octets(inputs, name)) for name in ("request", "response"))
+    protected_request, binding = protect_request(client, request)
+    aad, nonce = binding.aad, binding.nonce
+    _, mirrored = unprotect_request(server, protected_request)
+    protected_response = protect_response(server, mirrored, response)
+    unprotect_response(client, binding, protected_response)
+    steps = _steps(client.sender, protected_request, aad, nonce)
+    answer = _steps(server.sender, protected_response, aad, nonce)
+    return Result(
+        {"protected_request": protected_request.encode(), "protected_response": protected_response.encode()},
+        {
+            "nonce": nonce,
+            "aad": aad,
+            "request_plaintext": steps["plaintext"],
+            "request_option": steps["option"],
+            "response_plaintext": answer["plaintext"],
+            "response_option": answer["option"],
+        },
+    )
+
+
 def _binding(requester: Direction, inputs: dict[str, Any]) -> Binding:
     """Return the binding to the request with the given Partial IV."""
     partial_iv = octets(inputs, "request_partial_iv")
