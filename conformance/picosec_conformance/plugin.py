@@ -167,7 +167,7 @@ def _judge(
         frames = tuple(target.frames)
     verdict, reason = _known(item, verdict, reason, settings.manifest)
     replay = shlex.join([*settings.command, "--requirement", info.requirements[0]])
-    name = item.nodeid.rpartition("/")[2]
+    name = f"{item.path.name}::{item.name}"
     return TestResult(
         name, info.requirements, info.features, verdict, call.duration, reason, frames, replay, info.title, info.story
     )
@@ -191,7 +191,7 @@ def _verdict(outcome: pytest.ExceptionInfo[BaseException] | None) -> tuple[Verdi
 
 def _known(item: pytest.Item, verdict: Verdict, reason: str, manifest: Manifest) -> tuple[Verdict, str]:
     """Apply the manifest's known failures, strictly: one that does not happen is a failure."""
-    name = item.nodeid.rpartition("/")[2]
+    name = f"{item.path.name}::{item.name}"
     for known in manifest.known_failures:
         if known.test == name:
             if verdict == Verdict.FAILED:

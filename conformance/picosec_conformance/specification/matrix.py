@@ -74,7 +74,7 @@ class _Collector:
             except pytest.UsageError as error:
                 self.broken.append(str(error))
                 continue
-            name = item.nodeid.rpartition("/")[2].partition("[")[0]
+            name = f"{item.path.name}::{item.name}".partition("[")[0]
             for requirement in info.requirements:
                 self.found[requirement].append(name)
 
