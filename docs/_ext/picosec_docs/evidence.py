@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from picosec_docs.listing import case_html
 from picosec_docs.places import Link, linker
 
 _LOGGER = logging.getLogger(__name__)
+
+#: Up to so many cases of one file are listed by name.
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,18 @@ def item_links(items: Iterable[Item], link: Link) -> str:
     return markup.listed(
         f"{markup.anchor(link(item.place), markup.code(item.name))} {escape(item.story)}" for item in items
     )
+
+
+def vector_links(items: Sequence[Item], link: Link) -> str:
+    """Return a list of vector cases; of a file with many, the file and their number."""
+    lines = []
+    for path, group in groupby(items, key=lambda item: item.name.partition(" ")[0]):
+        cases = list(group)
+        if len(cases) <= _FEW:
+            lines += [f"{markup.anchor(link(c.place), markup.code(c.name))} {escape(c.story)}" for c in cases]
+        else:
+            lines.append(f"{len(cases)} cases of {markup.anchor(link(cases[0].place), markup.code(path))}")
+    return markup.listed(lines)
 
 
 def _named_by(file: str, function: str) -> list[str]:

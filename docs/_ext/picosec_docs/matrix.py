@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -12,7 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from picosec_conformance.specification.requirements import load_requirements
 from picosec_docs import markup, places
-from picosec_docs.evidence import Item, error_links, evidence_of, test_modules, vector_files
+from picosec_docs.evidence import Item, error_links, evidence_of, item_links, test_modules, vector_files, vector_links
 from picosec_docs.places import Link, linker
 
 
@@ -22,18 +22,17 @@ def matrix(chapter: str, link: Link) -> str:
     for row in load_requirements().values():
         if row.page == chapter:
             evidence = evidence_of(row.id)
-            tests = "by inspection" if row.check == "inspection" else _counted(evidence.tests, link)
+            tests = "by inspection" if row.check == "inspection" else _counted(evidence.tests, item_links, link)
             here = markup.anchor(link(places.requirement(row.page, row.id)), row.id)
             errors = error_links(evidence.errors, link)
-            rows.append([here, escape(row.title), row.level, tests, _counted(evidence.vectors, link), errors])
+            rows.append(
+                [here, escape(row.title), row.level, tests, _counted(evidence.vectors, vector_links, link), errors]
+            )
     return markup.table(["id", "requirement", "level", "tests", "vectors", "errors"], rows, "matrix")
 
 
-def _counted(items: Sequence[Item], link: Link) -> str:
-    if not items:
-        return "–"
-    names = markup.listed(markup.anchor(link(item.place), escape(item.name)) for item in items)
-    return markup.folded(str(len(items)), names)
+def _counted(items: Sequence[Item], write: Callable[[Sequence[Item], Link], str], link: Link) -> str:
+    return markup.folded(str(len(items)), write(items, link)) if items else "–"
 
 
 def vector_table(link: Link) -> str:

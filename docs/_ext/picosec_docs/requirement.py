@@ -19,7 +19,7 @@ from sphinx_needs.nodes import Need
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import KEYWORDS
 from picosec_docs import markup, places
-from picosec_docs.evidence import Evidence, error_links, evidence_of, item_links
+from picosec_docs.evidence import Evidence, error_links, evidence_of, item_links, vector_links
 from picosec_docs.places import Link, linker
 
 _LOGGER = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def behind(need: Any, evidence: Evidence, link: Link) -> str:
     ]
     rows += [("Inspected", escape(need["reason"]))] * inspected
     rows += [("Tests", item_links(evidence.tests, link))] * bool(evidence.tests)
-    rows += [("Vectors", item_links(evidence.vectors, link))] * bool(evidence.vectors)
+    rows += [("Vectors", vector_links(evidence.vectors, link))] * bool(evidence.vectors)
     rows += [("Errors", error_links(evidence.errors, link))] * bool(evidence.errors)
     listing = "".join(f"<dt>{term}</dt><dd>{html}</dd>" for term, html in rows)
     summary = f'<span class="req-title">{escape(need["title"])}</span> · {" · ".join(proof)}'
