@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from picosec_conformance.resources import vectors_folder
@@ -26,6 +28,8 @@ examples:
       hold every file against its rules, and compare it with a fresh generation
   picosec vectors run --shim './my-shim'
       judge an implementation: your program reads one JSON object per line and answers each with one line
+  picosec vectors run --shim './my-shim' --operation edhoc.message_1.process --case key-no-point --verbose
+      one case, with the whole question
   picosec vectors run --shim 'python -m picosec_conformance.vectors.shim' --chapter channel --json run.json
       the shim of the reference, on one chapter, with a report
 
@@ -40,6 +44,9 @@ The shim's protocol is described in vectors/README.md.
 
 #: Deadline of one answer in seconds, unless asked otherwise.
 TIMEOUT = 10.0
+
+#: Characters of a question that stand below a failure, unless all are wanted.
+_WIDTH = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     judge.add_argument("--shim", required=True, metavar="CMD", help="command that starts the shim")
     judge.add_argument("--chapter", default="", metavar="C", help="only this chapter's files")
     judge.add_argument("--operation", default="", metavar="O", help="only this operation")
+    judge.add_argument("--case", default="", metavar="ID", help="only the cases of this id")
     judge.add_argument("--json", type=Path, metavar="FILE", help="write a report, a JSON file")
     judge.add_argument("--timeout", type=float, default=TIMEOUT, metavar="S", help="deadline of one answer in seconds")
-    judge.add_argument("--verbose", action="store_true", help="name every case that the shim does not support, too")
+    judge.add_argument("--verbose", action="store_true", help="show questions whole, and name what is not supported")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -115,6 +123,10 @@ def _run(options: argparse.Namespace) -> int:
     if not files:
         names = sorted({file.operation for file in load_all(vectors_folder(), options.chapter)})
         return _wrong(f"no vectors for operation {options.operation!r}; there are {', '.join(names)}")
+    if options.case:
+        files = [replace(file, cases=tuple(case for case in file.cases if case.id == options.case)) for file in files]
+        if not any(file.cases for file in files):
+            return _wrong(f"no case {options.case!r} among these; leave out --case to see which fail")
     if not command:
         return _wrong("--shim needs a command")
     started = time.monotonic()
@@ -154,11 +166,17 @@ def _print_outcomes(outcomes: list[Outcome], verbose: bool) -> None:
             print(f"{outcome.verdict:<11} {outcome.file} {outcome.case.id} ({requirements}): {outcome.case.comment}")
             if outcome.detail:
                 print(f"            {outcome.detail}")
+            question = json.dumps({"operation": outcome.operation, "inputs": outcome.case.inputs})
+            print(f"            {question if verbose else _shortened(question)}")
     names = dict.fromkeys(outcome.operation for outcome in outcomes)
     rows = [[name, *_numbers(o for o in outcomes if o.operation == name)] for name in names]
     _print_table(["operation", "passed", "failed", "unsupported", "broken"], [*rows, ["all", *_numbers(outcomes)]])
     if counts(outcomes)["unsupported"] == len(outcomes):
         print("the shim supports none of these operations: nothing is shown", file=sys.stderr)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 
 def _numbers(outcomes: Iterable[Outcome]) -> list[str]:

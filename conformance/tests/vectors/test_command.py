@@ -86,6 +86,7 @@ def test_run_tells_by_its_status(folder: Path, make_file: Callable[..., VectorFi
         ("--shim", ""),
         ("--shim", "true", "--chapter", "cooking"),
         ("--shim", "true", "--operation", "test.triple"),
+        ("--shim", "true", "--case", "fortune"),
     ],
 )
 def test_wrong_request_is_told(
@@ -94,6 +95,15 @@ def test_wrong_request_is_told(
     dump(make_file(), folder)
     assert run("run", *arguments) == 2
     assert capsys.readouterr().err.startswith("picosec vectors: ")
+
+
+def test_one_case_can_be_asked_again(
+    folder: Path, make_file: Callable[..., VectorFile], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump(make_file(), folder)
+    assert run("run", "--shim", miniature("wrong_error"), "--case", "one") == 0
+    assert run("run", "--shim", miniature("wrong_error"), "--case", "debt") == 1
+    assert '{"operation": "test.double", "inputs": {"number": -1}}' in capsys.readouterr().out
 
 
 def test_run_writes_a_report(folder: Path, make_file: Callable[..., VectorFile], tmp_path: Path) -> None:
