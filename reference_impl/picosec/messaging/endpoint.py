@@ -209,8 +209,15 @@ class Endpoint:
         self._timers.set(exchange, now + exchange.retransmission.timeout)
 
     def acknowledge(self, exchange: Exchange, now: float) -> None:
-        """Tell the client that its request arrived and that the response will take a while (MSG-400)."""
-        if not exchange.takes(exchanges.Input.ACKNOWLEDGE):
+        """Tell the client that its request arrived and that the response will take a while (MSG-400).
+
+        When too many responses are late already, refuse the request instead (MSG-820).
+        """
+        peer = self._peers.find(exchange.peer)
+        if peer is None or not exchange.takes(exchanges.Input.ACKNOWLEDGE):
+            return
+        if peer.late >= self.parameters.max_late:
+            self.respond(exchange, problem.response(Problem.BUSY), now)
             return
         exchange.advance(exchanges.Input.ACKNOWLEDGE)
         frame = exchange.received.reply = Message(Type.ACK, Code.EMPTY, exchange.request.message_id).encode()

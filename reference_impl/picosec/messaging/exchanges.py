@@ -47,6 +47,9 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.RESPONDING, Input.GIVE_UP): State.DONE,
 }
 
+#: The client was told to wait.
+LATE: Final = frozenset({State.ACKNOWLEDGED, State.RESPONDING})
+
 
 @dataclass(slots=True, eq=False)
 class Exchange:

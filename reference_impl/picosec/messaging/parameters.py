@@ -24,7 +24,9 @@ class Parameters:
     #: Peers with state. The one unheard of for longest makes room; none of these bounds stops the others' service.
     max_peers: int = 1024
     #: Requests from one peer being worked on.
-    max_exchanges: int = 16
+    max_exchanges: int = 64
+    #: Of these, how many may be answered late; beyond that only what can be answered at once is served.
+    max_late: int = 16
     #: Requests to one peer, queued or awaiting their response.
     max_requests: int = 32
     #: Message ids of one peer remembered against repetition.

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from picosec.messaging import requests
-from picosec.messaging.exchanges import Exchange
+from picosec.messaging.exchanges import LATE, Exchange
 from picosec.messaging.message_ids import MessageIds, ReceivedIds
 from picosec.messaging.parameters import Parameters
 from picosec.messaging.requests import Request
@@ -44,6 +44,11 @@ class Peer:
     def outstanding(self) -> int:
         """Confirmable requests and pings of ours that wait for an acknowledgement."""
         return sum(isinstance(sent, Request) and sent.state in requests.OUTSTANDING for sent in self.sent.values())
+
+    @property
+    def late(self) -> int:
+        """Requests of the peer whose answer it was told to wait for."""
+        return sum(exchange.state in LATE for exchange in self.exchanges)
 
 
 class Peers:

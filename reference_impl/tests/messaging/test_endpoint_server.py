@@ -179,7 +179,7 @@ def test_a_request_that_is_too_large_is_refused() -> None:
 
 def test_one_peer_cannot_take_all_the_room() -> None:
     """Sixteen requests at a time; the seventeenth is told to come back, and another peer is served (MSG-820)."""
-    server = endpoint()
+    server = Endpoint(counting(), Parameters(max_exchanges=16))
     events = [received_request(server, get(message_id=n, token=b"t")) for n in range(16)]
     assert server.receive(get(message_id=16, token=b"t").encode(), "client", 0) == []
     reply = only_sent(server)
@@ -189,6 +189,24 @@ def test_one_peer_cannot_take_all_the_room() -> None:
 
     server.respond(events[0].exchange, content(), 0)
     received_request(server, get(message_id=17, token=b"t"))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_only_so_many_answers_are_late(told: bool) -> None:
+    """Whoever fills the queue of slow answers still gets the quick ones, and so does everybody else (MSG-820)."""
+    server = endpoint()
+    events = [received_request(server, get(message_id=n, token=b"t")) for n in range(17)]
+    if told:
+        for event in events:
+            server.acknowledge(event.exchange, 0)
+    else:
+        server.tick(1.0)
+    replies = sent(server)
+    assert sorted(reply.code for reply in replies) == [Code.EMPTY] * 16 + [Code.SERVICE_UNAVAILABLE]
+
+    quick = received_request(server, get(message_id=100), now=1)
+    server.respond(quick.exchange, content(b"quick"), 1)
+    assert only_sent(server).payload == b"quick"
 
 
 def test_strangers_make_room_for_strangers_and_not_for_friends() -> None:
