@@ -12,9 +12,9 @@ from picosec.cli.mistakes import DONE, explained
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options and examples of the command."""
-    parser.description = """Make an OSCORE context that a device and its user share beforehand, for links on which
-a handshake is too much. Both files hold the same secret; EDHOC needs none and
-gives forward secrecy: see `picosec identity`."""
+    parser.description = """Make an OSCORE context that a device and its user share beforehand, for links
+on which a handshake is too much. Both files hold the same secret; EDHOC needs
+none and gives forward secrecy: see `picosec identity`."""
     parser.epilog = """examples:
   picosec context hall
       writes hall.device.toml and hall.app.toml

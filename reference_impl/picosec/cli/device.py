@@ -24,15 +24,15 @@ _COAP_PORT = 5683
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options and examples of the command."""
-    parser.description = """Run the reference device: /ps/info for anyone, and over a channel a thermometer at
-/sensors/temperature and a lamp at /actuators/lamp. Without a link it serves UDP
-on this machine alone."""
+    parser.description = """Run the reference device: /ps/info for anyone, and over a channel a
+thermometer at /sensors/temperature and a lamp at /actuators/lamp. Without a
+link it serves UDP on this machine alone."""
     parser.epilog = """examples:
   picosec identity lamp.toml; picosec identity me.toml
   picosec device --identity lamp.toml --trust me.public.toml
   picosec get coap://localhost/sensors/temperature --identity me.toml --peer lamp.public.toml
       in another window
-  picosec device --udp [::]:5683 --udp 0.0.0.0:5683 --context hall.device.toml
+  picosec device --udp :5683 --context hall.device.toml
       for the whole network, with an OSCORE context
   picosec device --serial /dev/ttyUSB0 --baudrate 115200
   picosec device --stdio --test-interface
@@ -41,7 +41,7 @@ on this machine alone."""
 exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the command or its files
 """
     link = parser.add_argument_group("links (any number of them)")
-    link.add_argument("--udp", action="append", metavar="HOST[:PORT]", help="an address; :PORT stands for all of them")
+    link.add_argument("--udp", action="append", metavar="HOST[:PORT]", help="where to listen; :PORT for all addresses")
     link.add_argument("--serial", action="append", metavar="TTY", help="slipmux frames on a serial line")
     link.add_argument("--baudrate", type=int, default=_BAUDRATE, metavar="N", help="of the serial lines (%(default)s)")
     link.add_argument("--stdio", action="store_true", help="slipmux frames on standard input and output")
@@ -125,6 +125,8 @@ def _open(options: argparse.Namespace, opened: ExitStack) -> list[Transport]:
     if options.stdio:
         from picosec.net.stdio import open_stdio
 
+        if sys.stdin is not None and sys.stdin.isatty():
+            complain("waiting for slipmux frames; --stdio is for programs, people use --udp (Ctrl-D ends)")
         transports.append(open_stdio())
     for transport in transports:
         opened.callback(transport.close)

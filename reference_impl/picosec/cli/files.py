@@ -33,12 +33,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from picosec.channel.credentials import Credential, Kind, Usage
+from picosec.channel.trust import parse_credential
 from picosec.cli.mistakes import Mistake
 from picosec.crypto.aead import Aead
 from picosec.errors import ProtocolError
-from picosec.net.storage import FileStorage
+from picosec.net.storage import FileStorage, StorageError
 from picosec.registry import TEXT
-from picosec.roles.keyring import ContextParameters, Keyring, Trusted, parse_credential
+from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 
 USAGES: Final = {"static-dh": Usage.STATIC_DH, "signature": Usage.SIGNATURE}
 
@@ -118,16 +119,19 @@ def read_context(path: Path, opened: ExitStack) -> ContextParameters:
     secret = table.binary("master_secret")
     try:
         storage = FileStorage(path.with_name(path.name + ".state"))
-        opened.callback(storage.close)
-        parameters = ContextParameters(
-            sender_id,
-            recipient_id,
-            secret,
-            storage,
-            table.optional_binary("master_salt") or b"",
-            table.optional_binary("id_context"),
-            algorithms[number],
-        )
+    except StorageError as error:
+        raise Mistake(error.detail) from error
+    opened.callback(storage.close)
+    parameters = ContextParameters(
+        sender_id,
+        recipient_id,
+        secret,
+        storage,
+        table.optional_binary("master_salt") or b"",
+        table.optional_binary("id_context"),
+        algorithms[number],
+    )
+    try:
         parameters.check()
     except ProtocolError as error:
         raise Mistake(f"{path}: {error.detail}") from error

@@ -24,8 +24,8 @@ _OKP, _EC2 = 1, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options and examples of the command."""
-    parser.description = """Make a key pair for EDHOC. FILE gets the private key and stays with you; beside it, the
-public half is for those who shall trust you."""
+    parser.description = """Make a key pair for EDHOC. FILE gets the private key and stays with you; the
+public half, beside it, is for those who shall trust you."""
     parser.epilog = """examples:
   picosec identity lamp.toml --name "hall lamp"
       writes lamp.toml and lamp.public.toml

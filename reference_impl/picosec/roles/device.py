@@ -111,7 +111,8 @@ class Device(Agent):
         knows_date: bool = True,
     ) -> None:
         self.lamp = Lamp()
-        self._info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": list(FEATURES)}
+        info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": list(FEATURES)}
+        self._info = cbor.dumps(info)
         resources = {
             "/ps/info": Resource(
                 {Code.GET: self._get_info}, Access.OPEN, gives=(CONTENT_FORMAT_CBOR,), attributes={"rt": "ps.info"}
@@ -130,4 +131,4 @@ class Device(Agent):
         return [super().state(), self.lamp.on, self.lamp.changes]
 
     def _get_info(self, request: Request) -> Reply:
-        return Reply(Code.CONTENT, cbor.dumps(self._info), CONTENT_FORMAT_CBOR)
+        return Reply(Code.CONTENT, self._info, CONTENT_FORMAT_CBOR)

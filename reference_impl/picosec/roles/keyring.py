@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from picosec.channel.certificates import parse_certificate
 from picosec.channel.channels import Channel
-from picosec.channel.credentials import Credential, Kind, OwnCredential, Usage, own_credential, parse_ccs
-from picosec.channel.cwt import parse_cwt
+from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential
 from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.channel.oscore_context import SecurityContext, check_identifiers
 from picosec.channel.sequence import Reservations
-from picosec.channel.trust import TrustStore
+from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Vault
 
@@ -117,10 +115,3 @@ class Keyring:
             [[each.sender_id, each.recipient_id, each.id_context, each.aead.value] for each in self.contexts],
             [list(policy.methods), list(policy.suites), policy.message_4, policy.by_value],
         ]
-
-
-def parse_credential(kind: Kind, credential: bytes) -> Credential:
-    """Read a credential as its kind has it. Raises ``ProtocolError`` with ``bad_credential``."""
-    if kind in (Kind.X5T, Kind.X5CHAIN):
-        return parse_certificate(credential)
-    return parse_cwt(credential) if kind is Kind.KCWT else parse_ccs(credential)

@@ -61,6 +61,20 @@ def test_localhost_is_every_loopback_address_on_one_port(opened):
     assert len({port_of(transport) for transport in opened}) == 1
 
 
+@pytest.mark.parametrize("host", ["127.0.0.2", pytest.param("::1", marks=HOSTS[1].marks)])
+def test_a_server_on_all_addresses_answers_from_the_one_that_was_asked(host, opened):
+    """A client takes an answer from the address that it asked only; a machine may have many."""
+    opened += udp.listen(None, 0)
+    opened.append(udp.connect(host, port_of(opened[0])))
+    client = opened[-1]
+    client.send(None, b"hello")
+
+    agent = EchoAgent()
+    run(agent, opened[:-1], SystemClock(), lambda: bool(agent.received))
+
+    assert client.receive() == [(None, b"hello")]
+
+
 def test_a_taken_port_is_one_line_that_names_the_mend(opened):
     """The second device started on a port says so, and what to do."""
     opened += udp.listen("127.0.0.1", 0)

@@ -1,6 +1,7 @@
 """Identifiers and sessions in progress: what a flood of handshakes may cost."""
 
 from parties import app_keyring, device_keyring
+
 from picosec.channel import edhoc_coap
 from picosec.channel.edhoc_messages import SHORT_IDENTIFIERS
 from picosec.registry import Problem

@@ -1,10 +1,10 @@
 """The device's side of the Test Interface."""
 
 import pytest
-from ti_driver import FACTORY, REBOOT, Driver
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parties import APP_CRED, APP_KEY, DEVICE_CRED, DEVICE_KEY, app_keyring, converse, new_app, new_device, put
+from ti_driver import FACTORY, REBOOT, Driver
 
 from picosec.messaging import cbor, problem
 from picosec.messaging.coap import Code, Message, Type, path_options
