@@ -7,7 +7,7 @@ from typing import Any
 
 from picosec.channel import channels, oscore, oscore_context, oscore_option, sequence
 from picosec.channel.limits import KeyLimits
-from picosec.channel.oscore import Binding, FreshnessRequired
+from picosec.channel.oscore import Binding, RefusedInside
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.oscore_option import OscoreOption
 from picosec.channel.replay import ReplayWindow
@@ -174,7 +174,7 @@ def challenges_under_the_old_nonce() -> None:
     def reusing(context: SecurityContext, message: Message, option: Any = None) -> Any:
         try:
             return original(context, message, option)
-        except FreshnessRequired as unproven:
+        except RefusedInside as unproven:
             partial_iv = oscore.request_option(message).partial_iv
             recipient = context.recipient
             binding = Binding(recipient.aad(partial_iv), recipient.nonce(int.from_bytes(partial_iv, "big")))
@@ -185,7 +185,7 @@ def challenges_under_the_old_nonce() -> None:
                 ),
             )
             plain = replace(message, code=Code.UNAUTHORIZED, options=asked, payload=b"")
-            raise FreshnessRequired(oscore.protect_response(context, binding, plain)) from unproven
+            raise RefusedInside(unproven, oscore.protect_response(context, binding, plain)) from unproven
 
     channels.unprotect_request = reusing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from picosec.channel.oscore import Binding, FreshnessRequired, request_option, unprotect_request
+from picosec.channel.oscore import Binding, RefusedInside, request_option, unprotect_request
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.session import Session
 from picosec.errors import ProtocolError
@@ -97,7 +97,7 @@ class Channels:
                 continue
             try:
                 return Opened(channel, *unprotect_request(channel.context, message, option))
-            except FreshnessRequired:
+            except RefusedInside:
                 raise
             except ProtocolError as error:
                 if error.problem not in (Problem.REPLAYED, Problem.DECRYPTION_FAILED, Problem.EXHAUSTED):

@@ -17,7 +17,8 @@ from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
 from picosec.crypto.kdf import hkdf_expand
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Code, Message, Option, Options, code_text, decode_options, encode_options
+from picosec.messaging import problem
+from picosec.messaging.coap import Code, Message, Option, Options, Type, code_text, decode_options, encode_options
 from picosec.registry import Problem
 
 #: Options that proxies work on and that stay outside (class U, CHN-670); all others go inside, unknown ones too.
@@ -41,15 +42,12 @@ class Binding:
         self.nonce = nonce
 
 
-class FreshnessRequired(ProtocolError):
-    """A request authenticated, but may be a replay of one from before a restart (CHN-860).
+class RefusedInside(ProtocolError):
+    """A request authenticated and is refused all the same; ``reply`` is the protected response to send."""
 
-    ``challenge`` is the protected answer to send; the client repeats its request with the Echo value in it.
-    """
-
-    def __init__(self, challenge: Message) -> None:
-        super().__init__(Problem.REPLAYED, "CHN-860", "the replay window was lost; freshness not yet proven")
-        self.challenge = challenge
+    def __init__(self, error: ProtocolError, reply: Message) -> None:
+        super().__init__(error.problem, error.requirement, error.detail)
+        self.reply = reply
 
 
 def protect_request(context: SecurityContext, message: Message) -> tuple[Message, Binding]:
@@ -87,7 +85,8 @@ def unprotect_request(
     ``option`` is what :func:`request_option` gave for this message, if it was asked already.
 
     Raises ``ProtocolError`` for the first check that fails (CHN-690): ``BAD_OPTION``, ``UNKNOWN_CONTEXT``,
-    ``REPLAYED``, ``EXHAUSTED``, ``DECRYPTION_FAILED``, ``MALFORMED``; ``FreshnessRequired`` after a restart.
+    ``REPLAYED``, ``EXHAUSTED``, ``DECRYPTION_FAILED``. ``RefusedInside`` has its reply with it: ``MALFORMED`` for a
+    plaintext that is no request (CHN-770), ``REPLAYED`` when a restart leaves that possible (CHN-860).
     """
     option = option or request_option(message)
     recipient = context.recipient
@@ -100,15 +99,22 @@ def unprotect_request(
         raise ProtocolError(Problem.EXHAUSTED, "CHN-880", "the response could not be protected")
     nonce, aad = recipient.nonce(number), recipient.aad(option.partial_iv)
     plaintext = _decrypt(context, nonce, message.payload, aad, "CHN-750")
+    binding = Binding(aad, nonce if context.synchronised else None)
     if context.synchronised:
         context.window.mark(number)
-        return _opened(message, plaintext, request=True), Binding(aad, nonce)
-    plain = _opened(message, plaintext, request=True)
-    if not _proves_freshness(context, plain):
-        raise FreshnessRequired(_challenge(context, aad, plain))
-    context.window.start_at(number)
-    context.synchronised = True
-    return plain, Binding(aad, nonce)
+    try:
+        plain = _opened(message, plaintext, request=True)
+    except ProtocolError as error:
+        refusal = problem.response(error.problem, error.detail)
+        raise RefusedInside(error, protect_response(context, binding, _answer(message, refusal))) from error
+    if not context.synchronised:
+        if not _proves_freshness(context, plain):
+            unproven = ProtocolError(Problem.REPLAYED, "CHN-860", "freshness is not proven since the restart")
+            raise RefusedInside(unproven, _challenge(context, aad, message))
+        context.window.start_at(number)
+        context.synchronised = True
+        binding.nonce = nonce
+    return plain, binding
 
 
 def protect_response(context: SecurityContext, binding: Binding, message: Message) -> Message:
@@ -240,8 +246,13 @@ def _challenge(context: SecurityContext, aad: bytes, request: Message) -> Messag
     """Return the protected 4.01 that asks for its own number, authenticated: no earlier message can hold it."""
     number = _take_number(context)
     options = ((int(Option.ECHO), _echo_value(context, encode_partial_iv(number))),)
-    answer = Message(request.type, Code.UNAUTHORIZED, request.message_id, request.token, options)
-    return _numbered_response(context, aad, number, answer)
+    asked = Message(Type.ACK, Code.UNAUTHORIZED, 0, b"", options)
+    return _numbered_response(context, aad, number, _answer(request, asked))
+
+
+def _answer(request: Message, response: Message) -> Message:
+    """Return a response that belongs to a request by its header."""
+    return replace(response, message_id=request.message_id, token=request.token)
 
 
 def _proves_freshness(context: SecurityContext, request: Message) -> bool:

@@ -86,7 +86,7 @@ class Direction:
 
     @property
     def cipher(self) -> Cipher:
-        """The key, ready to use. Made for each use: kept, it takes 0.5 to 4 KiB, which a hub holds for every channel."""
+        """The key, ready to use. Made for each use: kept, it takes 0.5 to 4 KiB, and a hub has many channels."""
         return cipher(self.aead, self.key)
 
     def nonce(self, number: int) -> bytes:

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from picosec.channel.channels import Channel
-from picosec.channel.oscore import Binding, FreshnessRequired, protect_response
+from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
@@ -55,8 +55,8 @@ class Server:
                 message = understood(opened.message, INNER_DEFINITIONS)
             reply = self._site.answer(_request(message, exchange.peer, answering.channel, now))
             response, delay = as_message(reply), reply.delay
-        except FreshnessRequired as unproven:
-            self._endpoint.respond(exchange, unproven.challenge, now)
+        except RefusedInside as refused:
+            self._endpoint.respond(exchange, refused.reply, now)
             return
         except ProtocolError as error:
             # Whoever has the keys of a channel may know what exactly was wrong; others, only which rule (MSG-720).

@@ -6,7 +6,7 @@ import pytest
 from oscore_pair import READ, SWITCH, Flash, pair
 
 from picosec.channel.channels import Channel, Channels, channel_from_session
-from picosec.channel.oscore import FreshnessRequired, protect_request
+from picosec.channel.oscore import RefusedInside, protect_request
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.session import Role, Session
 from picosec.crypto.suites import SUITES
@@ -75,7 +75,7 @@ def test_a_restarted_channel_challenges():
         channels.add(Channel(server))
     client, _ = pair()
 
-    with pytest.raises(FreshnessRequired):
+    with pytest.raises(RefusedInside):
         channels.unprotect(protect_request(client, READ)[0])
 
 

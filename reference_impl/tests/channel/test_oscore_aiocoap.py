@@ -4,7 +4,7 @@ import pytest
 from oscore_pair import ANSWER, READ, SALT, SECRET, SWITCH, Flash
 
 from picosec.channel.oscore import (
-    FreshnessRequired,
+    RefusedInside,
     echo_request,
     protect_request,
     protect_response,
@@ -155,9 +155,9 @@ def test_their_client_meets_our_challenge():
     ours(aead, b"\2", b"\1", None, storage=flash)
     client, server = TheirContext(aead, b"\1", b"\2", None), ours(aead, b"\2", b"\1", None, storage=flash)
     protected, request_id = client.protect(their_outgoing(code=aiocoap.GET, uri_path=("sensors",)))
-    with pytest.raises(FreshnessRequired) as refused:
+    with pytest.raises(RefusedInside) as refused:
         unprotect_request(server, from_them(protected, READ))
-    challenge, _ = client.unprotect(to_them(refused.value.challenge), request_id)
+    challenge, _ = client.unprotect(to_them(refused.value.reply), request_id)
     assert (challenge.code, challenge.payload) == (aiocoap.UNAUTHORIZED, b"")
 
     repeated, _ = client.protect(their_outgoing(code=aiocoap.GET, uri_path=("sensors",), echo=challenge.opt.echo))

@@ -9,6 +9,8 @@ from oscore_pair import ANSWER, READ, SWITCH, pair
 
 from picosec.channel.oscore import (
     OUTER_OPTIONS,
+    Binding,
+    RefusedInside,
     protect_request,
     protect_response,
     unprotect_request,
@@ -17,6 +19,7 @@ from picosec.channel.oscore import (
 from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
 from picosec.crypto.aead import Aead
 from picosec.errors import ProtocolError
+from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message, Option, Type, encode_options
 from picosec.registry import Problem
 
@@ -248,8 +251,14 @@ def test_a_plaintext_that_is_no_request_is_refused(plaintext):
     """The key is right, but what it protects is not a request; it cannot come a second time either."""
     client, server = pair()
     message = sealed_by(client, plaintext)
+    with pytest.raises(RefusedInside) as refused:
+        unprotect_request(server, message)
+    binding = Binding(client.sender.aad(b"\0"), client.sender.nonce(0))
+    plain = unprotect_response(client, binding, refused.value.reply)
 
-    assert refusal(unprotect_request, server, message) == (Problem.MALFORMED, "CHN-770")
+    assert (refused.value.problem, refused.value.requirement) == (Problem.MALFORMED, "CHN-770")
+    assert (plain.code, problem.decode(plain.payload)) == (Code.BAD_REQUEST, Problem.MALFORMED)
+    assert (plain.message_id, plain.token) == (message.message_id, message.token)
     assert refusal(unprotect_request, server, message) == (Problem.REPLAYED, "CHN-720")
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from oscore_pair import ANSWER, READ, SWITCH, Flash, pair
 
 from picosec.channel.oscore import (
-    FreshnessRequired,
+    RefusedInside,
     echo_request,
     protect_request,
     protect_response,
@@ -30,10 +30,10 @@ def restarted(flash):
 
 
 def challenge(server, message):
-    with pytest.raises(FreshnessRequired) as refused:
+    with pytest.raises(RefusedInside) as refused:
         unprotect_request(server, message)
     assert refused.value.problem is Problem.REPLAYED
-    return refused.value.challenge
+    return refused.value.reply
 
 
 def prove_fresh(client, server):
