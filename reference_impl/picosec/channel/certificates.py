@@ -1,11 +1,11 @@
-"""X.509 certificates as credentials: one key, what it may do, and a path to a certificate that is trusted (RFC
-5280).
-"""
+"""X.509 certificates as credentials: a key, what it may do, and a path to a trusted certificate (RFC 5280)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
+from warnings import catch_warnings, simplefilter
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -14,15 +14,18 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.x509 import (
     BasicConstraints,
     Certificate,
+    DuplicateExtension,
     ExtensionNotFound,
+    InvalidVersion,
     KeyUsage,
     SubjectAlternativeName,
+    UnsupportedGeneralNameType,
     load_der_x509_certificate,
 )
 
 from picosec.channel.credentials import BOTH_USAGES, Credential, Usage, bad_credential
 from picosec.channel.edhoc_messages import bstr
-from picosec.crypto.curves import Curve, public_from_native
+from picosec.crypto.curves import Curve, PublicKey, public_from_native
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
@@ -31,38 +34,57 @@ MAX_CHAIN: Final = 8
 #: Extensions that may be critical.
 UNDERSTOOD: Final = (BasicConstraints, KeyUsage, SubjectAlternativeName)
 
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    Warning,
+    UnsupportedAlgorithm,
+    InvalidVersion,
+    DuplicateExtension,
+    UnsupportedGeneralNameType,
+)
+
+
+@contextmanager
+def _judged() -> Iterator[None]:
+    """Turn whatever the X.509 library says of a certificate, deprecation included, into ``bad_credential``."""
+    with catch_warnings():
+        simplefilter("error")
+        try:
+            yield
+        except _UNREADABLE as error:
+            raise bad_credential(f"not a certificate that is understood: {error}") from error
+
 
 def parse_certificate(der: bytes) -> Credential:
     """Read a certificate in DER. Raises ``bad_credential`` for what is none, or whose key is not on our curves."""
     certificate = _load(der)
-    try:
-        native = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise bad_credential("a key of another algorithm") from error
+    with _judged():
+        return Credential(
+            bstr(der),
+            _public_key(certificate),
+            _usages(certificate),
+            subject=certificate.subject.rfc4514_string(),
+            not_before=certificate.not_valid_before_utc.timestamp(),
+            not_after=certificate.not_valid_after_utc.timestamp(),
+        )
+
+
+def _public_key(certificate: Certificate) -> PublicKey:
+    native = certificate.public_key()
     if isinstance(native, EllipticCurvePublicKey) and isinstance(native.curve, SECP256R1):
-        key = public_from_native(Curve.P256, native)
-    elif isinstance(native, X25519PublicKey):
-        key = public_from_native(Curve.X25519, native)
-    elif isinstance(native, Ed25519PublicKey):
-        key = public_from_native(Curve.ED25519, native)
-    else:
-        raise bad_credential("the key is not on a curve of ours")
-    return Credential(
-        bstr(der),
-        key,
-        _usages(certificate),
-        subject=certificate.subject.rfc4514_string(),
-        not_before=certificate.not_valid_before_utc.timestamp(),
-        not_after=certificate.not_valid_after_utc.timestamp(),
-    )
+        return public_from_native(Curve.P256, native)
+    if isinstance(native, X25519PublicKey):
+        return public_from_native(Curve.X25519, native)
+    if isinstance(native, Ed25519PublicKey):
+        return public_from_native(Curve.ED25519, native)
+    raise bad_credential("the key is not on a curve of ours")
 
 
 def _load(der: bytes) -> Certificate:
-    try:
+    with _judged():
         certificate = load_der_x509_certificate(der)
         extensions = certificate.extensions
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise bad_credential("not a certificate in DER") from error
     for extension in extensions:
         if extension.critical and not isinstance(extension.value, UNDERSTOOD):
             raise bad_credential(f"critical extension {extension.oid.dotted_string} is not understood")

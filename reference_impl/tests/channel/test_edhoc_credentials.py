@@ -1,0 +1,185 @@
+"""Credentials and trust: the vectors' cases are read with the suite; here is what they leave open."""
+
+from hashlib import sha256
+
+import pytest
+from edhoc_pair import entropy, trust
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from picosec.channel.certificates import MAX_CHAIN
+from picosec.channel.credentials import Kind, Usage, own_credential, parse_ccs
+from picosec.channel.trust import TrustStore, parse_credential
+from picosec.crypto.curves import Curve
+from picosec.crypto.suites import SUITES
+from picosec.crypto.vault import software_vault
+from picosec.errors import ProtocolError
+from picosec.messaging.cbor import dumps
+from picosec.registry import Problem
+from picosec_conformance.identity import claims, make_identity
+from picosec_conformance.vectors import edhoc
+from picosec_conformance.vectors.edhoc_credentials import FLAGS
+from picosec_conformance.vectors.operations import ask
+
+CASES = [(file.operation, case) for file in edhoc.files() if "credential" in file.name for case in file.cases]
+
+
+@pytest.mark.parametrize(("operation", "case"), CASES, ids=[case.id for _, case in CASES])
+def test_each_vector_of_credentials_holds(operation, case):
+    """How credentials are read and found, with every way to break them."""
+    answer = ask(operation, case.inputs)
+
+    assert answer == case.error if isinstance(answer, str) else answer.output == case.output
+    assert set(case.flags) <= set(FLAGS)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@given(data=st.binary(max_size=200))
+def test_random_bytes_are_no_credential(kind, data):
+    """What comes by value is untrusted input."""
+    with pytest.raises(ProtocolError) as caught:
+        parse_credential(kind, data)
+
+    assert caught.value.problem is Problem.BAD_CREDENTIAL
+
+
+@pytest.mark.parametrize("kind", Kind)
+@settings(max_examples=300)
+@given(data=st.data())
+def test_a_changed_credential_is_refused_or_another_one(kind, data):
+    """One byte of a credential changes: it must never be taken for the one that was trusted."""
+    identity = make_identity(kind, Usage.STATIC_DH, 2, entropy("x"), kid=b"\x2b")
+    changed = bytearray(identity.credential)
+    position = data.draw(st.integers(0, len(changed) - 1))
+    changed[position] ^= data.draw(st.integers(1, 255))
+    try:
+        credential = parse_credential(kind, bytes(changed))
+    except ProtocolError as error:
+        refused = error
+    else:
+        refused = None
+        assert credential.cred != parse_credential(kind, identity.credential).cred
+    assert refused is None or refused.problem is Problem.BAD_CREDENTIAL
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([4, 13, 14, 33, 34]) | st.integers(-5, 40) | st.text(max_size=3),
+        st.recursive(
+            st.integers() | st.binary(max_size=40) | st.text(max_size=5) | st.booleans() | st.none(),
+            lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.integers(-5, 5), inner, max_size=3),
+            max_leaves=6,
+        ).filter(lambda value: abs(value) < 2**63 if isinstance(value, int) else True),
+        min_size=1,
+        max_size=2,
+    )
+)
+def test_any_header_map_leads_to_one_of_two_errors(header):
+    """ID_CRED is the first thing from a peer that is looked up: no form of it may surprise."""
+    store = trust(make_identity(Kind.KID, Usage.STATIC_DH, 2, entropy("x"), kid=b"\x2b" * 9))
+    try:
+        encoded = dumps(header)
+    except OverflowError:
+        return
+    with pytest.raises(ProtocolError) as caught:
+        store.candidates(encoded)
+
+    assert caught.value.problem in (Problem.UNKNOWN_CREDENTIAL, Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "usages"),
+    [
+        ({}, {Usage.STATIC_DH, Usage.SIGNATURE}),
+        ({4: [1]}, {Usage.SIGNATURE}),
+        ({4: [2]}, {Usage.SIGNATURE}),
+        ({4: [7]}, {Usage.STATIC_DH}),
+        ({4: [8]}, {Usage.STATIC_DH}),
+        ({4: [2, 7]}, {Usage.SIGNATURE, Usage.STATIC_DH}),
+        ({4: [3]}, set()),
+        ({4: []}, set()),
+        ({3: -7}, {Usage.SIGNATURE}),
+        ({3: -27}, {Usage.STATIC_DH}),
+        ({3: -7, 4: [7]}, set()),
+    ],
+)
+def test_a_key_serves_only_what_it_says(changes, usages):
+    """RFC 9052 section 7.1: alg and key_ops restrict a key; P-256 keys could otherwise do both."""
+    vault = software_vault(bytes)
+    public = vault.public(vault.import_key(Curve.P256, bytes(range(1, 33))))
+    whole = claims("peer", public)
+    whole[8][1].update(changes)
+    credential = parse_ccs(dumps(whole))
+
+    assert credential.usages == usages
+    for usage in Usage:
+        assert credential.serves(usage, SUITES[2]) is (usage in usages)
+        assert not credential.serves(usage, SUITES[0])
+
+
+def test_an_own_credential_needs_its_own_private_key():
+    """A mix-up at provisioning shows at once, not in the first handshake."""
+    vault = software_vault(bytes)
+    identity = make_identity(Kind.KID, Usage.STATIC_DH, 2, entropy("x"), kid=b"\x2b")
+
+    with pytest.raises(ProtocolError) as caught:
+        own_credential(
+            Kind.KID, parse_ccs(identity.credential), vault.import_key(Curve.P256, bytes(range(1, 33))), vault
+        )
+
+    assert caught.value.problem is Problem.BAD_CREDENTIAL
+
+
+def test_the_issuer_of_cwts_is_no_peer():
+    """An issuer's key is there to sign credentials, not to open channels."""
+    signed = make_identity(Kind.KCWT, Usage.STATIC_DH, 2, entropy("x"))
+    store = trust(signed)
+
+    with pytest.raises(ProtocolError) as caught:
+        store.candidates(b"\xa1\x0e" + signed.trusted)
+
+    assert (caught.value.problem, caught.value.requirement) == (Problem.BAD_CREDENTIAL, "CHN-420")
+
+
+def test_a_credential_that_is_added_twice_is_tried_once():
+    """Provisioning the same again must not multiply work for who sends forged messages."""
+    identity = make_identity(Kind.KID, Usage.STATIC_DH, 2, entropy("x"), kid=b"\x2b")
+
+    assert len(trust(identity, identity).candidates(b"\xa1\x04\x41\x2b")) == 1
+
+
+def test_a_long_chain_is_refused_before_any_signature_is_checked():
+    """Each certificate costs a signature check: a chain from a stranger must be bounded."""
+    identity = make_identity(Kind.X5CHAIN, Usage.STATIC_DH, 2, entropy("x"))
+    chain = [identity.credential] * (MAX_CHAIN + 1)
+
+    with pytest.raises(ProtocolError) as caught:
+        trust(identity).candidates(dumps({33: chain}))
+
+    assert caught.value.problem is Problem.BAD_CREDENTIAL
+
+
+def test_a_certificate_keeps_its_name_and_dates():
+    """What an application decides on is read from the certificate."""
+    identity = make_identity(Kind.X5T, Usage.SIGNATURE, 0, entropy("x"), name="lamp")
+    (credential,) = trust(identity).candidates(dumps({34: [-15, sha256(identity.credential).digest()[:8]]}))
+
+    assert credential.subject == "CN=lamp"
+    assert credential.not_before is not None
+    assert credential.not_after is not None
+    assert credential.not_before < credential.not_after
+    assert credential.cred == dumps(identity.credential)
+
+
+def test_an_empty_store_knows_nobody():
+    """The state of a device before it was provisioned."""
+    for header, problem in (
+        ({4: b""}, Problem.UNKNOWN_CREDENTIAL),
+        ({34: [-15, bytes(8)]}, Problem.UNKNOWN_CREDENTIAL),
+        ({14: {}}, Problem.BAD_CREDENTIAL),
+        ({33: b""}, Problem.BAD_CREDENTIAL),
+        ({13: []}, Problem.BAD_CREDENTIAL),
+    ):
+        with pytest.raises(ProtocolError) as caught:
+            TrustStore().candidates(dumps(header))
+        assert caught.value.problem is problem
