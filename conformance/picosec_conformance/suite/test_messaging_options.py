@@ -1,0 +1,169 @@
+"""Options that the target does not understand: the critical ones spoil a request, the elective ones are nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from picosec.messaging.coap import Code, Message, Option, Type
+from picosec.registry import Problem
+from picosec_conformance.control import Control
+from picosec_conformance.target import Target
+
+UNKNOWN_CRITICAL = [9999, 2051, 65001, 65535]
+UNKNOWN_ELECTIVE = [9998, 2048, 65000, 65534]
+
+
+def write(target: Target, *options: tuple[int, bytes], kind: Type = Type.CON) -> Message:
+    """Return a request that changes the open resource, with further options."""
+    return target.build(Code.PUT, target.manifest.resources.put, b"written", kind=kind, options=options)
+
+
+def read(target: Target, *options: tuple[int, bytes]) -> Message:
+    """Return a request that reads the open resource, with further options."""
+    return target.build(Code.GET, target.manifest.resources.get, options=options)
+
+
+@pytest.mark.requirement("MSG-500")
+@pytest.mark.parametrize("number", UNKNOWN_CRITICAL)
+@pytest.mark.parametrize("value", [b"", b"\x01", bytes(300)], ids=len)
+def test_an_unknown_critical_option_is_refused(target: Target, number: int, value: bytes) -> None:
+    """An "only if" that nobody understands must not be read as "in any case"."""
+    request = write(target, (number, value))
+    with target.expect_unchanged():
+        target.expect_refusal(target.reply_to(request), Code.BAD_OPTION, Problem.BAD_OPTION)
+
+
+@pytest.mark.requirement("MSG-500")
+def test_an_unknown_critical_option_is_refused_before_the_path_is_looked_at(target: Target) -> None:
+    """What the option would have changed is unknown: it may well have been the path."""
+    request = target.build(Code.GET, "/no-such-resource", options=((65001, b""),))
+    target.expect_refusal(target.reply_to(request), Code.BAD_OPTION, Problem.BAD_OPTION)
+
+
+@pytest.mark.requirement("MSG-500")
+def test_one_critical_option_among_many_elective_ones_is_found(target: Target) -> None:
+    """Whoever stops looking after the first unknown option misses the one that matters."""
+    request = read(target, (65000, b"a"), (65001, b"b"), (65002, b"c"))
+    target.expect_refusal(target.reply_to(request), Code.BAD_OPTION, Problem.BAD_OPTION)
+
+
+@pytest.mark.requirement("MSG-510")
+@pytest.mark.parametrize("number", UNKNOWN_CRITICAL)
+def test_an_unknown_critical_option_silences_a_non_confirmable_request(
+    target: Target, control: Control, number: int
+) -> None:
+    """A sender that wants no acknowledgement gets no refusal either, and no effect."""
+    with target.expect_unchanged():
+        assert target.replies_to(write(target, (number, b""), kind=Type.NON)) == []
+    assert control.changes(target.manifest.resources.put) == 0
+
+
+@pytest.mark.requirement("MSG-530")
+@pytest.mark.parametrize("number", UNKNOWN_ELECTIVE)
+@pytest.mark.parametrize("value", [b"", b"\x01", bytes(300)], ids=len)
+def test_an_unknown_elective_option_is_ignored(target: Target, number: int, value: bytes) -> None:
+    """What later versions add must not shut out those that do not know it yet."""
+    plain = target.reply_to(read(target))
+    reply = target.reply_to(read(target, (number, value)))
+    assert (reply.code, reply.payload) == (plain.code, plain.payload)
+
+
+@pytest.mark.requirement("MSG-530")
+@pytest.mark.needs("messaging.client", "conformance.test-interface")
+@pytest.mark.parametrize("number", UNKNOWN_ELECTIVE)
+def test_an_unknown_elective_option_in_a_response_is_ignored(target: Target, control: Control, number: int) -> None:
+    """A client that drops such a response waits for another that will look the same."""
+    control.act("request", {1: int(Code.GET), 2: "/x"})
+    request = target.receive("a request")
+    target.send(Message(Type.ACK, Code.CONTENT, request.message_id, request.token, ((number, b"x"),), b"answer"))
+    target.until_probe_answered()
+    assert control.event("response").fields[2] == b"answer"
+
+
+@pytest.mark.requirement("MSG-540")
+@pytest.mark.parametrize(
+    "options",
+    [
+        [(Option.URI_HOST, b"")],
+        [(Option.URI_HOST, bytes(256))],
+        [(Option.URI_PORT, bytes(3))],
+        [(Option.ACCEPT, bytes(3))],
+        [(Option.URI_QUERY, bytes(256))],
+        [(Option.URI_HOST, b"a"), (Option.URI_HOST, b"b")],
+        [(Option.URI_PORT, b"\x16\x33"), (Option.URI_PORT, b"\x16\x34")],
+        [(Option.ACCEPT, b"\x3c"), (Option.ACCEPT, b"\x28")],
+    ],
+    ids=lambda options: "-".join(f"{int(number)}:{len(value)}" for number, value in options),
+)
+def test_a_critical_option_outside_its_definition_is_refused(target: Target, options: list[tuple[int, bytes]]) -> None:
+    """Two hosts, or a port of three bytes: one reader takes the first, another the last, a third overruns."""
+    request = write(target, *options)
+    with target.expect_unchanged():
+        target.expect_refusal(target.reply_to(request), Code.BAD_OPTION, Problem.BAD_OPTION)
+
+
+@pytest.mark.requirement("MSG-540")
+@pytest.mark.parametrize(
+    "options",
+    [
+        [(Option.CONTENT_FORMAT, bytes(3))],
+        [(Option.MAX_AGE, bytes(5))],
+        [(Option.ETAG, b"")],
+        [(Option.ETAG, bytes(9))],
+        [(Option.SIZE1, bytes(5))],
+        [(Option.MAX_AGE, b"\x01"), (Option.MAX_AGE, b"\x02")],
+    ],
+    ids=lambda options: "-".join(f"{int(number)}:{len(value)}" for number, value in options),
+)
+def test_an_elective_option_outside_its_definition_is_ignored(target: Target, options: list[tuple[int, bytes]]) -> None:
+    """What may be ignored when it is unknown may be ignored when it is broken."""
+    plain = target.reply_to(read(target))
+    reply = target.reply_to(read(target, *options))
+    assert (reply.code, reply.payload) == (plain.code, plain.payload)
+
+
+@pytest.mark.requirement("MSG-540")
+def test_the_host_and_port_of_a_request_are_understood(target: Target) -> None:
+    """Within their definitions both options are fine: clients that know the server by name send them."""
+    reply = target.reply_to(read(target, (Option.URI_HOST, b"device.local"), (Option.URI_PORT, b"\x16\x33")))
+    assert reply.code == Code.CONTENT
+
+
+@pytest.mark.requirement("MSG-550")
+@pytest.mark.parametrize(
+    "option",
+    [
+        (Option.PROXY_URI, b"coap://[2001:db8::1]/secret"),
+        (Option.PROXY_SCHEME, b"coap"),
+        (Option.PROXY_SCHEME, b"http"),
+    ],
+    ids=lambda option: f"{int(option[0])}-{option[1].decode()}",
+)
+def test_a_request_to_be_forwarded_is_declined(target: Target, option: tuple[int, bytes]) -> None:
+    """A device that forwards for anyone is the way into the network behind it."""
+    request = write(target, option)
+    with target.expect_unchanged():
+        target.expect_refusal(target.reply_to(request), Code.PROXYING_NOT_SUPPORTED, Problem.NO_PROXY)
+
+
+@pytest.mark.requirement("MSG-520")
+@pytest.mark.parametrize("kind", [Type.ACK, Type.CON, Type.NON], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("number", UNKNOWN_CRITICAL)
+def test_an_unknown_critical_option_in_a_response_is_rejected(
+    target: Target, control: Control, kind: Type, number: int
+) -> None:
+    """The client cannot know what it would be taking for an answer."""
+    control.act("request", {1: int(Code.GET), 2: "/x"})
+    request = target.receive("a request")
+    mid = request.message_id if kind is Type.ACK else target.fresh_message_id()
+    response = Message(kind, Code.CONTENT, mid, request.token, ((number, b"x"),), b"answer")
+
+    with target.expect_unchanged():
+        replies = target.replies(response)
+
+    assert replies == ([Message(Type.RST, Code.EMPTY, mid)] if kind is Type.CON else [])
+    assert [event.name for event in control.events()] == []
+    target.replies_to(replace(response, type=Type.NON, message_id=target.fresh_message_id(), options=()))
+    assert control.event("response").fields[2] == b"answer"
