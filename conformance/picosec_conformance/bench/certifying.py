@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from picosec_conformance.bench.report import Certify
+from picosec_conformance.bench.report import Certify, MeasurementFailed
 
 _COMMAND = [sys.executable, "-c", "import sys; from picosec_conformance.cli import main; sys.exit(main())", "certify"]
 
@@ -19,11 +19,11 @@ _JUDGED = (0, 1)
 def certify() -> Certify:
     """Certify the reference once, its manifest and profile as they are.
 
-    Raises ``RuntimeError`` when the suite itself broke.
+    Raises ``MeasurementFailed`` when the suite itself broke.
     """
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([*_COMMAND, "--report", folder], capture_output=True, text=True)
         if done.returncode not in _JUDGED:
-            raise RuntimeError(f"certify left with status {done.returncode}: {done.stderr.strip()[-500:]}")
+            raise MeasurementFailed(f"certify left with status {done.returncode}: {done.stderr.strip()[-500:]}")
         report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
     return Certify(report["tests"]["total"], round(report["seconds"], 2), report["certified"])

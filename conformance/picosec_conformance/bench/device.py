@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 
 from picosec.messaging import slipmux
 from picosec.messaging.coap import Code, Message, Type, path_options
 from picosec_conformance.bench.memory import resident
+from picosec_conformance.bench.report import MeasurementFailed
 
 COMMAND = [sys.executable, "-m", "picosec", "device", "--stdio"]
 
@@ -15,7 +17,7 @@ COMMAND = [sys.executable, "-m", "picosec", "device", "--stdio"]
 def resident_bytes() -> int | None:
     """Return the resident memory of a device that has answered one request; ``None`` where the system does not tell.
 
-    Raises ``RuntimeError`` when the device ends instead of answering.
+    Raises ``MeasurementFailed`` when the device ends instead of answering.
     """
     question = slipmux.encode(Message(Type.CON, Code.GET, 1, b"\x01", path_options("/ps/info")).encode())
     pipe = subprocess.PIPE
@@ -23,11 +25,12 @@ def resident_bytes() -> int | None:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(question)
+            with suppress(BrokenPipeError):  # it has ended already, which reading shows
+                process.stdin.write(question)
             decoder = slipmux.Decoder()
             while chunk := process.stdout.read(4096):
                 if decoder.feed(chunk):
                     return resident(str(process.pid))
         finally:
             process.kill()
-    raise RuntimeError(f"the device ended without an answer, status {process.returncode}")
+    raise MeasurementFailed(f"the device ended without an answer, status {process.returncode}")

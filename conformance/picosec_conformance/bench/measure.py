@@ -20,7 +20,7 @@ PACKAGES = ("picosec", "cryptography", "cbor2", "lakers-python", "aiocoap")
 def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements, dict[str, Any]]:
     """Measure everything and return it with the environment it was measured in.
 
-    Raises ``PeerMissing`` before any work when a peer is not installed.
+    Raises ``PeerMissing`` before any work when a peer is not installed, and ``MeasurementFailed``.
     """
     plan = QUICK if quick else FULL
     started = monotonic()

@@ -11,6 +11,10 @@ VERSION = "1.0"
 SCHEMA = Path(__file__).with_name("bench.schema.json")
 
 
+class MeasurementFailed(Exception):
+    """What was to be measured did not work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edhoc:
     """Full handshakes per second of both sides together, and the sizes of messages 1 to 3 in bytes.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from picosec_conformance.bench.measure import measure
 from picosec_conformance.bench.profiles import SUBJECTS, profile
-from picosec_conformance.bench.report import rows, to_json, to_text
+from picosec_conformance.bench.report import MeasurementFailed, rows, to_json, to_text
 from picosec_conformance.peers.missing import PeerMissing
 
-DONE, WRONG_REQUEST = 0, 2
+DONE, WRONG_REQUEST, BROKEN = 0, 2, 3
 
 _EXAMPLES = """\
 examples:
@@ -25,6 +25,7 @@ Rates are per second of processor time on one core, medians over rounds in which
 exit status:
   0  measured; a missed budget is told in the table, not by the status
   2  the request is wrong, or a peer is not installed
+  3  what was to be measured did not work: the device or the suite broke
 """
 
 
@@ -47,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
     except PeerMissing as error:
         print(f"picosec bench: {error}", file=sys.stderr)
         return WRONG_REQUEST
+    except MeasurementFailed as error:
+        print(f"picosec bench: {error}", file=sys.stderr)
+        return BROKEN
     finally:
         _progress("")
     table = rows(found)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("lakers", reason="the extra 'bench' is not installed")
 pytest.importorskip("aiocoap.oscore", reason="the extra 'bench' is not installed")
 
+from picosec_conformance.bench import device
 from picosec_conformance.bench.report import (
     SCHEMA,
     Certify,
@@ -67,6 +69,12 @@ def test_missing_peer_is_told_with_the_mend(
     monkeypatch.setattr(missing, "import_module", nothing)
     assert run("--quick") == 2
     assert "lakers-python is not installed" in capsys.readouterr().err
+
+
+def test_device_that_ends_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(device, "COMMAND", [sys.executable, "-c", "raise SystemExit(5)"])
+    assert run("--quick") == 3
+    assert "ended without an answer" in capsys.readouterr().err
 
 
 def test_all_budgets_can_be_met() -> None:
