@@ -7,20 +7,22 @@ import platform
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from picosec_conformance.bench import device, edhoc, memory, oscore
 from picosec_conformance.bench.certifying import certify
-from picosec_conformance.bench.report import Channel, Device, Edhoc, Measurements, Oscore
+from picosec_conformance.bench.report import Channel, Device, Edhoc, MeasurementFailed, Measurements, Oscore
 from picosec_conformance.bench.rounds import FULL, QUICK, rates
+
+T = TypeVar("T")
 
 PACKAGES = ("picosec", "cryptography", "cbor2", "lakers-python", "aiocoap")
 
 
-def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements, dict[str, Any]]:
-    """Measure everything and return it with the environment it was measured in.
+def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements, dict[str, Any], list[str]]:
+    """Measure everything; return it with the environment it was measured in, and why something is missing.
 
-    Raises ``PeerMissing`` before any work when a peer is not installed, and ``MeasurementFailed``.
+    Raises ``PeerMissing`` before any work when a peer is not installed.
     """
     plan = QUICK if quick else FULL
     started = monotonic()
@@ -31,9 +33,12 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
     progress("memory of a channel")
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
     progress("memory of the device")
-    size = device.resident_bytes()
+    failures: list[str] = []
+    size = _tried(device.resident_bytes, failures)
+    certified = None
     if not quick:
         progress("certifying the reference")
+        certified = _tried(certify, failures)
     found = Measurements(
         edhoc=Edhoc(
             round(of_edhoc["picosec"], 1),
@@ -45,9 +50,18 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
         oscore=Oscore(round(of_oscore["picosec"], 1), round(of_oscore["aiocoap"], 1), *oscore.overheads()),
         channel=Channel(state),
         device=Device(size),
-        certify=None if quick else certify(),
+        certify=certified,
     )
-    return found, environment(quick, plan.rounds, monotonic() - started)
+    return found, environment(quick, plan.rounds, monotonic() - started), failures
+
+
+def _tried(measurement: Callable[[], T], failures: list[str]) -> T | None:
+    """Return what a measurement gives; when it does not work, note why. The other figures are none the worse for it."""
+    try:
+        return measurement()
+    except MeasurementFailed as failure:
+        failures.append(str(failure))
+        return None
 
 
 def environment(quick: bool, rounds: int, seconds: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from picosec_conformance.bench.measure import measure
 from picosec_conformance.bench.profiles import SUBJECTS, profile
-from picosec_conformance.bench.report import MeasurementFailed, rows, to_json, to_text
+from picosec_conformance.bench.report import rows, to_json, to_text
 from picosec_conformance.peers.missing import PeerMissing
 
 DONE, WRONG_REQUEST, BROKEN = 0, 2, 3
@@ -25,7 +25,7 @@ Rates are per second of processor time on one core, medians over rounds in which
 exit status:
   0  measured; a missed budget is told in the table, not by the status
   2  the request is wrong, or a peer is not installed
-  3  what was to be measured did not work: the device or the suite broke
+  3  the device or the suite broke; what could be measured is in the table
 """
 
 
@@ -44,20 +44,19 @@ def run(options: argparse.Namespace) -> int:
         if options.profile:
             print(profile(options.profile))
             return DONE
-        found, environment = measure(options.quick, _progress)
+        found, environment, failures = measure(options.quick, _progress)
     except PeerMissing as error:
         print(f"picosec bench: {error}", file=sys.stderr)
         return WRONG_REQUEST
-    except MeasurementFailed as error:
-        print(f"picosec bench: {error}", file=sys.stderr)
-        return BROKEN
     finally:
         _progress("")
     table = rows(found)
     print(to_text(table))
     if options.json:
         options.json.write_text(to_json(found, environment, table), encoding="utf-8")
-    return DONE
+    for failure in failures:
+        print(f"picosec bench: {failure}", file=sys.stderr)
+    return BROKEN if failures else DONE
 
 
 def _progress(text: str) -> None:
