@@ -16,7 +16,7 @@ import json
 import socket
 import sys
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import aiocoap
 from aiocoap.credentials import CredentialsMap
@@ -131,10 +131,9 @@ async def _serve(held: Any | None) -> None:
 
 
 def _context(text: str) -> Any:
-    members = json.loads(text)
-    return security_context(
-        OscoreContext(**{name: None if value is None else bytes.fromhex(value) for name, value in members.items()})
-    )
+    members: dict[str, Any] = json.loads(text)
+    parameters = {name: None if value is None else bytes.fromhex(value) for name, value in members.items()}
+    return security_context(OscoreContext(**cast("dict[str, Any]", parameters)))
 
 
 def _handshake(text: str) -> Any:
