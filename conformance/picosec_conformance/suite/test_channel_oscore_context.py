@@ -55,6 +55,13 @@ def test_both_ends_understand_each_other(
         assert channel.ask(read(target)).code == Code.CONTENT
 
 
+@pytest.mark.requirement("CHN-600", "CHN-650", "CHN-660")
+def test_channel_carries_requests_and_responses(target: Target, channel: Channel) -> None:
+    """The one thing a channel is for, on a black box too: a value is read and one is written."""
+    assert channel.ask(read(target)).code == Code.CONTENT
+    assert channel.ask(write(target)).code >> 5 == 2
+
+
 @pytest.mark.requirement("CHN-600")
 @pytest.mark.parametrize(
     "fields",
