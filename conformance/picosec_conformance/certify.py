@@ -6,8 +6,9 @@ import hashlib
 import importlib.metadata
 import os
 import shlex
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import Any, cast
 
 import pytest
 
+import picosec
 from picosec_conformance import plugin
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.report import model
 from picosec_conformance.report.model import FeatureTruth, Report, RequirementResult, State, TestResult, Verdict
-from picosec_conformance.resources import spec_folder
 from picosec_conformance.selection import Selection
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import Requirement
@@ -39,6 +40,7 @@ class Collector:
     progress: Callable[[TestResult], None]
     started: Callable[[int], None]
     results: list[TestResult] = field(default_factory=list)
+    records: dict[str, bytes] = field(default_factory=dict)
     observed: dict[str, bool] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
@@ -69,6 +71,8 @@ class Collector:
             if name == "observed":
                 feature, seen = value
                 self.observed[feature] = seen
+            elif name == "picosec-transcript" and value[1]:
+                test, self.records[test] = value
             elif name == "picosec":
                 result = plugin.from_wire(value)
                 self.results.append(result)
@@ -83,33 +87,27 @@ def run_suite(
     jobs: int = 1,
     suite: Path = SUITE,
     fault: str | None = None,
+    began: datetime | None = None,
+    transcript: bytes | None = None,
     progress: Callable[[TestResult], None] = lambda result: None,
     started: Callable[[int], None] = lambda count: None,
+    recorded: Callable[[bytes], None] = lambda transcript: None,
 ) -> Report:
-    """Run every chosen test and return the report. Raises ``HarnessError`` when pytest itself gives up."""
-    chapters = [word.partition(" ")[2] for word in selection.words if word.startswith("chapter ")]
-    named = [word.partition(" ")[2] for word in selection.words if word.startswith("requirement ")]
-    arguments = [str(suite), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(suite), "--import-mode=importlib"]
-    arguments += [
-        "-p",
-        "picosec_conformance.plugin",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:terminal",
-        "-p",
-        "no:faulthandler",
-    ]
-    arguments += ["-p", "no:hypothesispytest", "--picosec-manifest", manifest.source]
-    arguments += ["--picosec-profile", manifest.profile.name, "--picosec-seed", str(seed)]
-    arguments += ["--picosec-fault", fault] if fault is not None else []
-    arguments += [f"--picosec-chapter={chapter}" for chapter in chapters]
-    arguments += [f"--picosec-requirement={name}" for name in named]
-    if jobs > 1:
-        arguments += ["-n", str(jobs), "--dist", "worksteal"]
+    """Run every chosen test and return the report. Raises ``HarnessError`` when pytest itself gives up.
+
+    ``recorded`` is called with the transcript of the run. With ``transcript``, the run happens against that one instead
+    of the target, and ``began`` is when it was made: nothing else about the run knows what day it is.
+    """
     collector = Collector(progress, started)
-    began, moment = datetime.now(UTC), time.perf_counter()
-    code = pytest.main(arguments, plugins=[collector])
+    began, moment = began or datetime.now(UTC), time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="picosec-") as folder:
+        arguments = _arguments(manifest, selection, seed, suite, fault, began)
+        arguments += ["--picosec-manifest", _file(folder, "target.toml", manifest.text.encode())]
+        if transcript is not None:
+            arguments += ["--picosec-transcript", _file(folder, "transcript", transcript)]
+        if jobs > 1:
+            arguments += ["-n", str(jobs), "--dist", "worksteal"]
+        code = pytest.main(arguments, plugins=[collector])
     seconds = time.perf_counter() - moment
     if collector.broken or code not in (
         pytest.ExitCode.OK,
@@ -118,7 +116,42 @@ def run_suite(
     ):
         raise HarnessError("\n".join(collector.broken) or f"pytest ended with {code!r}")
     results = tuple(sorted(collector.results, key=lambda result: result.id))
-    return _report(manifest, selection, seed, results, collector.observed, seconds, began)
+    _nothing_is_missing(selection, results)
+    recorded(b"".join(collector.records[test] for test in sorted(collector.records)))
+    return _report(manifest, selection, seed, results, collector.observed, seconds, began, suite_hash(suite))
+
+
+def _arguments(
+    manifest: Manifest, selection: Selection, seed: int, suite: Path, fault: str | None, began: datetime
+) -> list[str]:
+    """Return what pytest is called with; the suite's own configuration applies, and nobody else's."""
+    arguments = [str(suite), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(suite), "--import-mode=importlib"]
+    arguments += ["-p", "picosec_conformance.plugin"]
+    for unused in ("cacheprovider", "terminal", "faulthandler", "hypothesispytest"):
+        arguments += ["-p", f"no:{unused}"]
+    arguments += ["--picosec-source", manifest.source, "--picosec-profile", manifest.profile.name]
+    arguments += ["--picosec-seed", str(seed), "--picosec-today", began.date().isoformat()]
+    arguments += ["--picosec-set", selection.judged_by.version]
+    arguments += ["--picosec-fault", fault] if fault is not None else []
+    return arguments + [f"--picosec-{kind}={name}" for kind, _, name in (w.partition(" ") for w in selection.words)]
+
+
+def _file(folder: str, name: str, content: bytes) -> str:
+    path = Path(folder, name)
+    path.write_bytes(content)
+    return str(path)
+
+
+def _nothing_is_missing(selection: Selection, results: Iterable[TestResult]) -> None:
+    """A frozen set counts certain tests; a suite that lost one of them cannot judge by it."""
+    ran = {result.id for result in results}
+    counted: Mapping[str, tuple[str, ...]] = selection.judged_by.tests or {}
+    missing = [test for test, names in counted.items() if test not in ran and selection.takes(test, names)]
+    if missing:
+        raise HarnessError(
+            f"requirement set {selection.judged_by.version} counts {len(missing)} tests that this suite does not have, "
+            f"such as {missing[0]}: judge by it with the suite that it was frozen with"
+        )
 
 
 def _report(
@@ -129,6 +162,7 @@ def _report(
     observed: dict[str, bool],
     seconds: float,
     began: datetime,
+    suite: str,
 ) -> Report:
     requirements = tuple(_requirement(row, results, manifest) for row in selection.full.values())
     features = tuple(
@@ -159,15 +193,22 @@ def _report(
                 known.test,
                 known.reason,
                 any(r.id == known.test and r.verdict == Verdict.EXPECTED_FAIL for r in results),
+                known.until.isoformat(),
             )
             for known in manifest.known_failures
         ),
         selection=selection.words,
-        specification_version=load_registry().version,
-        requirement_set=hashlib.sha256((spec_folder() / "requirements.json").read_bytes()).hexdigest(),
+        specification_version=selection.judged_by.specification,
+        set_version=selection.judged_by.version,
+        requirement_set=selection.judged_by.hash,
+        errata=tuple(
+            model.Erratum(erratum.requirement, erratum.date, erratum.text)
+            for erratum in selection.judged_by.errata
+            if erratum.requirement in selection.full
+        ),
         suite_version=importlib.metadata.version("picosec"),
-        suite_hash=_suite_hash(),
-        command=shlex.join(command),
+        suite_hash=suite,
+        command=shlex.join([*command, *selection.judged_by.argument]),
         started=began.isoformat(timespec="seconds"),
     )
 
@@ -230,11 +271,23 @@ def _reasons(
             yield f"features do not hold: {', '.join(wrong)}"
 
 
-def _suite_hash() -> str:
-    """Return the SHA-256 over the suite's modules, so that two reports can be compared."""
+#: What the harness and the reference do besides reaching verdicts; changes there leave the suite the same.
+_BESIDE = frozenset(
+    {"bench", "bundle", "cli", "commands", "faults", "net", "peers", "report", "roles", "vectors", "wire"}
+)
+
+
+def suite_hash(suite: Path = SUITE) -> str:
+    """Return the SHA-256 over all modules that reach the verdicts, so that two reports can be compared.
+
+    These are the tests, the harness that runs them, and the parts of the reference that are its peer.
+    """
     digest = hashlib.sha256()
-    for path in sorted(SUITE.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name, root in (("suite", suite), ("harness", Path(__file__).parent), ("peer", Path(picosec.__file__).parent)):
+        for path in sorted(root.rglob("*.py")):
+            inside = path.relative_to(root)
+            if name == "suite" or not _BESIDE.union({"suite"}).intersection((inside.parts[0], inside.stem)):
+                digest.update(f"{name}/{inside.as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 

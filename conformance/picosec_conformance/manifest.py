@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,10 +26,11 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFailure:
-    """A test that is expected to fail, and why. When it passes after all, that is a failure."""
+    """A test that is expected to fail, why, and the last day of that. When it passes after all, that is a failure."""
 
     test: str
     reason: str
+    until: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Manifest:
     oscore: GivenContext | None = None
     known_failures: tuple[ExpectedFailure, ...] = ()
     source: str = ""
+    text: str = field(default="", repr=False)  #: the manifest as it was read
 
     @property
     def argument(self) -> tuple[str, ...]:
@@ -85,41 +88,57 @@ class Manifest:
         return self.features.issuperset(features)
 
 
-def load_manifest(path: Path, profile: str | None = None) -> Manifest:
-    """Read and check a manifest; ``profile`` overrides the one it names.
+def load_manifest(
+    path: Path, profile: str | None = None, profiles: Mapping[str, Profile] | None = None, source: str | None = None
+) -> Manifest:
+    """Read and check a manifest; ``profile`` overrides the one it names, and ``source`` is what reports call the file.
 
     Raises ``ManifestError``.
     """
+    source = str(path) if source is None else source
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ManifestError(f"{path}: cannot be read: {reason}") from error
-    return parse_manifest(text, str(path), profile)
+        raise ManifestError(f"{source}: cannot be read: {reason}") from error
+    return parse_manifest(text, source, profile, profiles)
 
 
-def parse_manifest(text: str, source: str, profile: str | None = None) -> Manifest:
-    """Check the text of a manifest. Raises ``ManifestError``."""
+def parse_manifest(
+    text: str, source: str, profile: str | None = None, profiles: Mapping[str, Profile] | None = None
+) -> Manifest:
+    """Check the text of a manifest; ``profiles`` are those of a frozen set. Raises ``ManifestError``."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ManifestError(f"{source}: not valid TOML: {error}") from error
     validator = jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
-    problem = jsonschema.exceptions.best_match(validator.iter_errors(table))
+    problem = jsonschema.exceptions.best_match(validator.iter_errors(_plain(table)))
     if problem is not None:
         steps = [str(step) for step in problem.absolute_path]
         place = ".".join(steps) or "the manifest"
         raise ManifestError(f"{source}:{_line(text, steps, problem.message)}: {place}: {_mend(problem)}")
-    return _manifest(table, text, source, profile)
+    return _manifest(table, text, source, profile, load_registry().profiles if profiles is None else profiles)
 
 
-def _manifest(table: dict[str, Any], text: str, source: str, profile: str | None) -> Manifest:
+def _plain(value: Any) -> Any:
+    """Return TOML values as JSON has them: a date is its text."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def _manifest(
+    table: dict[str, Any], text: str, source: str, profile: str | None, profiles: Mapping[str, Profile]
+) -> Manifest:
     registry = load_registry()
     target = table["target"]
     name = profile or target["profile"]
-    if name not in registry.profiles:
+    if name not in profiles:
         where = "--profile" if profile else f"{source}:{_line(text, ['target', 'profile'])}: target.profile"
-        raise ManifestError(f"{where}: there is no profile {name!r}; choose one of {', '.join(registry.profiles)}")
+        raise ManifestError(f"{where}: there is no profile {name!r}; choose one of {', '.join(profiles)}")
     for feature in table["features"]:
         if feature not in registry.features:
             line = _line(text, ["features"], f"'{feature}'")
@@ -131,16 +150,28 @@ def _manifest(table: dict[str, Any], text: str, source: str, profile: str | None
         name=target["name"],
         version=target["version"],
         vendor=target["vendor"],
-        profile=registry.profiles[name],
+        profile=profiles[name],
         features=frozenset(table["features"]),
         adapter=table["adapter"],
         production=table.get("production"),
         resources=Resources(**table.get("resources", {})),
         answer_timeout=table.get("timeouts", {}).get("answer", 2.0),
         oscore=None if oscore is None else _context(oscore),
-        known_failures=tuple(ExpectedFailure(**row) for row in table.get("known_failures", ())),
+        known_failures=tuple(_expected(row, text, source) for row in table.get("known_failures", ())),
         source=source,
+        text=text,
     )
+
+
+def _expected(row: dict[str, Any], text: str, source: str) -> ExpectedFailure:
+    try:
+        until = date.fromisoformat(str(row["until"]))
+    except ValueError as error:
+        line = _line(text, ["known_failures", "until"], f"'{row['until']}'")
+        raise ManifestError(
+            f"{source}:{line}: known_failures.until: {row['until']} is no day of the calendar"
+        ) from error
+    return ExpectedFailure(row["test"], row["reason"], until)
 
 
 def _context(row: Mapping[str, Any]) -> GivenContext:

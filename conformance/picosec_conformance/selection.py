@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.specification.registry import load_registry
-from picosec_conformance.specification.requirements import Requirement, load_requirements
+from picosec_conformance.specification.requirements import Requirement
+from picosec_conformance.specification.sets import RequirementSet, draft_set
 
 
 class SelectionError(Exception):
@@ -20,6 +22,12 @@ class Selection:
     full: dict[str, Requirement]
     chosen: frozenset[str]
     words: tuple[str, ...] = ()
+    judged_by: RequirementSet = field(default_factory=draft_set)
+
+    def takes(self, test: str, requirements: Iterable[str]) -> bool:
+        """Whether the run includes a test that judges these requirements. A frozen set counts only its own tests."""
+        counts = self.judged_by.tests is None or test in self.judged_by.tests
+        return counts and not self.chosen.isdisjoint(requirements)
 
     @property
     def complete(self) -> bool:
@@ -27,15 +35,21 @@ class Selection:
         return not self.words
 
 
-def select(manifest: Manifest, chapters: tuple[str, ...] = (), requirements: tuple[str, ...] = ()) -> Selection:
+def select(
+    manifest: Manifest,
+    chapters: tuple[str, ...] = (),
+    requirements: tuple[str, ...] = (),
+    judged_by: RequirementSet | None = None,
+) -> Selection:
     """Narrow the profile's set. Raises ``SelectionError`` for a chapter or requirement that is not in it."""
-    full = {name: row for name, row in load_requirements().items() if manifest.profile.covers(row)}
+    judged_by = draft_set() if judged_by is None else judged_by
+    full = {name: row for name, row in judged_by.requirements.items() if manifest.profile.covers(row)}
     known = load_registry().chapters
     for chapter in chapters:
         if chapter not in known:
             raise SelectionError(f"--chapter {chapter}: there is no such chapter; choose among {', '.join(known)}")
     for name in requirements:
-        if name not in load_requirements():
+        if name not in judged_by.requirements:
             raise SelectionError(
                 f"--requirement {name}: there is no such requirement; `picosec requirements` lists them"
             )
@@ -47,4 +61,4 @@ def select(manifest: Manifest, chapters: tuple[str, ...] = (), requirements: tup
         if (not chapters and not requirements) or row.page in chapters or name in requirements
     )
     words = tuple(f"chapter {chapter}" for chapter in chapters) + tuple(f"requirement {name}" for name in requirements)
-    return Selection(full, chosen, words)
+    return Selection(full, chosen, words, judged_by)

@@ -36,7 +36,8 @@ class Target:
         self.frames: list[Frame] = []
         self._began = time.monotonic()
         self._early: deque[bytes] = deque()
-        self._message_id = 0
+        #: The last message id that was taken. Where no reset makes a target forget it, the next test goes on behind it.
+        self.message_id = 0
         self._token = 0
 
     def begin(self, rng: random.Random) -> None:
@@ -45,7 +46,7 @@ class Target:
             pass
         self._early.clear()
         self.record_from_here()
-        self._message_id = rng.randrange(1 << 16)
+        self.message_id = rng.randrange(1 << 16)
         self._token = rng.randrange(1 << 32)
 
     def record_from_here(self) -> None:
@@ -65,8 +66,8 @@ class Target:
 
     def fresh_message_id(self) -> int:
         """Return a message id that this test has not used."""
-        self._message_id = (self._message_id + 1) & 0xFFFF
-        return self._message_id
+        self.message_id = (self.message_id + 1) & 0xFFFF
+        return self.message_id
 
     def fresh_token(self) -> bytes:
         """Return a four-byte token that this test has not used."""

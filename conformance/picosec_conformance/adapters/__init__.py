@@ -7,13 +7,25 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from picosec_conformance.adapters.base import Adapter, AdapterError, TargetDied
+from picosec_conformance.adapters.base import Adapter, AdapterError, Framing, TargetDied
 from picosec_conformance.adapters.memory import InProcessTarget, MemoryAdapter
 from picosec_conformance.adapters.serial import SerialAdapter
 from picosec_conformance.adapters.subprocess import SubprocessAdapter
 from picosec_conformance.adapters.udp import UdpAdapter
 
-__all__ = ["Adapter", "AdapterError", "TargetDied", "open_adapter"]
+__all__ = ["Adapter", "AdapterError", "TargetDied", "framing_of", "open_adapter"]
+
+_FRAMING: dict[str, Framing] = {
+    "subprocess": SubprocessAdapter.framing,
+    "udp": UdpAdapter.framing,
+    "serial": SerialAdapter.framing,
+    "memory": MemoryAdapter.framing,
+}
+
+
+def framing_of(settings: Mapping[str, Any]) -> Framing:
+    """Return how frames lie on the link that a manifest's ``adapter`` table describes, without opening it."""
+    return _FRAMING[settings["kind"]]
 
 
 def open_adapter(settings: Mapping[str, Any]) -> Adapter:

@@ -52,6 +52,7 @@ def document(report: Report) -> dict[str, Any]:
         "command": report.command,
         "versions": {
             "specification": report.specification_version,
+            "set": report.set_version,
             "requirement_set": report.requirement_set,
             "suite": report.suite_version,
             "suite_hash": report.suite_hash,
@@ -69,7 +70,12 @@ def document(report: Report) -> dict[str, Any]:
             for truth in report.features
         ],
         "known_failures": [
-            {"test": known.test, "reason": known.reason, "happened": known.happened} for known in report.known_failures
+            {"test": known.test, "reason": known.reason, "until": known.until, "happened": known.happened}
+            for known in report.known_failures
+        ],
+        "errata": [
+            {"requirement": erratum.requirement, "date": erratum.date, "text": erratum.text}
+            for erratum in report.errata
         ],
         "requirement_results": [_requirement(row) for row in report.requirements],
         "test_results": [_test(row) for row in report.tests],

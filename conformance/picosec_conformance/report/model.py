@@ -107,11 +107,24 @@ class RequirementResult:
 
 @dataclass(frozen=True, slots=True)
 class KnownFailure:
-    """A failure that the manifest announces; ``happened`` is False for one that did not occur, which fails the run."""
+    """A failure that the manifest announces; ``happened`` is False for one that did not occur, which fails the run.
+
+    ``until`` is the last day on which it is excused, RFC 3339.
+    """
 
     test: str
     reason: str
     happened: bool
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Erratum:
+    """What turned out wrong in the requirement set; it explains and changes no verdict."""
+
+    requirement: str
+    date: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +156,9 @@ class Report:
     profile_title: str = ""
     selection: tuple[str, ...] = ()
     specification_version: str = ""
+    set_version: str = ""  #: name of the requirement set that the target was judged by
     requirement_set: str = ""  #: SHA-256 of the requirement set, hexadecimal
+    errata: tuple[Erratum, ...] = ()
     suite_version: str = ""
     suite_hash: str = ""
     command: str = ""  #: repeats the whole run

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Type
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
-from picosec_conformance.adapters import open_adapter
 from picosec_conformance.control import Control
-from picosec_conformance.manifest import Manifest
-from picosec_conformance.plugin import Inconclusive, Settings
 from picosec_conformance.target import Target
 
 TEST_RESOURCES = ("reset", "provision", "time", "entropy", "act", "events", "state", "export", "store", "slow")
@@ -22,20 +17,6 @@ POSTED = ("reset", "provision", "time", "entropy", "act", "export")
 def post(target: Target, name: str, payload: bytes) -> Message:
     """POST raw bytes to a test resource."""
     return target.request(Code.POST, f"/ps/test/{name}", payload, content_format=CONTENT_FORMAT_CBOR)
-
-
-@pytest.fixture(scope="module")
-def production(settings: Settings) -> Iterator[Target]:
-    """The production build of the target."""
-    manifest: Manifest = settings.manifest
-    if manifest.production is None:
-        raise Inconclusive("the manifest has no [production] table: name the adapter of the production build")
-    adapter = open_adapter(manifest.production)
-    try:
-        adapter.start()
-        yield Target(adapter, manifest)
-    finally:
-        adapter.close()
 
 
 @pytest.mark.requirement("CNF-010")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ profile = "coap-server"
 kind = "udp"
 host = "127.0.0.1"
 """
+
+
+KNOWN = """[[known_failures]]
+test = "test_x.py::test_y"
+reason = "mended in release 1.3"
+{}
+
+[target]"""
 
 
 def test_good_manifest_is_read() -> None:
@@ -55,6 +64,9 @@ def test_profile_may_be_chosen_at_the_command_line() -> None:
         ('profile = "coap-server"', 'profile = "toaster"', 7, ["toaster", "coap-server"]),
         ('"messaging.server"', '"messaging.servre"', 1, ["messaging.servre", "did you mean 'messaging.server'"]),
         ('host = "127.0.0.1"', 'host = "127.0.0.1"\nport = 70000', 12, ["70000"]),
+        ("[target]", KNOWN.format(""), 3, ["'until' is missing; add it"]),
+        ("[target]", KNOWN.format("until = 2026-12-31T00:00:00Z"), 6, ["until", "2026-12-31T00:00:00"]),
+        ("[target]", KNOWN.format('until = "2026-02-30"'), 6, ["2026-02-30 is no day of the calendar"]),
     ],
 )
 def test_mistake_is_told_with_its_line(old: str, new: str, line: int, words: list[str]) -> None:
@@ -78,6 +90,16 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
     """A wrong path must not end in a traceback."""
     with pytest.raises(ManifestError, match="cannot be read: No such file"):
         load_manifest(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("until", ["2026-12-31", '"2026-12-31"'])
+def test_known_failure_has_a_last_day(until: str) -> None:
+    """TOML has dates; who writes it as text means the same."""
+    text = GOOD.replace("[target]", KNOWN.format(f"until = {until}"))
+
+    (known,) = parse_manifest(text, "lamp.toml").known_failures
+
+    assert known.until == date(2026, 12, 31)
 
 
 def test_context_of_a_black_box_is_decoded() -> None:

@@ -14,6 +14,7 @@ from picosec_conformance.selection import select
 
 SAMPLES = Path(__file__).with_name("sample_suite")
 PROGRAM = Path(__file__).with_name("miniature.py")
+KNOWN = """known_failures = [{{ test = "test_sample.py::test_{test}", reason = "mended in 1.3", until = {until} }}]"""
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_same_seed_sends_the_same_bytes(manifest_file: Path) -> None:
 
 def test_known_failure_is_expected_but_counts(manifest_file: Path) -> None:
     """A vendor may know of a fault; the certificate still tells the customer."""
-    known = 'known_failures = [{ test = "test_sample.py::test_gets_it_wrong", reason = "payloads are echoed" }]'
+    known = KNOWN.format(test="gets_it_wrong", until="2999-12-31")
 
     report = run(manifest_file, known=known)
 
@@ -116,9 +117,18 @@ def test_known_failure_is_expected_but_counts(manifest_file: Path) -> None:
 
 def test_known_failure_that_passes_is_a_failure(manifest_file: Path) -> None:
     """A list of excuses that nobody cleans up hides the next regression."""
-    known = 'known_failures = [{ test = "test_sample.py::test_answers", reason = "it used to fail" }]'
+    known = KNOWN.format(test="answers", until="2999-12-31")
 
     assert verdicts(run(manifest_file, known=known))["answers"] is Verdict.FAILED
+
+
+def test_known_failure_that_expired_is_a_failure(manifest_file: Path) -> None:
+    """An excuse without an end is a waiver: on the day after its last, the build turns red."""
+    report = run(manifest_file, known=KNOWN.format(test="gets_it_wrong", until="2020-02-29"))
+
+    result = next(result for result in report.tests if "gets_it_wrong" in result.id)
+    assert result.verdict is Verdict.FAILED
+    assert "known until 2020-02-29, which is past" in result.reason
 
 
 def test_workers_reach_the_same_verdicts(manifest_file: Path) -> None:

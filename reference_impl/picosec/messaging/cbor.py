@@ -59,9 +59,12 @@ def loads(data: bytes) -> Any:
     return value
 
 
-def loads_sequence(data: bytes) -> list[Any]:
-    """Return the items of a CBOR sequence (RFC 8742); no bytes are no items. Raises as :func:`loads` does."""
-    if len(data) > MAX_SIZE:
+def loads_sequence(data: bytes, max_size: int = MAX_SIZE) -> list[Any]:
+    """Return the items of a CBOR sequence (RFC 8742); no bytes are no items. Raises as :func:`loads` does.
+
+    ``max_size`` is what a message may have; whoever reads a file from a disk allows more.
+    """
+    if len(data) > max_size:
         _fail(Problem.TOO_LARGE, "MSG-160", f"{len(data)} bytes")
     items = []
     position, end = 0, len(data)

@@ -1,0 +1,100 @@
+"""An adapter around an adapter, which writes down what passes, in order: the making of a transcript."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from picosec_conformance.adapters.base import Adapter, AdapterError, Framing, TargetDied
+from picosec_conformance.transcript import Operation, Outcome, Step
+
+T = TypeVar("T")
+
+
+class Log:
+    """What happened on all links since the current test began."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Start over, with the time at zero."""
+        self.steps: list[Step] = []
+        self._began = time.perf_counter_ns()
+
+    def now(self) -> int:
+        """Return the microseconds since the test began."""
+        return (time.perf_counter_ns() - self._began) // 1000
+
+
+class RecordingAdapter:
+    """Passes everything on to the adapter that ``make`` returns, and to the log.
+
+    A link that could not be started is not tried again: each later test is told the same at once.
+    """
+
+    def __init__(self, name: str, framing: Framing, make: Callable[[], Adapter], log: Log) -> None:
+        self.framing = framing
+        self._name = name
+        self._make = make
+        self._log = log
+        self._adapter: Adapter | None = None
+        self._failure = ""
+
+    def start(self) -> None:
+        """Start the target unless it is up."""
+        if self._adapter is not None and not self._failure:
+            return
+        self._do(Operation.START, None, self._start)
+
+    def _start(self) -> None:
+        if self._failure:
+            raise AdapterError(self._failure)
+        try:
+            self._adapter = self._adapter or self._make()
+            self._adapter.start()
+        except (AdapterError, OSError) as error:
+            self._failure = str(error)
+            raise
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame."""
+        self._do(Operation.SEND, frame, lambda: self._up.send(frame))
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes as they appear on the line."""
+        self._do(Operation.SEND_RAW, data, lambda: self._up.send_raw(data))
+
+    def receive(self, timeout: float) -> bytes | None:
+        """Return the next frame, or ``None``."""
+        return self._do(Operation.RECEIVE, None, lambda: self._up.receive(timeout))
+
+    def power_cycle(self) -> None:
+        """Take the power away and give it back."""
+        self._do(Operation.POWER_CYCLE, None, lambda: self._up.power_cycle())
+
+    def close(self) -> None:
+        """Let go of the target. Not part of any test, hence not recorded."""
+        if self._adapter is not None:
+            self._adapter.close()
+
+    @property
+    def _up(self) -> Adapter:
+        assert self._adapter is not None, "start comes first"
+        return self._adapter
+
+    def _do(self, operation: Operation, data: bytes | None, act: Callable[[], T]) -> T:
+        at = self._log.now()
+        try:
+            result = act()
+        except (TargetDied, AdapterError, OSError) as error:
+            outcome = Outcome.DIED if isinstance(error, TargetDied) else Outcome.BROKE
+            self._log.steps.append(Step(at, self._name, operation, data, outcome, str(error)))
+            if isinstance(error, OSError):
+                raise AdapterError(str(error)) from error
+            raise
+        if operation is Operation.RECEIVE:
+            at, data = self._log.now(), result  # type: ignore[assignment]
+        self._log.steps.append(Step(at, self._name, operation, data))
+        return result
