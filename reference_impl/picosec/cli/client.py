@@ -23,7 +23,7 @@ from picosec.net.loop import run as run_loop
 from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
 from picosec.registry import TEXT, Problem
 from picosec.roles import events
-from picosec.roles.app import DEFAULT_POLICY, App
+from picosec.roles.app import App
 from picosec.roles.keyring import Keyring
 
 #: The device, as the loop names the peer of the only transport.
@@ -68,7 +68,7 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
     host, port, path = destination(options.url, serial=options.serial is not None)
     message = request(code, path, options)
     with ExitStack() as opened:
-        keyring = Keyring(software_vault(os.urandom), DEFAULT_POLICY)
+        keyring = Keyring(software_vault(os.urandom))
         method = _protection(options, keyring, opened)
         serial = options.serial
         transport = udp.connect(host, port) if serial is None else open_serial(serial, options.baudrate)

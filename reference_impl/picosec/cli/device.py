@@ -16,10 +16,8 @@ from picosec.cli.mistakes import DONE, Mistake, complain, explained
 from picosec.net.clock import Clock, SystemClock
 from picosec.net.loop import Agent
 from picosec.net.loop import run as run_loop
+from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
 from picosec.net.transport import Transport
-
-_BAUDRATE = 115200
-_COAP_PORT = 5683
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +41,9 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     link = parser.add_argument_group("links (any number of them)")
     link.add_argument("--udp", action="append", metavar="HOST[:PORT]", help="where to listen; :PORT for all addresses")
     link.add_argument("--serial", action="append", metavar="TTY", help="slipmux frames on a serial line")
-    link.add_argument("--baudrate", type=int, default=_BAUDRATE, metavar="N", help="of the serial lines (%(default)s)")
+    link.add_argument(
+        "--baudrate", type=int, default=DEFAULT_BAUDRATE, metavar="N", help="of serial lines (%(default)s)"
+    )
     link.add_argument("--stdio", action="store_true", help="slipmux frames on standard input and output")
     keys = parser.add_argument_group("keys (without any, only open resources answer)")
     keys.add_argument("--identity", type=Path, action="append", metavar="FILE", help="an identity of the device")
@@ -69,7 +69,9 @@ def run(options: argparse.Namespace) -> int:
         agent, clock = _test_build(options) if options.test_interface else _production(options, opened)
         transports = _open(options, opened)
         if transports[0].name != "stdio":
-            print("picosec device: serving " + ", ".join(each.name for each in transports), file=sys.stderr, flush=True)
+            what = "TEST BUILD, keys for anyone, " if options.test_interface else ""
+            names = ", ".join(each.name for each in transports)
+            print(f"picosec device: {what}serving {names}", file=sys.stderr, flush=True)
         run_loop(agent, transports, clock)
     return DONE
 
@@ -95,8 +97,8 @@ def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[Agent, 
     from dataclasses import replace
 
     from picosec.crypto.vault import software_vault
-    from picosec.roles.device import DEFAULT_POLICY, Device
-    from picosec.roles.keyring import Keyring
+    from picosec.roles.device import Device
+    from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 
     keyring = Keyring(software_vault(os.urandom), replace(DEFAULT_POLICY, message_4=options.message_4))
     if options.identity or options.trust or options.context:
@@ -117,10 +119,9 @@ def _open(options: argparse.Namespace, opened: ExitStack) -> list[Transport]:
     for text in addresses:
         from picosec.net import udp
 
-        transports += udp.listen(*_address(text))
+        host, port = _address(text)
+        transports += udp.listen(host, udp.DEFAULT_PORT if port is None else port)
     for path in options.serial or []:
-        from picosec.net.serial import open_serial
-
         transports.append(open_serial(path, options.baudrate))
     if options.stdio:
         from picosec.net.stdio import open_stdio
@@ -133,9 +134,9 @@ def _open(options: argparse.Namespace, opened: ExitStack) -> list[Transport]:
     return transports
 
 
-def _address(text: str) -> tuple[str | None, int]:
-    """Split ``HOST``, ``HOST:PORT``, ``:PORT`` and ``[IPV6]:PORT``. Raises :class:`Mistake`."""
+def _address(text: str) -> tuple[str | None, int | None]:
+    """Split ``HOST``, ``HOST:PORT``, ``:PORT``, ``[IPV6]`` or ``[IPV6]:PORT``. Raises :class:`Mistake`."""
     match = re.fullmatch(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*))(?::(?P<port>\d{1,5}))?", text)
     if match is None or int(match["port"] or 0) > 65535:
         raise Mistake(f"--udp takes HOST, HOST:PORT, :PORT or [IPV6]:PORT, not {text!r}")
-    return match["ipv6"] or match["host"] or None, int(match["port"] or _COAP_PORT)
+    return match["ipv6"] or match["host"] or None, None if match["port"] is None else int(match["port"])

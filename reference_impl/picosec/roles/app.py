@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from picosec.channel.credentials import Kind
-from picosec.channel.edhoc_config import Policy
+from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.roles.agent import Agent, Entropy
-from picosec.roles.events import ChannelOpened, Event
+from picosec.roles.events import ChannelOpened, Event, Failed
 from picosec.roles.keyring import Keyring
-
-#: Every method and suite there is, the mandatory suites first.
-DEFAULT_POLICY = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
 
 
 class App(Agent):
@@ -42,6 +39,11 @@ class App(Agent):
 
     def _report(self, event: Event, now: float) -> None:
         super()._report(event, now)
-        if isinstance(event, ChannelOpened) and event.handle in self._waiting:
-            message, peer = self._waiting.pop(event.handle)
-            self._client.ask(event.handle, message, peer, now, event.channel)
+        if event.handle not in self._waiting:
+            return
+        message, peer = self._waiting.pop(event.handle)
+        if isinstance(event, ChannelOpened):
+            try:
+                self._client.ask(event.handle, message, peer, now, event.channel)
+            except ProtocolError as error:
+                super()._report(Failed(event.handle, error.problem), now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from picosec.channel.channels import Channel
@@ -150,7 +151,8 @@ class Client:
                 self._send(handshake, result, now)
         except ProtocolError as error:
             if opening.farewell is not None:
-                self._pending[self._endpoint.request(opening.farewell, handshake.peer, now)] = _Farewell()
+                with suppress(ProtocolError):  # no room for it: the peer's session expires by itself
+                    self._pending[self._endpoint.request(opening.farewell, handshake.peer, now)] = _Farewell()
             self._report(ChannelFailed(handshake.handle, error.problem), now)
 
     def _send(self, handshake: _Handshake, message: Message, now: float) -> None:

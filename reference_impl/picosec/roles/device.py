@@ -7,20 +7,16 @@ from typing import Any, Final
 
 import picosec
 from picosec.channel.credentials import Kind
-from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
-from picosec.roles.keyring import Keyring
+from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 from picosec.roles.resources import Access, Reply, Request, Resource
 
 ROLE: Final = "device"
 DEFAULT_NAME: Final = "PicoSec reference device"
-
-#: Every method and suite there is, the mandatory suites first.
-DEFAULT_POLICY: Final = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
 
 #: What the device can do, in the registry's names (CNF-530).
 FEATURES: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from picosec.channel.channels import Channel
 from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential
@@ -14,6 +14,9 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Vault
+
+#: Every method and suite there is, the mandatory suites first.
+DEFAULT_POLICY: Final = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class ContextParameters:
 class Keyring:
     """Everything provisioned. It only grows; a change makes all of its parts anew or, when one is wrong, none."""
 
-    def __init__(self, vault: Vault, policy: Policy) -> None:
+    def __init__(self, vault: Vault, policy: Policy = DEFAULT_POLICY) -> None:
         self.vault = vault
         self.own: tuple[OwnCredential, ...] = ()
         self.trusted: tuple[Trusted, ...] = ()

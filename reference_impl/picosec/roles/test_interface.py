@@ -20,8 +20,8 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM, Problem
 from picosec.roles import events
-from picosec.roles.device import DEFAULT_NAME, DEFAULT_POLICY, Device
-from picosec.roles.keyring import ContextParameters, Keyring, Trusted
+from picosec.roles.device import DEFAULT_NAME, Device
+from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryStorage
@@ -80,7 +80,7 @@ class TestBuild:
         self.clock.set(0.0)
         self._entropy = ScriptedEntropy(seed)
         self._storage = MemoryStorage()
-        self._keyring = Keyring(software_vault(self._entropy), DEFAULT_POLICY)
+        self._keyring = Keyring(software_vault(self._entropy))
         self._boot()
 
     def _boot(self) -> None:

@@ -14,7 +14,7 @@ from picosec.messaging.coap import Code, Message, Type, path_options
 from picosec.net.clock import SystemClock
 from picosec.net.loop import run
 from picosec.net.stream import StreamTransport
-from picosec.roles.device import DEFAULT_POLICY, Device
+from picosec.roles.device import Device
 from picosec.roles.keyring import Keyring
 
 
@@ -130,7 +130,7 @@ def line():
     """A serial line with a device at its far end."""
     far, near = pty.openpty()
     name = os.ttyname(near)
-    device = Device(os.urandom, Keyring(software_vault(os.urandom), DEFAULT_POLICY))
+    device = Device(os.urandom, Keyring(software_vault(os.urandom)))
     transport = StreamTransport("far end", far, far)
     served = threading.Thread(target=run, args=(device, [transport], SystemClock()))
     served.start()

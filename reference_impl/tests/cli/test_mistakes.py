@@ -173,11 +173,12 @@ def test_a_context_belongs_to_one_process(picosec, home):
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("localhost", ("localhost", 5683)),
+        ("localhost", ("localhost", None)),
         ("10.0.0.1:7", ("10.0.0.1", 7)),
         (":7", (None, 7)),
+        (":0", (None, 0)),
         ("[::1]:7", ("::1", 7)),
-        ("[::]", ("::", 5683)),
+        ("[::]", ("::", None)),
     ],
 )
 def test_addresses_are_written_as_in_urls(text, address):

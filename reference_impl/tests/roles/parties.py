@@ -11,9 +11,9 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Type, path_options
 from picosec.registry import CONTENT_FORMAT_CBOR
 from picosec.roles.app import App
-from picosec.roles.device import DEFAULT_POLICY, Device
+from picosec.roles.device import Device
 from picosec.roles.events import Event
-from picosec.roles.keyring import ContextParameters, Keyring, Trusted
+from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Trusted
 from picosec.roles.simulated import ScriptedEntropy
 from picosec.roles.storage import MemoryStorage
 

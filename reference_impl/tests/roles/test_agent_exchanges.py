@@ -27,7 +27,7 @@ from picosec.messaging import cbor, problem
 from picosec.messaging.coap import Code, Message
 from picosec.registry import CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.channel_table import MAX_CHANNELS
-from picosec.roles.device import DEFAULT_POLICY, Device
+from picosec.roles.device import Device
 from picosec.roles.events import ChannelFailed, ChannelOpened, Failed, Pong, Reset, Response
 from picosec.roles.keyring import Keyring
 from picosec.roles.simulated import ScriptedEntropy
@@ -236,7 +236,7 @@ def test_an_unprotected_answer_is_not_taken_for_the_devices():
 def test_a_device_without_an_identity_refuses_handshakes():
     """A device fresh from the box belongs to nobody yet."""
     entropy = ScriptedEntropy(b"bare")
-    device = Device(entropy, Keyring(software_vault(entropy), DEFAULT_POLICY))
+    device = Device(entropy, Keyring(software_vault(entropy)))
     app = new_app()
 
     handle = app.ask(get("/sensors/temperature"), DEVICE, 0.0)
