@@ -15,6 +15,7 @@ from picosec.cli.files import Identity, fill, read_identity
 from picosec.cli.mistakes import DONE, EXIT_CODES, NO_ANSWER, REFUSED, Mistake, complain
 from picosec.cli.present import content, refusal, status
 from picosec.cli.request import destination, request
+from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import software_vault
 from picosec.messaging.coap import Code
 from picosec.net import udp
@@ -24,7 +25,7 @@ from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
 from picosec.registry import TEXT, Problem
 from picosec.roles import events
 from picosec.roles.app import App
-from picosec.roles.keyring import Keyring
+from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 
 #: The device, as the loop names the peer of the only transport.
 PEER: Final = (0, None)
@@ -41,6 +42,7 @@ METHODS: Final = {
 #: What a person may do when a handshake fails.
 ADVICE: Final = {
     Problem.UNKNOWN_CREDENTIAL: ": give the device your public half with --trust, and name its own with --peer",
+    Problem.BAD_CREDENTIAL: ": are --identity and --peer the files that the device knows?",
     Problem.AUTHENTICATION_FAILED: ": are --identity and --peer the files that the device knows?",
     Problem.UNSUPPORTED_METHOD: ": does the device have an identity (--identity)?",
 }
@@ -69,16 +71,16 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
     message = request(code, path, options)
     with ExitStack() as opened:
         keyring = Keyring(software_vault(os.urandom))
-        method = _protection(options, keyring, opened)
+        handshake = _protection(options, keyring, opened)
         serial = options.serial
         transport = udp.connect(host, port) if serial is None else open_serial(serial, options.baudrate)
         opened.callback(transport.close)
         clock = SystemClock()
         app = App(os.urandom, keyring)
-        if method is None:
+        if handshake is None:
             handle = app.request(message, PEER, clock.now(), next(iter(app.channels), None))
         else:
-            handle = app.ask(message, PEER, clock.now(), method)
+            handle = app.ask(message, PEER, clock.now(), *handshake)
         waiting = _Waiting(app, handle, clock.now(), options.timeout, transport.name, verbose=options.verbose)
         run_loop(waiting, [transport], clock, lambda: waiting.outcome is not None or waiting.gave_up)
     return _show(waiting.outcome, options.timeout)
@@ -159,8 +161,8 @@ def _show(outcome: events.Event | None, timeout: float) -> int:
     return REFUSED
 
 
-def _protection(options: argparse.Namespace, keyring: Keyring, opened: ExitStack) -> int | None:
-    """Fill the keyring; return the EDHOC method for a handshake, None for no handshake. Raises :class:`Mistake`."""
+def _protection(options: argparse.Namespace, keyring: Keyring, opened: ExitStack) -> tuple[int, tuple[int, ...]] | None:
+    """Fill the keyring; return method and suites of a handshake, None for no handshake. Raises :class:`Mistake`."""
     if options.context is not None:
         if options.identity is not None or options.peer is not None:
             raise Mistake("--context needs no handshake: give it alone, or --identity with --peer")
@@ -172,15 +174,24 @@ def _protection(options: argparse.Namespace, keyring: Keyring, opened: ExitStack
         missing = "--identity" if options.identity is None else "--peer"
         raise Mistake(f"a handshake needs your --identity and the device as --peer: {missing} is missing")
     own, peer = read_identity(options.identity, private=True), read_identity(options.peer, private=False)
-    _check_fit(own, peer)
+    suites = _common_suites(own, peer)
     fill(keyring, opened, [options.identity], [options.peer], [])
-    return METHODS[own.usage, peer.usage]
+    return METHODS[own.usage, peer.usage], suites
 
 
-def _check_fit(own: Identity, peer: Identity) -> None:
-    """Raise :class:`Mistake` for two keys that no suite brings together, which the device could only call an error."""
+def _common_suites(own: Identity, peer: Identity) -> tuple[int, ...]:
+    """Return the suites that have both keys, so that a device with several identities uses the one that is meant.
+
+    Raises :class:`Mistake` when there are none: the device could only call it an error.
+    """
     if own.credential == peer.credential:
         raise Mistake("--identity and --peer are the same credential: nobody opens a channel with oneself")
-    if own.usage is peer.usage and own.parsed.key.curve is not peer.parsed.key.curve:
+    suites = tuple(
+        number
+        for number in DEFAULT_POLICY.suites
+        if own.parsed.serves(own.usage, SUITES[number]) and peer.parsed.serves(peer.usage, SUITES[number])
+    )
+    if not suites:
         curves = f"{own.parsed.key.curve.name} and {peer.parsed.key.curve.name}"
-        raise Mistake(f"the keys of --identity and --peer are on different curves ({curves}): make both on one")
+        raise Mistake(f"no cipher suite has both keys, of --identity and --peer ({curves}): make both on one curve")
+    return suites

@@ -20,6 +20,8 @@ CURVES = {"P-256": Curve.P256, "X25519": Curve.X25519, "Ed25519": Curve.ED25519}
 _SUB, _CNF, _COSE_KEY = 2, 8, 1
 _KTY, _KID, _CRV, _X, _Y = 1, 2, -1, -2, -3
 _OKP, _EC2 = 1, 2
+#: Long enough for no two identities of a household to share one by chance.
+_KID_LENGTH = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +38,7 @@ public half, beside it, is for those who shall trust you."""
     parser.add_argument("--name", help="for people; stands in the credential (default: the name of the file)")
     parser.add_argument("--curve", choices=CURVES, help="default: P-256, which every device takes")
     parser.add_argument("--usage", choices=USAGES, default="static-dh", help="what the key is for (default: static-dh)")
-    parser.add_argument("--kid", metavar="HEX", help="key identifier (default: one random byte)")
+    parser.add_argument("--kid", metavar="HEX", help="key identifier (default: four random bytes)")
     parser.add_argument(
         "--by-value", action="store_true", help="send the whole credential in each handshake, not only its identifier"
     )
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         other = "static-dh" if usage is Usage.SIGNATURE else "signature"
         raise Mistake(f"a key on {options.curve} cannot serve {options.usage}: add `--usage {other}`")
     try:
-        kid = bytes((os.urandom(1)[0] % 24,)) if options.kid is None else bytes.fromhex(options.kid)
+        kid = os.urandom(_KID_LENGTH) if options.kid is None else bytes.fromhex(options.kid)
     except ValueError as error:
         raise Mistake(f"--kid takes hexadecimal digits, not {options.kid!r}") from error
 

@@ -18,7 +18,7 @@ from picosec.crypto.vault import software_vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
-from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM, Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles import events
 from picosec.roles.device import DEFAULT_NAME, Device
 from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Trusted
@@ -26,11 +26,10 @@ from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryStorage
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, unsigned
+from picosec.roles.test_resources import Store, slow
 
 PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
-#: Seconds until ``/ps/test/slow`` answers.
-SLOW: Final = 1.0
 #: Bytes of the longest output of the exporter.
 MAX_EXPORT: Final = 8160
 
@@ -95,7 +94,7 @@ class TestBuild:
             "state": _read(self._state),
             "export": _posted(self._export),
             "store": self._store.resource(),
-            "slow": Resource({Code.GET: _slow}, Access.OPEN, attributes=None),
+            "slow": slow(),
         }
         resources = {f"{PREFIX}/{name}": resource for name, resource in further.items()}
         self._device = Device(self._entropy, self._keyring, name=self._name, further=resources, knows_date=False)
@@ -224,38 +223,6 @@ class TestBuild:
             raise ProtocolError(Problem.BAD_REQUEST, "CNF-460", "nothing to export")
         exported = session.export(entries[1], entries[2], entries[3])
         return Reply(Code.CHANGED, cbor.dumps(exported), CONTENT_FORMAT_CBOR)
-
-
-class Store:
-    """Keeps bytes for anyone and counts how often they were changed."""
-
-    def __init__(self) -> None:
-        self.content: bytes | None = None
-        self.changes = 0
-
-    def resource(self) -> Resource:
-        """Return it as an unprotected resource."""
-        handlers: dict[int, Handler] = {Code.GET: self._get, Code.PUT: self._put, Code.DELETE: self._delete}
-        return Resource(handlers, Access.OPEN, attributes=None)
-
-    def _get(self, request: Request) -> Reply:
-        if self.content is None:
-            raise ProtocolError(Problem.NOT_FOUND, "CNF-430", "the store is empty")
-        return Reply(Code.CONTENT, self.content, CONTENT_FORMAT_OCTET_STREAM)
-
-    def _put(self, request: Request) -> Reply:
-        self.content = request.payload
-        self.changes += 1
-        return Reply(Code.CHANGED)
-
-    def _delete(self, request: Request) -> Reply:
-        self.content = None
-        self.changes += 1
-        return Reply(Code.DELETED)
-
-
-def _slow(request: Request) -> Reply:
-    return Reply(Code.CONTENT, b"slow", CONTENT_FORMAT_OCTET_STREAM, delay=SLOW)
 
 
 def _posted(handler: Handler) -> Resource:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from key_sorts import SORTS
 
 from picosec.cli import main
 
@@ -19,21 +20,32 @@ class Home:
     folder: Path
     url: str
 
-    def identity(self) -> list[str]:
-        return ["--identity", str(self.folder / "me.toml"), "--peer", str(self.folder / "lamp.public.toml")]
+    def identity(self, own: str = "P-256-static-dh", peer: str = "P-256-static-dh") -> list[str]:
+        return [
+            "--identity",
+            str(self.folder / f"me-{own}.toml"),
+            "--peer",
+            str(self.folder / f"lamp-{peer}.public.toml"),
+        ]
 
     def context(self) -> list[str]:
         return ["--context", str(self.folder / "hall.app.toml")]
+
+    def file(self, name: str) -> str:
+        return str(self.folder / name)
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("home")
-    for name in ("lamp", "me", "stranger"):
-        assert main(["identity", str(folder / f"{name}.toml")]) == 0
+    assert main(["identity", str(folder / "stranger.toml")]) == 0
+    for sort, options in SORTS.items():
+        for name in ("lamp", "me"):
+            assert main(["identity", str(folder / f"{name}-{sort}.toml"), "--name", name, *options]) == 0
     assert main(["context", str(folder / "hall")]) == 0
     line = [sys.executable, "-m", "picosec", "device", "--udp", "127.0.0.1:0"]
-    line += ["--identity", str(folder / "lamp.toml"), "--trust", str(folder / "me.public.toml")]
+    for sort in SORTS:
+        line += ["--identity", str(folder / f"lamp-{sort}.toml"), "--trust", str(folder / f"me-{sort}.public.toml")]
     line += ["--context", str(folder / "hall.device.toml")]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as device:
         assert device.stderr is not None

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from key_sorts import IMPOSSIBLE, SORTS
 
 from picosec.crypto.vault import software_vault
 from picosec.messaging import slipmux
@@ -21,6 +22,19 @@ from picosec.roles.keyring import Keyring
 def test_a_reading_over_a_channel_is_a_line_of_a_table(home, picosec):
     """A person wants degrees, not CBOR."""
     assert picosec("get", f"{home.url}/sensors/temperature", *home.identity()) == (0, "temperature  21.5  Cel\n", "")
+
+
+@pytest.mark.parametrize("peer", SORTS)
+@pytest.mark.parametrize("own", SORTS)
+def test_keys_of_every_sort_open_channels(own, peer, home, picosec):
+    """Method and suite follow from the two keys; a person does not have to know them."""
+    code, out, err = picosec("get", f"{home.url}/sensors/temperature", *home.identity(own, peer))
+
+    if {own, peer} in IMPOSSIBLE:
+        assert code == 2
+        assert "no cipher suite has both keys" in err
+    else:
+        assert (code, out, err) == (0, "temperature  21.5  Cel\n", "")
 
 
 def test_a_lamp_is_set_and_read(home, picosec):
@@ -64,7 +78,7 @@ def test_a_friend_is_told_the_detail(home, picosec):
 
 def test_a_stranger_is_told_what_to_do(home, picosec):
     """The device was never told of this key."""
-    stranger = ["--identity", str(home.folder / "stranger.toml"), "--peer", str(home.folder / "lamp.public.toml")]
+    stranger = ["--identity", str(home.folder / "stranger.toml"), *home.identity()[2:]]
 
     code, _out, err = picosec("get", f"{home.url}/sensors/temperature", *stranger)
 
@@ -75,7 +89,7 @@ def test_a_stranger_is_told_what_to_do(home, picosec):
 
 def test_the_wrong_device_gets_no_request(home, picosec):
     """The name in the command says lamp, the credential says somebody else."""
-    wrong = ["--identity", str(home.folder / "me.toml"), "--peer", str(home.folder / "stranger.public.toml")]
+    wrong = [*home.identity()[:2], "--peer", str(home.folder / "stranger.public.toml")]
 
     code, _out, err = picosec("put", f"{home.url}/actuators/lamp", "true", *wrong)
 

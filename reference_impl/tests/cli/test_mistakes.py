@@ -78,7 +78,7 @@ def test_a_broken_file_is_one_line_that_names_it(content, text, picosec, home):
     path = home.folder / "broken.toml"
     path.write_text(content)
 
-    given = ["--identity", str(home.folder / "me.toml"), "--peer", str(path)]
+    given = [*home.identity()[:2], "--peer", str(path)]
     code, _out, err = picosec("get", f"{home.url}/x", *given)
 
     assert code == 2
@@ -89,7 +89,7 @@ def test_a_broken_file_is_one_line_that_names_it(content, text, picosec, home):
 
 def test_the_public_half_is_no_identity(picosec, home):
     """The two files are easily confused."""
-    given = ["--identity", str(home.folder / "me.public.toml"), "--peer", str(home.folder / "lamp.public.toml")]
+    given = ["--identity", home.file("lamp-P-256-static-dh.public.toml"), *home.identity()[2:]]
 
     code, _out, err = picosec("get", f"{home.url}/x", *given)
 
@@ -99,7 +99,7 @@ def test_the_public_half_is_no_identity(picosec, home):
 
 def test_ones_own_identity_is_no_peer(picosec, home):
     """Nobody talks to oneself."""
-    given = ["--identity", str(home.folder / "me.toml"), "--peer", str(home.folder / "me.public.toml")]
+    given = [*home.identity()[:2], "--peer", home.file("me-P-256-static-dh.public.toml")]
 
     assert "are the same credential" in picosec("get", f"{home.url}/x", *given)[2]
 
@@ -108,9 +108,12 @@ def test_keys_on_different_curves_are_found_before_anything_is_sent(picosec, hom
     """The device could only say that it has no such suite."""
     other = tmp_path / "other.toml"
     picosec("identity", str(other), "--curve", "X25519")
-    given = ["--identity", str(other), "--peer", str(home.folder / "lamp.public.toml")]
+    given = ["--identity", str(other), *home.identity()[2:]]
 
-    assert "on different curves (X25519 and P256)" in picosec("get", f"{home.url}/x", *given)[2]
+    assert (
+        "no cipher suite has both keys, of --identity and --peer (X25519 and P256)"
+        in picosec("get", f"{home.url}/x", *given)[2]
+    )
 
 
 def test_a_secret_that_others_can_read_is_not_used(picosec, tmp_path):
@@ -157,7 +160,7 @@ def test_any_name_survives_its_file(name, picosec, tmp_path, home):
     path = tmp_path / "other.toml"
     picosec("identity", str(path), "--name", name)
 
-    given = ["--identity", str(path), "--peer", str(home.folder / "lamp.public.toml")]
+    given = ["--identity", str(path), *home.identity()[2:]]
 
     assert picosec("get", f"{home.url}/sensors/temperature", *given)[0] == 1  # unknown to the device, but well-formed
 
