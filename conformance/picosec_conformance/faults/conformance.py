@@ -9,7 +9,7 @@ from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
-from picosec.roles import device, resources, test_fields, test_interface
+from picosec.roles import device, resources, test_fields, test_interface, test_resources
 from picosec.roles.agent import Agent
 from picosec.roles.resources import Reply, Request
 from picosec.roles.simulated import ScriptedEntropy
@@ -283,7 +283,7 @@ def keeps_what_was_deleted() -> None:
 @fault("CNF-440")
 def answers_slow_requests_at_once() -> None:
     """No separate responses: a client that waits for a slow sensor repeats itself until it gives up."""
-    test_interface.SLOW = 0.0
+    test_resources.SLOW = 0.0
 
 
 @fault("CNF-450")
