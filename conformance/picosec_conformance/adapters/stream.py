@@ -11,6 +11,8 @@ from picosec.messaging import slipmux
 from picosec_conformance.adapters.base import Framing, TargetDied
 
 _CHUNK = 1 << 16
+#: Seconds that a full line may stay full.
+_PATIENCE = 5.0
 
 
 class SlipmuxStream:
@@ -39,11 +41,14 @@ class SlipmuxStream:
     def send_raw(self, data: bytes) -> None:
         """Send bytes as they are."""
         view = memoryview(data)
-        try:
-            while view:
+        while view:
+            try:
                 view = view[os.write(self._write, view) :]
-        except OSError as error:
-            raise TargetDied(f"the target closed its input{self._obituary()}") from error
+            except BlockingIOError as error:  # a tty takes a few kilobytes and no more until the other side reads
+                if not select.select((), (self._write,), (), _PATIENCE)[1]:
+                    raise TargetDied("the target does not read its input any more") from error
+            except OSError as error:
+                raise TargetDied(f"the target closed its input{self._obituary()}") from error
 
     def receive(self, timeout: float) -> bytes | None:
         """Return the next frame, or ``None`` after ``timeout`` seconds."""

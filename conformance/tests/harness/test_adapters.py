@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import subprocess
 import sys
-import tty
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,6 +15,7 @@ from picosec_conformance.adapters import Adapter, AdapterError, TargetDied, open
 from picosec_conformance.adapters.memory import MemoryAdapter
 
 from .miniature import Miniature
+from .ttys import joined_ttys
 
 PROGRAM = str(Path(__file__).with_name("miniature.py"))
 KINDS = ("subprocess", "udp", "serial", "memory")
@@ -49,8 +47,7 @@ def _open(kind: str, fault: str, stack: ExitStack) -> Adapter:
         process = _spawn(["udp", "0", fault], stack)
         assert process.stdout is not None
         return open_adapter({"kind": kind, "host": "127.0.0.1", "port": int(process.stdout.readline())})
-    # A line between two ttys: two pseudo terminals whose masters are joined by a relay process.
-    ours, theirs = _joined_ttys(stack)
+    ours, theirs = joined_ttys(stack)
     process = _spawn(["tty", theirs, fault], stack)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -64,32 +61,6 @@ def _spawn(arguments: list[str], stack: ExitStack) -> subprocess.Popen[bytes]:
     assert process.stdout is not None
     stack.callback(process.stdout.close)
     return process
-
-
-_RELAY = """
-import os, select, sys
-a, b = int(sys.argv[1]), int(sys.argv[2])
-while True:
-    for end in select.select([a, b], [], [])[0]:
-        os.write(b if end == a else a, os.read(end, 65536))
-"""
-
-
-def _joined_ttys(stack: ExitStack) -> tuple[str, str]:
-    masters, names = [], []
-    for _ in range(2):
-        master, slave = pty.openpty()
-        tty.setraw(slave)
-        stack.callback(os.close, slave)
-        stack.callback(os.close, master)
-        masters.append(master)
-        names.append(os.ttyname(slave))
-    relay = subprocess.Popen(
-        [sys.executable, "-c", _RELAY, *map(str, masters)], pass_fds=masters, stderr=subprocess.DEVNULL
-    )
-    stack.callback(relay.wait)
-    stack.callback(relay.kill)
-    return names[0], names[1]
 
 
 def request(path: str, message_id: int = 7) -> bytes:
