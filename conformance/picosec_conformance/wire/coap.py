@@ -109,9 +109,13 @@ def options(*pairs: tuple[int, bytes]) -> list[Option]:
     return [option(number - before, value) for before, (number, value) in zip(numbers, pairs, strict=False)]
 
 
-def _next_option(_packet: Packet, _options: list[BasePacket], last: Packet | None, rest: bytes) -> type[Packet] | None:
+#: More options than this are not shown one by one; a hostile datagram can hold 65,000.
+MOST_OPTIONS = 1000
+
+
+def _next_option(_packet: Packet, found: list[BasePacket], last: Packet | None, rest: bytes) -> type[Packet] | None:
     unreadable = isinstance(last, Option) and last.broken
-    return None if not rest or rest[0] == 0xFF or unreadable else Option
+    return None if not rest or rest[0] == 0xFF or unreadable or len(found) >= MOST_OPTIONS else Option
 
 
 class Payload(_Plain):
@@ -132,7 +136,7 @@ class CoAP(Packet):
         ByteEnumField("code", 0, CODES),
         XShortField("message_id", 0),
         StrLenField("token", b"", length_from=lambda p: p.token_length),
-        PacketListField("options", [], next_cls_cb=_next_option),
+        PacketListField("options", [], next_cls_cb=_next_option, max_count=MOST_OPTIONS + 2),
     ]
 
     def guess_payload_class(self, payload: bytes) -> type[Packet]:

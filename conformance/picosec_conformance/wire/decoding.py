@@ -8,7 +8,7 @@ from picosec.registry import PROBLEM_DETAIL_KEY, TEXT, Problem
 from picosec_conformance.wire import Line
 from picosec_conformance.wire import slipmux as slip
 from picosec_conformance.wire.cbor import Item, sequence
-from picosec_conformance.wire.coap import CoAP, Option, OscoreOption, Payload
+from picosec_conformance.wire.coap import MOST_OPTIONS, CoAP, Option, OscoreOption, Payload
 from picosec_conformance.wire.edhoc_lines import edhoc_lines
 from picosec_conformance.wire.names import (
     CBOR_FORMATS,
@@ -62,6 +62,8 @@ def dissect(data: bytes) -> tuple[CoAP | None, str]:
         wrong = f"a token of {message.token_length} bytes, but {len(message.token)} follow"
     elif options and options[-1].broken:
         wrong = options[-1].broken
+    elif len(options) >= MOST_OPTIONS and message.payload and not isinstance(message.payload, Payload):
+        wrong = f"more options than the {MOST_OPTIONS} shown"
     elif options and options_of(message)[-1][0] > 0xFFFF:
         wrong = "an option number above 65535"
     elif isinstance(message.payload, Payload) and not message.payload.data:

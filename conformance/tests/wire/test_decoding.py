@@ -258,3 +258,12 @@ def test_text_of_a_peer_cannot_steer_the_terminal() -> None:
     shown = "".join(wire.explain(coap(1, (11, attack), payload=attack))) + wire.summary(coap(1, (11, attack)))
 
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf"}
+
+
+def test_a_datagram_full_of_options_is_read_as_far_as_people_read() -> None:
+    """A hostile frame holds 65,000 options; the report on the test that sent it must still be written."""
+    shown = wire.explain(bytes.fromhex("40010001") + bytes(65000))
+
+    assert len(shown) < 1100
+    assert "more options" in shown[-1]
+    assert len(wire.lines(bytes.fromhex("40010001") + bytes(500) + b"\xff1", "coap")) > 500
