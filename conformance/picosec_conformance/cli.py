@@ -11,6 +11,8 @@ from picosec import cli as reference
 #: Commands of the suite; those of the reference come from ``picosec.cli``.
 COMMANDS: dict[str, tuple[str, str]] = {
     "certify": ("picosec_conformance.commands.certify", "judge an implementation and write a report"),
+    "verify": ("picosec_conformance.commands.verify", "check somebody else's run offline: signature, hashes, verdicts"),
+    "lab-key": ("picosec_conformance.commands.lab_key", "make the key that a lab signs its bundles with"),
     "requirements": (
         "picosec_conformance.commands.requirements",
         "list requirements with their tests, vectors and errors",

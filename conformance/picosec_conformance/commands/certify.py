@@ -6,14 +6,19 @@ import argparse
 import sys
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from picosec_conformance.adapters import AdapterError
+from picosec_conformance.bundle.contents import make_bundle
+from picosec_conformance.bundle.keys import KeyFileError, read_private, thumbprint
 from picosec_conformance.certify import HarnessError, default_jobs, run_suite
 from picosec_conformance.faults import faulty
 from picosec_conformance.manifest import REFERENCE, Manifest, ManifestError, load_manifest
 from picosec_conformance.report import terminal
 from picosec_conformance.report.model import Report, Verdict
-from picosec_conformance.report.write import write_report
-from picosec_conformance.selection import SelectionError, select
+from picosec_conformance.report.write import write_file, write_report
+from picosec_conformance.selection import Selection, SelectionError, select
+from picosec_conformance.specification.sets import SetError, load_set
 
 CERTIFIED, NOT_CERTIFIED, WRONG_REQUEST, BROKEN = range(4)
 
@@ -22,6 +27,8 @@ examples:
   picosec certify                                    the reference device, as a program
   picosec certify my-device.toml                     your implementation, as its manifest describes it
   picosec certify my-device.toml --profile pico      against another profile
+  picosec certify my-device.toml --set 1.0           by the frozen set of requirements of that name
+  picosec certify my-device.toml --lab-key lab.pem   and sign report/bundle.zip, so that others can verify the run
   picosec certify --chapter messaging                one chapter only: no certificate, but a quick answer
   picosec certify --requirement CHN-120 --seed 7     repeat what a report showed
   picosec certify --fault dies-of-noise              a broken reference, to see what a failure looks like
@@ -52,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", metavar="N", type=int, help="targets to run at once (default: 2 for a program, else 1)"
     )
+    parser.add_argument(
+        "--set", metavar="VERSION", help="frozen set of requirements to judge by (default: as they are)"
+    )
+    parser.add_argument(
+        "--lab-key", metavar="FILE", type=Path, help="key to sign the bundle with; `picosec lab-key` makes one"
+    )
     parser.add_argument("--fault", metavar="NAME", help="break the reference in this way and watch the report turn red")
     parser.add_argument(
         "--report", metavar="DIR", type=Path, default=Path("report"), help="folder for the report (default: report)"
@@ -61,19 +74,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the suite and return the exit status."""
     try:
-        manifest = load_manifest(options.manifest, options.profile)
+        judged_by = load_set(options.set)
+        manifest = load_manifest(options.manifest, options.profile, judged_by.profiles)
         if options.fault is not None:
             manifest = faulty(manifest, options.fault)
-        selection = select(manifest, tuple(options.chapter), tuple(options.requirement))
+        selection = select(manifest, tuple(options.chapter), tuple(options.requirement), judged_by)
         jobs = _jobs(options.jobs, manifest)
+        if not -(1 << 63) <= options.seed < 1 << 63:
+            raise SelectionError(f"--seed {options.seed}: give a number of at most 64 bits")
+        lab_key = None if options.lab_key is None else read_private(options.lab_key)
         options.report.mkdir(parents=True, exist_ok=True)
-    except (ManifestError, SelectionError, ValueError) as error:
+    except (KeyFileError, ManifestError, SelectionError, SetError, ValueError) as error:
         print(f"picosec certify: {error}", file=sys.stderr)
         return WRONG_REQUEST
     except OSError as error:
         print(f"picosec certify: --report {options.report}: {error.strerror}", file=sys.stderr)
         return WRONG_REQUEST
     display = terminal.Progress(manifest.name, manifest.profile.title)
+    transcripts: list[bytes] = []
     try:
         report = run_suite(
             manifest,
@@ -83,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
             fault=options.fault,
             progress=display.result,
             started=display.started,
+            recorded=transcripts.append,
         )
     except (HarnessError, AdapterError) as error:
         print(f"picosec certify: the harness broke: {error}", file=sys.stderr)
@@ -91,7 +110,27 @@ def run(options: argparse.Namespace) -> int:
         display.close()
     write_report(report, options.report)
     terminal.print_summary(report, options.report)
+    _write_bundle(options, report, manifest, selection, transcripts[0], lab_key)
     return _status(report)
+
+
+def _write_bundle(
+    options: argparse.Namespace,
+    report: Report,
+    manifest: Manifest,
+    selection: Selection,
+    transcript: bytes,
+    lab_key: Ed25519PrivateKey | None,
+) -> None:
+    path = options.report / "bundle.zip"
+    data, listing = make_bundle(report, manifest, selection.judged_by, transcript, fault=options.fault, lab_key=lab_key)
+    write_file(path, data)
+    by = (
+        f"lab key {thumbprint(listing.signer).hex()}"
+        if lab_key
+        else "a throw-away key (--lab-key FILE says who you are)"
+    )
+    print(f"bundle: {path}, signed with {by}")
 
 
 def _jobs(asked: int | None, manifest: Manifest) -> int:

@@ -30,7 +30,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        _write(folder / name, content)
+        write_file(folder / name, content)
     for old in (folder / "failures").glob("*.pcapng"):
         if old.name not in captures:
             old.unlink()
@@ -39,7 +39,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     return [folder / name for name in contents]
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all. Raises ``OSError``."""
     path.parent.mkdir(exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
