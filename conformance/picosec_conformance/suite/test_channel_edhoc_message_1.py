@@ -14,7 +14,15 @@ from picosec.messaging.cbor import dumps
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
 from picosec_conformance.control import Control
-from picosec_conformance.edhoc_peer import HostileInitiator, expect_ended, expect_error, meet, methods, suites
+from picosec_conformance.edhoc_peer import (
+    HostileInitiator,
+    expect_ended,
+    expect_error,
+    meet,
+    methods,
+    same_curves,
+    suites,
+)
 from picosec_conformance.handshake import message_of
 from picosec_conformance.target import Target
 
@@ -149,7 +157,7 @@ def test_preferred_common_suite_must_be_selected(
     target: Target, control: Control, rng: random.Random, order: str
 ) -> None:
     """A forged error message made the Initiator select its second choice: the Responder is the one who can tell."""
-    first, second = two_suites(target)
+    first, second = same_curves(target, 2)
     parties = meet(target, rng, suite=first)
     control.provision(suites=[first, second] if order == "as preferred by the target" else [second, first])
     peer = HostileInitiator(target, parties)
@@ -160,19 +168,6 @@ def test_preferred_common_suite_must_be_selected(
 
     assert sorted(error.info) == sorted((first, second))
     expect_ended(control)
-
-
-def two_suites(target: Target) -> tuple[int, int]:
-    """Return two declared suites for which one credential serves."""
-    declared = suites(target)
-    for first in declared:
-        for second in declared:
-            if first != second and (SUITES[first].curve, SUITES[first].signature) == (
-                SUITES[second].curve,
-                SUITES[second].signature,
-            ):
-                return first, second
-    pytest.skip("not declared: two suites with the same curve and signature")
 
 
 @pytest.mark.requirement("CHN-200")

@@ -1,0 +1,280 @@
+"""Credentials that come with a message: what makes them acceptable, with the target on either side."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from picosec.channel.credentials import Kind
+from picosec.crypto.curves import PublicKey
+from picosec.messaging.cbor import dumps, loads
+from picosec.messaging.coap import Code
+from picosec.registry import Problem
+from picosec_conformance.control import Control, trusted_credential
+from picosec_conformance.edhoc_peer import (
+    HostileInitiator,
+    HostileResponder,
+    as_initiator,
+    expect_ended,
+    expect_error,
+    expect_given_up,
+    meet,
+    prover,
+)
+from picosec_conformance.edhoc_run import Prover
+from picosec_conformance.handshake import Parties
+from picosec_conformance.identity import claims, make_identity
+from picosec_conformance.target import Target
+
+#: What a peer shows, given what is honest: the ID_CRED_x and the CRED_x over which its proof is made.
+Shown = tuple[bytes, bytes]
+BOTH_SIDES = pytest.mark.parametrize(
+    "side",
+    [
+        pytest.param("responder", marks=pytest.mark.needs("channel.edhoc.responder")),
+        pytest.param("initiator", marks=pytest.mark.needs("channel.edhoc.initiator")),
+    ],
+)
+
+
+class Meeting:
+    """The target on one side, and a peer that shows a credential of one kind."""
+
+    def __init__(self, target: Target, control: Control, rng: random.Random, side: str, kind: Kind) -> None:
+        self._target, self._control, self._side = target, control, side
+        choices = {"own_kind": kind}
+        self.parties: Parties = meet(target, rng, **(as_initiator(**choices) if side == "initiator" else choices))
+
+    @property
+    def honest(self) -> Prover:
+        """What the peer would show honestly."""
+        return prover(self.parties.own)
+
+    def trust_only(self, kind: str, credential: bytes) -> None:
+        """Let the target trust this, and nothing that it trusted before."""
+        self._control.reset()
+        self._control.provision(
+            own=[self.parties.target.own()],
+            trusted=[trusted_credential(kind, credential)],
+            methods=[self.parties.method],
+            suites=[self.parties.suite],
+        )
+
+    def shown(self, id_cred: bytes, cred: bytes) -> bool:
+        """Show a credential, proven with the honest private key; return whether the target accepted it.
+
+        When it does not, it must say ``bad_credential`` and keep nothing.
+        """
+        if self._side == "responder":
+            peer = HostileInitiator(self._target, self.parties)
+            peer.reach_2()
+            reply = peer.send_3(peer.run.encrypt_3(peer.run.compose_plaintext_3(id_cred=id_cred, cred=cred)))
+            if reply.code == Code.CHANGED:
+                return True
+            expect_error(self._target, reply, Problem.BAD_CREDENTIAL)
+            expect_ended(self._control)
+            return False
+        other = HostileResponder(self._target, self._control, self.parties)
+        other.wait_1()
+        other.run.responder = Prover(id_cred, cred, self.honest.key, self.parties.own.private_key)
+        other.send_2()
+        for frame in self._target.until_probe_answered():
+            if self._target.parse(frame).payload[1:2] >= b"\x40":
+                return True
+        expect_given_up(self._target, self._control, Problem.BAD_CREDENTIAL)
+        return False
+
+
+@pytest.mark.requirement("CHN-380")
+@BOTH_SIDES
+@pytest.mark.parametrize("algorithm", [-15, -16], ids=["truncated", "whole"])
+def test_certificate_is_found_by_either_hash(
+    target: Target, control: Control, rng: random.Random, side: str, algorithm: int
+) -> None:
+    """The peer chooses which hash it sends: eight bytes on a slow radio, the whole one elsewhere."""
+    meeting = Meeting(target, control, rng, side, Kind.X5T)
+    digest = sha256(meeting.parties.own.credential).digest()
+
+    assert meeting.shown(dumps({34: [algorithm, digest if algorithm == -16 else digest[:8]]}), meeting.honest.cred)
+
+
+@pytest.mark.requirement("CHN-410")
+@BOTH_SIDES
+def test_known_claims_set_by_value_is_accepted(target: Target, control: Control, rng: random.Random, side: str) -> None:
+    """Byte for byte what was provisioned."""
+    meeting = Meeting(target, control, rng, side, Kind.KCCS)
+
+    assert meeting.shown(meeting.honest.id_cred, meeting.honest.cred)
+
+
+@pytest.mark.requirement("CHN-420")
+@BOTH_SIDES
+@pytest.mark.parametrize("change", ["subject", "claim", "another-key"])
+def test_unknown_claims_set_by_value_is_refused(
+    target: Target, control: Control, rng: random.Random, side: str, change: str
+) -> None:
+    """Anyone can write claims about itself: they count when somebody who is trusted provisioned them."""
+    meeting = Meeting(target, control, rng, side, Kind.KCCS)
+    whole = loads(meeting.honest.cred)
+    stranger = make_identity(
+        Kind.KCCS, meeting.parties.own.usage, meeting.parties.suite, rng.randbytes, name="stranger"
+    )
+    ccs = {
+        "subject": dumps({**whole, 2: "administrator"}),
+        "claim": dumps({**whole, -70001: True}),
+        "another-key": stranger.credential,
+    }[change]
+
+    assert not meeting.shown(b"\xa1\x0e" + ccs, ccs)
+
+
+@pytest.mark.requirement("CHN-430")
+@BOTH_SIDES
+def test_cwt_of_a_trusted_issuer_is_accepted(target: Target, control: Control, rng: random.Random, side: str) -> None:
+    """The credential itself was never seen before."""
+    meeting = Meeting(target, control, rng, side, Kind.KCWT)
+
+    assert meeting.shown(meeting.honest.id_cred, meeting.honest.cred)
+
+
+@pytest.mark.requirement("CHN-440")
+@BOTH_SIDES
+@pytest.mark.parametrize("how", ["signature", "claims", "issuer", "algorithm-unprotected", "not-signed"])
+def test_cwt_that_no_trusted_issuer_signed_is_refused(
+    target: Target, control: Control, rng: random.Random, side: str, how: str
+) -> None:
+    """A CWT is worth as much as its signature."""
+    meeting = Meeting(target, control, rng, side, Kind.KCWT)
+    protected, unprotected, payload, signature = loads(meeting.honest.cred)
+    other = make_identity(Kind.KCWT, meeting.parties.own.usage, meeting.parties.suite, rng.randbytes, name="other")
+    if how == "issuer":
+        meeting.trust_only("kcwt", other.trusted)
+    cwt = dumps(
+        {
+            "signature": [protected, unprotected, payload, signature[:-1] + bytes((signature[-1] ^ 1,))],
+            "claims": [protected, unprotected, dumps({**loads(payload), 2: "administrator"}), signature],
+            "issuer": [protected, unprotected, payload, signature],
+            "algorithm-unprotected": [b"", loads(protected), payload, signature],
+            "not-signed": [protected, unprotected, payload, b""],
+        }[how]
+    )
+
+    assert not meeting.shown(b"\xa1\x0d" + cwt, cwt)
+
+
+_FROM, _UNTIL = datetime(2024, 1, 1, tzinfo=UTC), datetime(2044, 1, 1, tzinfo=UTC)
+
+
+def certificate(
+    subject: str,
+    public: object,
+    issuer: str,
+    signer: Ed25519PrivateKey,
+    authority: bool | None = None,
+    path_length: int | None = None,
+) -> bytes:
+    """Return a certificate in DER; ``authority`` is what its basic constraints say, if it has them."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in (subject, issuer)]
+    builder = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).serial_number(7)
+    builder = builder.not_valid_before(_FROM).not_valid_after(_UNTIL).public_key(public)  # type: ignore[arg-type]
+    if authority is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
+    return builder.sign(signer, None).public_bytes(Encoding.DER)
+
+
+class Authorities:
+    """A root, an authority below it, and an end entity with the peer's key."""
+
+    def __init__(
+        self, rng: random.Random, key: PublicKey, below: bool | None = True, path_length: int | None = None
+    ) -> None:
+        root, middle = (Ed25519PrivateKey.from_private_bytes(rng.randbytes(32)) for _ in range(2))
+        self.root = certificate("root", root.public_key(), "root", root, True, path_length)
+        self.middle = certificate("middle", middle.public_key(), "root", root, below)
+        self.leaf = certificate("suite", key.native, "middle", middle)
+        self.forged = certificate("suite", key.native, "middle", root)
+
+
+@pytest.mark.requirement("CHN-390")
+@BOTH_SIDES
+@pytest.mark.parametrize("path", ["trusted-itself", "one-step", "two-steps", "with-root"])
+def test_certificate_with_a_path_is_accepted(
+    target: Target, control: Control, rng: random.Random, side: str, path: str
+) -> None:
+    """The target was given one certificate, and the chain leads there."""
+    meeting = Meeting(target, control, rng, side, Kind.X5CHAIN)
+    made = Authorities(rng, meeting.honest.key)
+    anchor = {"trusted-itself": made.leaf, "one-step": made.middle, "two-steps": made.root, "with-root": made.root}[
+        path
+    ]
+    chain = {"two-steps": [made.leaf, made.middle], "with-root": [made.leaf, made.middle, made.root]}.get(
+        path, made.leaf
+    )
+    meeting.trust_only("x5chain", anchor)
+
+    assert meeting.shown(dumps({33: chain}), dumps(made.leaf))
+
+
+@pytest.mark.requirement("CHN-400")
+@BOTH_SIDES
+@pytest.mark.parametrize(
+    "path",
+    [
+        "other-root",
+        "gap",
+        "wrong-order",
+        "forged-signature",
+        "issued-by-an-end-entity",
+        "no-constraints",
+        "path-length",
+    ],
+)
+def test_certificate_without_a_path_is_refused(
+    target: Target, control: Control, rng: random.Random, side: str, path: str
+) -> None:
+    """Each certificate has to be signed by the next, and each signer has to be an authority."""
+    meeting = Meeting(target, control, rng, side, Kind.X5CHAIN)
+    key = meeting.honest.key
+    below = {"issued-by-an-end-entity": False, "no-constraints": None}.get(path, True)
+    made = Authorities(rng, key, below, 0 if path == "path-length" else None)
+    chain = {
+        "gap": made.leaf,
+        "wrong-order": [made.middle, made.leaf],
+        "forged-signature": [made.forged, made.middle],
+    }.get(path, [made.leaf, made.middle])
+    meeting.trust_only("x5chain", Authorities(rng, key).root if path == "other-root" else made.root)
+
+    assert not meeting.shown(dumps({33: chain}), dumps(made.leaf))
+
+
+@pytest.mark.requirement("CHN-470")
+@pytest.mark.needs("channel.edhoc.credential.kccs")
+@pytest.mark.parametrize("flaw", ["private-part", "no-y", "not-a-point", "no-key", "other-curve"])
+def test_trusted_name_with_an_unusable_key_is_refused(
+    target: Target, control: Control, rng: random.Random, flaw: str
+) -> None:
+    """A claims set by value whose key is unusable: whatever it looks like, it must end in a refusal and not in a
+    crash.
+    """
+    meeting = Meeting(target, control, rng, "responder", Kind.KCCS)
+    whole = claims("suite", meeting.honest.key)
+    key = whole[8][1]
+    flaws: dict[str, Callable[[], object]] = {
+        "private-part": lambda: key.update({-4: bytes(32)}),
+        "no-y": lambda: key.pop(-3, None),
+        "not-a-point": lambda: key.update({-2: b"\xff" * 32}),
+        "no-key": lambda: whole.pop(8),
+        "other-curve": lambda: key.update({-1: 3}),
+    }
+    flaws[flaw]()
+    ccs = dumps({**whole, -70001: flaw})
+
+    assert not meeting.shown(b"\xa1\x0e" + ccs, ccs)

@@ -1,0 +1,564 @@
+"""The target as Initiator, and a hostile Responder: messages 2 and 4, and error messages that lie."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from picosec.channel.credentials import Kind
+from picosec.channel.ead import EadItem, encode_ead, padding
+from picosec.channel.edhoc_error import ErrorMessage
+from picosec.channel.edhoc_messages import Message1
+from picosec.crypto.curves import Curve
+from picosec.messaging.cbor import dumps, loads
+from picosec.messaging.coap import Code
+from picosec.registry import Problem
+from picosec_conformance.control import Control
+from picosec_conformance.edhoc_peer import (
+    HostileResponder,
+    as_initiator,
+    expect_given_up,
+    kinds,
+    meet,
+    methods,
+    prover,
+    same_curves,
+    suites,
+)
+from picosec_conformance.handshake import SUITE_KID, Parties, answer, receive_message_1
+from picosec_conformance.identity import claims, make_identity
+from picosec_conformance.target import Target
+
+ALL_METHODS = pytest.mark.parametrize("method", range(4), ids=[f"method-{method}" for method in range(4)])
+
+
+def met(target: Target, rng: random.Random, method: int | None = None, **choices: object) -> Parties:
+    """Introduce the target as Initiator. Skips a method that it does not declare."""
+    if method is None:
+        method = methods(target)[0]
+    elif method not in methods(target):
+        pytest.skip(f"not declared: channel.edhoc.method.{method}")
+    return meet(target, rng, **as_initiator(method=method, **choices))
+
+
+def begun(
+    target: Target, control: Control, rng: random.Random, method: int | None = None, **choices: object
+) -> tuple[HostileResponder, Parties]:
+    """Return a hostile Responder that has an honest message_1."""
+    parties = met(target, rng, method, **choices)
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1()
+    return peer, parties
+
+
+def refused(target: Target, control: Control, peer: HostileResponder, problem: Problem, message: bytes) -> None:
+    """Answer with a message_2 and check that the target gives up for this reason."""
+    peer.send_2(message)
+    expect_given_up(target, control, problem, peer.run.c_r)
+
+
+def goes_on(target: Target, control: Control, peer: HostileResponder, message: bytes | None = None) -> None:
+    """Answer with a message_2 and check that the handshake completes."""
+    peer.send_2(message)
+    peer.wait_3()
+    peer.send_4(b"", "end of the handshake")
+    target.until_probe_answered()
+    assert control.event("channel").fields[5] == "initiator"
+
+
+@pytest.mark.requirement("CHN-020", "CHN-550")
+@pytest.mark.parametrize(
+    "shape", ["nothing", "text", "two-strings", "surplus", "cut", "array", "key-alone", "key-cut-short"]
+)
+def test_message_2_of_another_shape_is_refused(
+    target: Target, control: Control, rng: random.Random, shape: str
+) -> None:
+    """Message 2 is one byte string: the ephemeral key, and at least one byte behind it."""
+    peer, _ = begun(target, control, rng)
+    content = loads(peer.run.compose_message_2())
+    message = {
+        "nothing": b"",
+        "text": dumps("a" * len(content)),
+        "two-strings": dumps(content[:32]) + dumps(content[32:]),
+        "surplus": dumps(content) + b"\x00",
+        "cut": dumps(content)[:-1],
+        "array": b"\x81" + dumps(content),
+        "key-alone": dumps(content[:32]),
+        "key-cut-short": dumps(content[:31]),
+    }[shape]
+
+    refused(target, control, peer, Problem.MALFORMED, message)
+
+
+@pytest.mark.requirement("CHN-040")
+@pytest.mark.parametrize("form", ["longer-length", "chunks"])
+def test_other_encoding_of_message_2_is_refused(
+    target: Target, control: Control, rng: random.Random, form: str
+) -> None:
+    """The same bytes in another encoding."""
+    peer, _ = begun(target, control, rng)
+    content = loads(peer.run.compose_message_2())
+    longer = b"\x59" + len(content).to_bytes(2, "big") + content
+    message = longer if len(content) < 256 and form == "longer-length" else b"\x5f" + dumps(content) + b"\xff"
+
+    refused(target, control, peer, Problem.NOT_DETERMINISTIC, message)
+
+
+def parts(peer: HostileResponder) -> tuple[bytes, bytes, bytes]:
+    """Return the encoded C_R, ID_CRED_R and proof of the honest message_2."""
+    plaintext = peer.run.compose_plaintext_2()
+    proof = dumps(peer.run["signature_or_mac_2"])
+    return plaintext[:1], plaintext[1 : -len(proof)], proof
+
+
+@pytest.mark.requirement("CHN-020")
+@pytest.mark.needs("channel.edhoc.credential.kid")
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "identifier-alone",
+        "no-proof",
+        "proof-text",
+        "identifier-text",
+        "identifier-in-the-other-form",
+        "kid-in-map",
+        "kid-in-the-other-form",
+        "empty-map",
+        "value-without-label",
+        "no-cbor",
+    ],
+)
+def test_malformed_plaintext_2_is_refused(target: Target, control: Control, rng: random.Random, shape: str) -> None:
+    """Correctly encrypted, wrong inside."""
+    peer, _ = begun(target, control, rng, own_kind=Kind.KID)
+    c_r, id_cred, proof = parts(peer)
+    plaintext = {
+        "identifier-alone": c_r,
+        "no-proof": c_r + id_cred,
+        "proof-text": c_r + id_cred + b"\x68" + b"a" * 8,
+        "identifier-text": b"\x61\x0a" + id_cred + proof,
+        "identifier-in-the-other-form": b"\x41" + c_r + id_cred + proof,
+        "kid-in-map": c_r + b"\xa1\x04" + dumps(SUITE_KID) + proof,
+        "kid-in-the-other-form": c_r + dumps(SUITE_KID) + proof,
+        "empty-map": c_r + b"\xa0" + proof,
+        "value-without-label": c_r + id_cred + proof + b"\x40",
+        "no-cbor": c_r + id_cred + b"\x1c",
+    }[shape]
+
+    refused(target, control, peer, Problem.MALFORMED, peer.run.encrypt_2(plaintext))
+
+
+@pytest.mark.requirement("CHN-040")
+@pytest.mark.parametrize("part", ["identifier", "label"])
+def test_other_encoding_inside_message_2_is_refused(
+    target: Target, control: Control, rng: random.Random, part: str
+) -> None:
+    """One byte more than needed, where the proof covers the short form."""
+    peer, _ = begun(target, control, rng)
+    c_r, id_cred, proof = parts(peer)
+    plaintext = b"\x18" + c_r + id_cred + proof if part == "identifier" else c_r + id_cred + proof + b"\x18\x00"
+
+    refused(target, control, peer, Problem.NOT_DETERMINISTIC, peer.run.encrypt_2(plaintext))
+
+
+@pytest.mark.requirement("CHN-250")
+@pytest.mark.parametrize(
+    "x", [1, 2**256 - 2**224 + 2**192 + 2**96 - 1, 2**256 - 1], ids=["no-point", "prime", "largest"]
+)
+def test_key_off_the_curve_is_refused(target: Target, control: Control, rng: random.Random, x: int) -> None:
+    """Points of weaker curves leak the Initiator's private keys."""
+    peer, _ = begun(target, control, rng, suite=suites(target, curve=Curve.P256)[0])
+    content = loads(peer.run.compose_message_2())
+
+    refused(target, control, peer, Problem.BAD_KEY, dumps(x.to_bytes(32, "big") + content[32:]))
+
+
+@pytest.mark.requirement("CHN-260")
+@pytest.mark.needs("channel.edhoc.initiator")
+@pytest.mark.parametrize("point", ["00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f"], ids=["0", "1", "p-1"])
+def test_key_of_small_order_is_refused(target: Target, control: Control, rng: random.Random, point: str) -> None:
+    """The secret with such a key is zero, whatever the Initiator's key is."""
+    peer, _ = begun(target, control, rng, suite=0)
+    content = loads(peer.run.compose_message_2())
+
+    refused(target, control, peer, Problem.BAD_KEY, dumps(bytes.fromhex(point) + content[32:]))
+
+
+@pytest.mark.requirement("CHN-280")
+def test_each_message_1_has_a_new_key(target: Target, control: Control, rng: random.Random) -> None:
+    """A key that comes twice ends forward secrecy."""
+    parties = met(target, rng)
+    keys = []
+    for _ in range(4):
+        control.act("open", {1: parties.method, 2: [parties.suite]})
+        request, message_1 = receive_message_1(target)
+        keys.append(Message1.decode(message_1).g_x)
+        answer(target, request, ErrorMessage(1, "refused").encode(), "error", Code.BAD_REQUEST)
+        target.until_probe_answered()
+
+    assert len(set(keys)) == 4
+
+
+@pytest.mark.requirement("CHN-300")
+def test_equal_identifiers_are_refused(target: Target, control: Control, rng: random.Random) -> None:
+    """The Responder chooses the Initiator's own identifier: both directions would share a key and a nonce."""
+    parties = met(target, rng)
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1()
+    peer.run.c_r = peer.run.c_i
+
+    refused(target, control, peer, Problem.BAD_IDENTIFIER, peer.run.compose_message_2())
+
+
+@pytest.mark.requirement("CHN-330")
+@pytest.mark.parametrize(
+    "ead",
+    [
+        pytest.param(encode_ead(padding(1)), id="1-byte"),
+        pytest.param(encode_ead(padding(30)), id="30-bytes"),
+        pytest.param(encode_ead([*padding(2), *padding(2)]), id="twice"),
+        pytest.param(encode_ead([EadItem(65535, b"unknown")]), id="unknown"),
+    ],
+)
+def test_initiator_passes_over_padding_and_unknown_items(
+    target: Target, control: Control, rng: random.Random, ead: bytes
+) -> None:
+    """Padding hides the length of a credential; unknown items are how extensions arrive."""
+    peer, _ = begun(target, control, rng)
+
+    goes_on(target, control, peer, peer.run.compose_message_2(ead))
+
+
+@pytest.mark.requirement("CHN-350")
+@ALL_METHODS
+def test_unknown_critical_item_in_message_2_is_refused(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """An authenticated Responder says that going on without this is not safe."""
+    peer, _ = begun(target, control, rng, method)
+    item = encode_ead([EadItem(65535, b"", critical=True)])
+
+    refused(target, control, peer, Problem.CRITICAL_EAD, peer.run.compose_message_2(item))
+
+
+@pytest.mark.requirement("CHN-370")
+@pytest.mark.needs("channel.edhoc.initiator")
+@ALL_METHODS
+def test_each_credential_with_the_same_kid_is_tried(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """Key identifiers are short and not unique."""
+    parties = met(target, rng, method, own_kind=Kind.KID)
+    strangers = [
+        make_identity(Kind.KID, parties.own.usage, parties.suite, rng.randbytes, kid=SUITE_KID, name=name)
+        for name in ("one", "two")
+    ]
+    control.reset()
+    control.provision(
+        own=[parties.target.own()],
+        trusted=[strangers[0].trust(), parties.own.trust(), strangers[1].trust()],
+        methods=[parties.method],
+        suites=[parties.suite],
+    )
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1()
+
+    goes_on(target, control, peer)
+
+
+@pytest.mark.requirement("CHN-460")
+@pytest.mark.parametrize(
+    ("kind", "id_cred"),
+    [
+        pytest.param(Kind.KID, {4: b"\x7f"}, id="kid"),
+        pytest.param(Kind.X5T, {34: [-15, bytes(8)]}, id="x5t"),
+    ],
+)
+def test_unknown_reference_is_refused(
+    target: Target, control: Control, rng: random.Random, kind: Kind, id_cred: dict[int, object]
+) -> None:
+    """A Responder that nobody introduced."""
+    if kind not in kinds(target):
+        pytest.skip(f"not declared: channel.edhoc.credential.{kind.value}")
+    peer, _ = begun(target, control, rng)
+    message = peer.run.encrypt_2(peer.run.compose_plaintext_2(id_cred=dumps(id_cred)))
+
+    refused(target, control, peer, Problem.UNKNOWN_CREDENTIAL, message)
+
+
+@pytest.mark.requirement("CHN-480")
+@pytest.mark.needs("channel.edhoc.initiator")
+@pytest.mark.parametrize("method", [0, 3], ids=["method-0", "method-3"])
+def test_own_credential_is_refused(target: Target, control: Control, rng: random.Random, method: int) -> None:
+    """Reflection: the target would complete a handshake with itself, and take its own words for another's."""
+    parties = met(target, rng, method)
+    control.provision(trusted=[parties.target.trust()])
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1()
+    peer.run.responder = prover(parties.target)
+
+    refused(target, control, peer, Problem.BAD_CREDENTIAL, peer.run.compose_message_2())
+
+
+@pytest.mark.requirement("CHN-510", "CHN-550")
+@ALL_METHODS
+@pytest.mark.parametrize("where", ["first-byte", "last-byte", "one-byte-less", "one-byte-more", "empty"])
+def test_forged_proof_is_refused(target: Target, control: Control, rng: random.Random, method: int, where: str) -> None:
+    """Anyone can answer message_1: the proof is what only the owner of the credential can make."""
+    peer, _ = begun(target, control, rng, method)
+    c_r, id_cred, _ = parts(peer)
+    proof = bytearray(peer.run["signature_or_mac_2"])
+    if where == "first-byte":
+        proof[0] ^= 1
+    elif where == "last-byte":
+        proof[-1] ^= 1
+    elif where == "one-byte-more":
+        proof.append(0)
+    else:
+        del proof[len(proof) - 1 if where == "one-byte-less" else 0 :]
+    message = peer.run.encrypt_2(c_r + id_cred + dumps(bytes(proof)))
+
+    refused(target, control, peer, Problem.AUTHENTICATION_FAILED, message)
+
+
+@pytest.mark.requirement("CHN-510")
+@ALL_METHODS
+def test_credential_without_its_private_key_is_refused(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """A thief shows the Responder's credential and makes the proof with a key of its own."""
+    peer, parties = begun(target, control, rng, method)
+    peer.run.responder = replace(prover(parties.own), private_key=rng.randbytes(32))
+
+    refused(target, control, peer, Problem.AUTHENTICATION_FAILED, peer.run.compose_message_2())
+
+
+@pytest.mark.requirement("CHN-510")
+@pytest.mark.needs("channel.edhoc.credential.kid")
+@ALL_METHODS
+def test_same_key_under_another_name_is_refused(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """Misbinding: the proof is for a credential with the same key and another subject."""
+    peer, parties = begun(target, control, rng, method, own_kind=Kind.KID)
+    renamed = dumps(claims("somebody else", prover(parties.own).key, SUITE_KID))
+    message = peer.run.encrypt_2(peer.run.compose_plaintext_2(cred=renamed))
+
+    refused(target, control, peer, Problem.AUTHENTICATION_FAILED, message)
+
+
+@pytest.mark.requirement("CHN-510")
+@ALL_METHODS
+def test_proof_over_another_message_1_is_refused(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """Whoever sits between changed message_1 on its way: the Responder's proof is over what it got, not what was
+    sent.
+    """
+    peer, _ = begun(target, control, rng, method)
+    honest = peer.run.message_1
+    peer.run.compose_plaintext_2()
+    sent = {name: peer.run[name] for name in ("th_2", "prk_2e")}
+    peer.run.message_1 = honest + encode_ead(padding(1))
+    plaintext = peer.run.compose_plaintext_2()
+    peer.run.steps.update(sent)
+
+    refused(target, control, peer, Problem.AUTHENTICATION_FAILED, peer.run.encrypt_2(plaintext))
+
+
+@pytest.mark.requirement("CHN-550")
+def test_any_changed_bit_of_message_2_ends_the_handshake(target: Target, control: Control, rng: random.Random) -> None:
+    """The stream cipher of message_2 lets bits be changed: what comes out may be nonsense, but never a channel."""
+    parties = met(target, rng)
+    for _ in range(12):
+        peer = HostileResponder(target, control, parties)
+        peer.wait_1()
+        message = bytearray(peer.run.compose_message_2())
+        message[rng.randrange(34, len(message))] ^= 1 << rng.randrange(8)
+        peer.send_2(bytes(message))
+        expect_given_up(target, control, None, peer.run.c_r)
+
+
+# -- negotiation ---------------------------------------------------------------------------------------------------
+
+
+def offered(target: Target, control: Control, rng: random.Random, count: int = 2) -> tuple[list[int], Parties]:
+    """Give the target credentials and a policy for several suites, in the order of the returned list."""
+    several = same_curves(target, count)
+    parties = met(target, rng, suite=several[0])
+    control.provision(suites=several)
+    return several, parties
+
+
+def next_message_1(target: Target) -> tuple[Message1, object]:
+    """Receive the next message_1."""
+    request, message = receive_message_1(target)
+    return Message1.decode(message), request
+
+
+def refuse_suite(target: Target, request: object, *suites_r: int) -> None:
+    """Answer message_1 with ERR_CODE 2."""
+    answer(target, request, ErrorMessage(2, suites_r).encode(), "error 2", Code.BAD_REQUEST)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("CHN-180", "CHN-220", "CHN-280")
+@pytest.mark.parametrize("order", ["one way", "other way"])
+def test_initiator_shows_its_preferences_and_tries_again(
+    target: Target, control: Control, rng: random.Random, order: str
+) -> None:
+    """The Responder has the second choice only. The first must stay in sight, or a forged error would be enough to
+    hide it.
+    """
+    several, parties = offered(target, control, rng)
+    if order == "other way":
+        several.reverse()
+        control.provision(suites=several)
+    control.act("open", {1: parties.method, 2: several})
+    first, request = next_message_1(target)
+    refuse_suite(target, request, several[1])
+    second, _ = next_message_1(target)
+
+    assert first.suites == (several[0],)
+    assert second.suites == tuple(several)
+    assert first.g_x != second.g_x
+
+
+@pytest.mark.requirement("CHN-220")
+def test_order_and_strangers_in_suites_r_do_not_matter(target: Target, control: Control, rng: random.Random) -> None:
+    """SUITES_R is a set; what the Initiator does not know in it is passed over."""
+    several, parties = offered(target, control, rng)
+    control.act("open", {1: parties.method, 2: several})
+    _, request = next_message_1(target)
+    refuse_suite(target, request, 25, -21, several[1], 9)
+
+    assert next_message_1(target)[0].suites == tuple(several)
+
+
+@pytest.mark.requirement("CHN-230")
+@pytest.mark.parametrize("answers", ["nothing in common", "the refused one", "back and forth"])
+def test_initiator_gives_up_where_no_suite_is_left(
+    target: Target, control: Control, rng: random.Random, answers: str
+) -> None:
+    """A Responder, or somebody in between, sends the Initiator round in circles."""
+    several, parties = offered(target, control, rng)
+    control.act("open", {1: parties.method, 2: several})
+    _, request = next_message_1(target)
+    if answers == "nothing in common":
+        refuse_suite(target, request, 9, 24)
+    elif answers == "the refused one":
+        refuse_suite(target, request, several[0], several[1])
+    else:
+        refuse_suite(target, request, several[1])
+        _, request = next_message_1(target)
+        refuse_suite(target, request, several[0])
+
+    expect_given_up(target, control, Problem.UNSUPPORTED_SUITE)
+
+
+@pytest.mark.requirement("CHN-550")
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(b"\x01\x67refused", id="unspecified"),
+        pytest.param(b"\x03\xf5", id="unknown-credential"),
+        pytest.param(b"\x18\x2a\xa0", id="unknown-code"),
+        pytest.param(b"\x00\xf5", id="success"),
+        pytest.param(b"\x02\x80", id="no-suites"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xff", id="no-cbor"),
+    ],
+)
+def test_error_message_ends_the_attempt(target: Target, control: Control, rng: random.Random, message: bytes) -> None:
+    """Whatever the error response says, there is no channel, no second attempt and no crash."""
+    parties = met(target, rng)
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1()
+    peer.send_2(message, "error", Code.BAD_REQUEST)
+
+    expect_given_up(target, control, None)
+
+
+# -- message_4 -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("CHN-590")
+@pytest.mark.needs("channel.edhoc.initiator")
+def test_initiator_waits_for_message_4(target: Target, control: Control, rng: random.Random) -> None:
+    """Key confirmation that can be left out by whoever drops it is none."""
+    peer, _ = begun(target, control, rng, message_4=True)
+    peer.send_2()
+    peer.wait_3()
+    assert control.state()[2] == 0
+
+    peer.send_4(b"", "no message_4")
+
+    expect_given_up(target, control, None, peer.run.c_r)
+
+
+@pytest.mark.requirement("CHN-590", "CHN-330")
+@pytest.mark.needs("channel.edhoc.initiator", "channel.edhoc.message4")
+@pytest.mark.parametrize(
+    "ead", [b"", encode_ead(padding(9)), encode_ead([EadItem(65535, b"")])], ids=["empty", "padding", "unknown"]
+)
+def test_message_4_opens_the_channel(target: Target, control: Control, rng: random.Random, ead: bytes) -> None:
+    """With message_4 the Initiator knows that the Responder has the same keys."""
+    peer, _ = begun(target, control, rng, message_4=True)
+    peer.send_2()
+    peer.wait_3()
+    peer.send_4(peer.run.compose_message_4(ead))
+
+    target.until_probe_answered()
+    assert control.event("channel")
+
+
+@pytest.mark.requirement("CHN-990")
+@pytest.mark.needs("channel.edhoc.initiator")
+@pytest.mark.parametrize("where", ["first-byte", "last-byte", "shorter", "empty", "other-session"])
+def test_forged_message_4_is_refused(target: Target, control: Control, rng: random.Random, where: str) -> None:
+    """Whoever answered message_2 honestly may still lack the keys that message_4 proves."""
+    peer, _ = begun(target, control, rng, message_4=True)
+    peer.send_2()
+    peer.wait_3()
+    content = bytearray(loads(peer.run.compose_message_4()))
+    if where == "first-byte":
+        content[0] ^= 1
+    elif where == "last-byte":
+        content[-1] ^= 1
+    elif where == "other-session":
+        content = bytearray(rng.randbytes(len(content)))
+    else:
+        del content[len(content) - 1 if where == "shorter" else 0 :]
+    peer.send_4(dumps(bytes(content)))
+
+    expect_given_up(target, control, Problem.AUTHENTICATION_FAILED, peer.run.c_r)
+
+
+@pytest.mark.requirement("CHN-020", "CHN-040", "CHN-350")
+@pytest.mark.needs("channel.edhoc.message4")
+@pytest.mark.parametrize("what", ["text", "surplus", "value-inside", "label-8-bit-inside", "critical-inside"])
+def test_malformed_message_4_is_refused(target: Target, control: Control, rng: random.Random, what: str) -> None:
+    """The last message is held to the same rules as the first."""
+    peer, _ = begun(target, control, rng, message_4=True)
+    peer.send_2()
+    peer.wait_3()
+    if what == "critical-inside":
+        inside = encode_ead([EadItem(65535, None, critical=True)])
+    else:
+        inside = {"value-inside": b"\x40", "label-8-bit-inside": b"\x18\x00"}.get(what, b"")
+    honest = peer.run.compose_message_4(inside)
+    message = {"text": dumps("a" * 8), "surplus": honest + b"\x00"}.get(what, honest)
+    problem = {"label-8-bit-inside": Problem.NOT_DETERMINISTIC, "critical-inside": Problem.CRITICAL_EAD}
+    peer.send_4(message)
+
+    expect_given_up(target, control, problem.get(what, Problem.MALFORMED), peer.run.c_r)
+
+
+@pytest.mark.requirement("CHN-550")
+def test_reflected_message_1_is_refused(target: Target, control: Control, rng: random.Random) -> None:
+    """The attacker sends back what it got: the target's own key, as if it were a Responder's."""
+    peer, _ = begun(target, control, rng)
+    peer.send_2(dumps(peer.run["g_x"] + loads(peer.run.compose_message_2())[32:]))
+
+    expect_given_up(target, control, None, peer.run.c_r)
