@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from picosec.messaging.coap import Code, Message, Type
+from picosec_conformance.control import Control
 from picosec_conformance.target import Target
 
 
@@ -58,6 +59,7 @@ def test_another_version_is_ignored(target: Target, version: int, kind: Type) ->
 def test_a_datagram_without_a_whole_header_is_ignored(target: Target, length: int) -> None:
     """A reader that takes the message id from behind the datagram tells what lies in its memory."""
     expect_silence(target, good(target)[:length])
+    expect_silence(target, b"\x40\0\0"[:length])  # with zeros behind it, this would be a ping
 
 
 @pytest.mark.requirement("MSG-220")
@@ -78,14 +80,13 @@ def test_an_empty_message_with_bytes_behind_it_is_malformed(target: Target, tail
 @pytest.mark.requirement("MSG-230")
 @pytest.mark.parametrize("kind", [Type.ACK, Type.RST], ids=lambda kind: kind.name)
 def test_an_acknowledgement_with_bytes_behind_it_counts_for_nothing(
-    target: Target, kind: Type, rng: random.Random
+    target: Target, control: Control, kind: Type
 ) -> None:
-    """It must not even be taken for the empty one that it begins with: the response still waits for that one."""
-    request = target.build(Code.GET, target.manifest.resources.slow)
-    target.send(request)
-    assert target.receive("an empty acknowledgement").code == Code.EMPTY
-    data = Message(kind, Code.EMPTY, rng.randrange(1 << 16)).encode() + b"\xff\x00"
-    expect_silence(target, data)
+    """It must not be taken for the empty one that it begins with: what it would acknowledge is sent again."""
+    target.replies_to(target.build(Code.GET, target.manifest.resources.slow))
+    (response,) = control.advance(1.0)
+    expect_silence(target, bytes([0x40 | kind << 4, 0]) + response[2:4] + b"\xff\0")
+    assert control.advance(3.01) == [response]
 
 
 @pytest.mark.requirement("MSG-240")
@@ -93,6 +94,20 @@ def test_an_acknowledgement_with_bytes_behind_it_counts_for_nothing(
 def test_reserved_code_classes_are_malformed(target: Target, code: int) -> None:
     """Class 7 belongs to reliable transports: a release signal on a datagram must not end anything."""
     expect_reset(target, header(good(target), code=code))
+
+
+@pytest.mark.requirement("MSG-240")
+@pytest.mark.needs("messaging.client")
+@pytest.mark.parametrize("code", [0x20, 0x3F, 0xC0, 0xE1, 0xFF])
+def test_a_response_of_a_reserved_class_is_no_response(target: Target, control: Control, code: int) -> None:
+    """What cannot be told for success or failure must not end the request."""
+    control.act("request", {1: int(Code.GET), 2: "/x"})
+    request = target.receive("a request")
+    strange = Message(Type.ACK, code, request.message_id, request.token, (), b"strange")
+    expect_silence(target, strange.encode())
+    target.send(replace(strange, code=Code.CONTENT, payload=b"answer"))
+    target.until_probe_answered()
+    assert [event.fields[2] for event in control.events()] == [b"answer"]
 
 
 @pytest.mark.requirement("MSG-250")

@@ -164,6 +164,8 @@ def test_late_responses_have_message_ids_of_their_own(target: Target, control: C
     responses = [target.parse(data) for data in control.advance(1.5)]
     assert {response.token for response in responses} == {request.token for request in requests}
     assert len({response.message_id for response in responses}) == len(requests)
+    asked = {request.token: request.message_id for request in requests}
+    assert any(response.message_id != asked[response.token] for response in responses)
 
 
 @pytest.mark.requirement("MSG-810")
