@@ -1,4 +1,4 @@
-"""The tests and vectors behind a requirement, and a page of the site for each test module and each vector file.
+"""What stands behind a requirement, and a page of the site for each test module and each vector file.
 
 ``trace()`` of the harness says what belongs together; this module adds names, stories and places.
 """
@@ -20,6 +20,7 @@ from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from picosec_conformance.faults import load_faults
 from picosec_conformance.resources import vectors_folder
 from picosec_conformance.specification.matrix import SUITE, MatrixError, Trace
 from picosec_conformance.specification.matrix import trace as read_trace
@@ -37,7 +38,7 @@ _FEW = 4
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A test or a vector case: its name, what it is about in one sentence, and its place on the site."""
+    """A test, a vector case or a fault: its name, what it is about in one sentence, and its place on the site."""
 
     name: str
     story: str
@@ -51,6 +52,7 @@ class Evidence:
     tests: tuple[Item, ...] = ()
     vectors: tuple[Item, ...] = ()
     errors: tuple[str, ...] = ()
+    faults: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,13 @@ def evidence_of(identifier: str) -> Evidence:
     row = trace().get(identifier)
     if row is None:
         return Evidence()
-    return Evidence(tuple(map(_test_item, row.tests)), tuple(map(_vector_item, row.vectors)), row.errors)
+    broken = [fault for fault in load_faults().values() if fault.requirement == identifier]
+    return Evidence(
+        tests=tuple(map(_test_item, row.tests)),
+        vectors=tuple(map(_vector_item, row.vectors)),
+        errors=row.errors,
+        faults=tuple(Item(fault.name, fault.story, places.fault(fault.name)) for fault in broken),
+    )
 
 
 def _test_item(name: str) -> Item:

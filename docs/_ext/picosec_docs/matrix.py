@@ -1,4 +1,4 @@
-"""``{matrix} chapter``: each requirement with what shows it. ``{vectorfiles}`` and ``{testmodules}``: what there is."""
+"""``{matrix} chapter``, ``{vectorfiles}``, ``{testmodules}``, ``{faults}``: tables of what shows what."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from picosec_conformance.faults import load_faults
 from picosec_conformance.specification.requirements import load_requirements
 from picosec_docs import markup, places
-from picosec_docs.evidence import Item, error_links, evidence_of, item_links, test_modules, vector_files, vector_links
+from picosec_docs.evidence import (
+    Item,
+    error_links,
+    evidence_of,
+    item_links,
+    requirement_links,
+    test_modules,
+    vector_files,
+    vector_links,
+)
 from picosec_docs.places import Link, linker
 
 
@@ -51,6 +61,15 @@ def test_table(link: Link) -> str:
         here = markup.anchor(link(places.test_module(file)), markup.code(file))
         rows.append([here, escape(story.partition("\n")[0]), str(len(functions))])
     return markup.table(["module", "what it judges", "tests"], rows)
+
+
+def fault_table(link: Link) -> str:
+    """Return the list of broken references."""
+    rows, anchors = [], []
+    for fault in load_faults().values():
+        rows.append([markup.code(fault.name), requirement_links([fault.requirement], link), escape(fault.story)])
+        anchors.append(places.anchor_of(places.fault(fault.name)))
+    return markup.table(["fault", "violates", "as it happens"], rows, "faults", anchors)
 
 
 class Computed(SphinxDirective):
@@ -94,9 +113,18 @@ class TestModules(Computed):
         return test_table(link)
 
 
+class Faults(Computed):
+    """``{faults}``."""
+
+    def text(self, link: Link) -> str:
+        """Return the table."""
+        return fault_table(link)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("matrix", Matrix)
     app.add_directive("vectorfiles", VectorFiles)
     app.add_directive("testmodules", TestModules)
+    app.add_directive("faults", Faults)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -67,3 +67,8 @@ def vector_file(path: str) -> str:
 def vector(path: str, case: str) -> str:
     """Where a vector case is shown."""
     return f"{vector_file(path)}#{case}"
+
+
+def fault(name: str) -> str:
+    """Where a broken reference is described."""
+    return f"reference/faults#fault-{slug(name)}"

@@ -52,6 +52,7 @@ def behind(need: Any, evidence: Evidence, link: Link) -> str:
     rows += [("Inspected", escape(need["reason"]))] * inspected
     rows += [("Tests", item_links(evidence.tests, link))] * bool(evidence.tests)
     rows += [("Vectors", vector_links(evidence.vectors, link))] * bool(evidence.vectors)
+    rows += [("Faults", item_links(evidence.faults, link))] * bool(evidence.faults)
     rows += [("Errors", error_links(evidence.errors, link))] * bool(evidence.errors)
     listing = "".join(f"<dt>{term}</dt><dd>{html}</dd>" for term, html in rows)
     summary = f'<span class="req-title">{escape(need["title"])}</span> · {" · ".join(proof)}'
