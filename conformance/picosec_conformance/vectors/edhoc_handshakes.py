@@ -56,6 +56,9 @@ def _grid(method: int) -> Iterator[Case]:
 
 
 def _options() -> Iterator[Case]:
+    comment = "The smallest handshake: static keys on P-256, each known by a kid of one byte."
+    requirements = ("CHN-090", "CHN-130", "CHN-360", "CHN-900", "CHN-910")
+    yield accepted(HANDSHAKE, "smallest", comment, requirements, make_scene().handshake())
     for method in range(4):
         scene = make_scene(method, 2)
         comment = f"Method {method} with message_4, which is empty inside."
