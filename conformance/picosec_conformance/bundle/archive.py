@@ -86,7 +86,7 @@ def _directory(parts: Mapping[str, bytes]) -> list[bytes]:
 
 def squeeze(data: bytes) -> bytes:
     """Compress a part with gzip, without a date or a name."""
-    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
+    compressor = zlib.compressobj(6, zlib.DEFLATED, 31)
     return compressor.compress(data) + compressor.flush()
 
 

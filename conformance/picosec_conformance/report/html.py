@@ -42,6 +42,7 @@ def html(report: Report) -> str:
     report, script = cleaned(report), _file("report.js")
     title = f"{report.target.name} {report.target.version}".rstrip()
     parts = [_head(report), "<main>", _score(report), *_failing(report), *_features(report), *_known(report)]
+    parts += _errata(report)
     parts += [*_requirements(report), *_tests(report), "</main>", _foot(report)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -80,6 +81,7 @@ def _head(report: Report) -> str:
         "Role": target.role,
         "Link": target.adapter,
         "Specification": report.specification_version,
+        "Requirement set": report.set_version,
         "Tests": f"{len(report.tests)} in {report.seconds:.1f} s",
         "Seed": str(report.seed),
         "Date": report.started.replace("T", " ").replace("+00:00", " UTC"),
@@ -166,8 +168,22 @@ def _known(report: Report) -> Iterator[str]:
     if report.known_failures:
         yield '<h2 id="known">Failures the manifest announces</h2><div class="table"><table class="rows"><tbody>'
         for known in report.known_failures:
-            state = "failed as announced" if known.happened else "did not fail: remove it from the manifest"
-            yield f'<tr><td class="wide mono">{e(known.test)}</td><td>{e(known.reason)}</td><td>{state}</td></tr>'
+            state = (
+                f"failed as announced, until {known.until}" if known.happened else "did not happen so, or has expired"
+            )
+            yield f'<tr><td class="wide mono">{e(known.test)}</td><td>{e(known.reason)}</td><td>{e(state)}</td></tr>'
+        yield "</tbody></table></div>"
+
+
+def _errata(report: Report) -> Iterator[str]:
+    if report.errata:
+        yield f'<h2 id="errata">Errata of requirement set {e(report.set_version)}</h2>'
+        yield '<p class="soft">They explain; the verdicts are those of the set as it was frozen.</p>'
+        yield '<div class="table"><table class="rows"><tbody>'
+        for erratum in report.errata:
+            name = e(erratum.requirement, quote=True)
+            link = f'<a class="mono" href="#{name}">{name}</a>'
+            yield f'<tr><td>{link}</td><td class="wide">{e(erratum.text)}</td><td>{e(erratum.date)}</td></tr>'
         yield "</tbody></table></div>"
 
 
@@ -250,8 +266,8 @@ def _test(test: TestResult, *, anchored: bool) -> str:
 
 def _foot(report: Report) -> str:
     rows = [
-        f"Suite {report.suite_version}" + (f", test modules {report.suite_hash}" if report.suite_hash else ""),
-        f"Requirement set {report.requirement_set}" if report.requirement_set else "",
+        f"Suite {report.suite_version}" + (f", {report.suite_hash}" if report.suite_hash else ""),
+        f"Requirement set {report.set_version}, {report.requirement_set}" if report.requirement_set else "",
         "A requirement passes when every test of it that applies to the target passes; one that no test reached counts "
         "as not tested. The seed decides everything the suite sends: the command below gives the same verdicts again.",
     ]

@@ -48,6 +48,7 @@ def _properties(report: Report) -> dict[str, str]:
         "profile": report.profile,
         "seed": str(report.seed),
         "specification": report.specification_version,
+        "set": report.set_version,
         "requirement_set": report.requirement_set,
         "suite": report.suite_version,
     }

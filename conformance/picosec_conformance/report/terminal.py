@@ -224,6 +224,7 @@ def _verdict(report: Report, style: Style, width: int) -> Iterator[str]:
     target = f"{report.target.name} {report.target.version}".rstrip()
     passed, total = report.states[State.PASSED], len(report.requirements)
     scope = f"{passed} of {total} requirements of profile {report.profile} passed"
+    scope += f", by set {report.set_version}" if report.set_version else ""
     rate = len(report.tests) / max(report.seconds, 1e-9)
     yield f"{scope}; {len(report.tests)} tests in {report.seconds:.1f} s, {rate:.0f} per second, seed {report.seed}"
     if report.certified:

@@ -50,33 +50,42 @@ def trace() -> dict[str, Trace]:
 
 @cache
 def tests_by_requirement() -> dict[str, list[str]]:
-    """Collect the suite, without running it, and return its test functions by the requirement they name."""
+    """Return the test functions of the suite by the requirement they name. Raises ``MatrixError``."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for test, requirements in requirements_by_test().items():
+        for requirement in requirements:
+            found[requirement][test.partition("[")[0]] = None
+    return {name: list(rows) for name, rows in found.items()}
+
+
+@cache
+def requirements_by_test() -> dict[str, tuple[str, ...]]:
+    """Collect the suite, without running it, and return the requirements that each test names, by the test's id.
+
+    Raises ``MatrixError``.
+    """
     collector = _Collector()
     arguments = [str(SUITE), "-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), "--import-mode=importlib"]
     arguments += ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider"]
     pytest.main(arguments, plugins=[collector, plugin])
     if collector.broken:
         raise MatrixError("\n".join(collector.broken))
-    return {name: list(dict.fromkeys(rows)) for name, rows in collector.found.items()}
+    return collector.found
 
 
 class _Collector:
     """Reads requirement marks during collection."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[str]] = defaultdict(list)
+        self.found: dict[str, tuple[str, ...]] = {}
         self.broken: list[str] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
             try:
-                info = plugin.describe(item)
+                self.found[plugin.name_of(item)] = plugin.describe(item).requirements
             except pytest.UsageError as error:
                 self.broken.append(str(error))
-                continue
-            name = f"{item.path.name}::{item.name}".partition("[")[0]
-            for requirement in info.requirements:
-                self.found[requirement].append(name)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -25,7 +25,8 @@ from picosec_conformance.specification.requirements import Requirement, load_req
 #: Name of the set that the pages make at this moment.
 DRAFT = "draft"
 SUMS = "SHA256SUMS"
-_VERSION = re.compile(r"\d+\.\d+(\.\d+)?(-draft)?")
+#: What a set may be called; a draft may be frozen while the pages still have gaps.
+VERSION = re.compile(r"\d+\.\d+(\.\d+)?(-draft)?")
 
 
 class SetError(Exception):
@@ -43,27 +44,18 @@ class Erratum:
 
 @dataclass(frozen=True)
 class RequirementSet:
-    """Requirements and profiles under one name. ``tests`` are those that count, by id; None stands for all."""
+    """Requirements and profiles under one name. ``tests`` are those that count, by id; None stands for all.
+
+    ``text`` is the set as its file holds it.
+    """
 
     version: str
     specification: str
     requirements: Mapping[str, Requirement]
     profiles: Mapping[str, Profile]
+    text: str
     tests: Mapping[str, tuple[str, ...]] | None = None
     errata: tuple[Erratum, ...] = ()
-
-    @cached_property
-    def text(self) -> str:
-        """The set as its file holds it."""
-        content: dict[str, Any] = {
-            "set": self.version,
-            "specification": self.specification,
-            "profiles": {name: asdict(profile) for name, profile in self.profiles.items()},
-            "requirements": [asdict(requirement) for requirement in self.requirements.values()],
-        }
-        if self.tests is not None:
-            content["tests"] = self.tests
-        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     @cached_property
     def hash(self) -> str:
@@ -76,6 +68,20 @@ class RequirementSet:
         return () if self.version == DRAFT else ("--set", self.version)
 
 
+def to_text(version: str, tests: Mapping[str, tuple[str, ...]] | None = None) -> str:
+    """Return what the pages and the registry say at this moment as the text of a set."""
+    registry = load_registry()
+    content: dict[str, Any] = {
+        "set": version,
+        "specification": registry.version,
+        "profiles": {name: asdict(profile) for name, profile in registry.profiles.items()},
+        "requirements": [asdict(requirement) for requirement in load_requirements().values()],
+    }
+    if tests is not None:
+        content["tests"] = tests
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
 def sets_folder() -> Path:
     """Return the folder of the frozen sets."""
     return spec_folder() / "sets"
@@ -85,7 +91,7 @@ def sets_folder() -> Path:
 def draft_set() -> RequirementSet:
     """Return the set that the pages and the registry make at this moment."""
     registry = load_registry()
-    return RequirementSet(DRAFT, registry.version, load_requirements(), registry.profiles)
+    return RequirementSet(DRAFT, registry.version, load_requirements(), registry.profiles, to_text(DRAFT))
 
 
 def load_set(version: str | None = None, folder: Path | None = None) -> RequirementSet:
@@ -103,7 +109,7 @@ def load_set(version: str | None = None, folder: Path | None = None) -> Requirem
         raise SetError(f"{path}: cannot be read: {error.strerror}") from error
     if sha256(data).hexdigest() != known[version]:
         raise SetError(f"{path} is not what was frozen: its SHA-256 differs from the one in {SUMS}")
-    return _parse(json.loads(data), _errata(folder / f"{version}.errata.toml"))
+    return _parse(data.decode(), folder / f"{version}.errata.toml")
 
 
 def frozen_sums(folder: Path) -> dict[str, str]:
@@ -113,32 +119,41 @@ def frozen_sums(folder: Path) -> dict[str, str]:
         return {}
     sums = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        found = re.fullmatch(rf"([0-9a-f]{{64}})  ({_VERSION.pattern})\.json", line)
+        found = re.fullmatch(rf"([0-9a-f]{{64}})  ({VERSION.pattern})\.json", line)
         if found is None:
             raise SetError(f"{path}: {line!r} is not a SHA-256, two spaces and the name of a set")
         sums[found[2]] = found[1]
     return sums
 
 
-def _parse(content: dict[str, Any], errata: tuple[Erratum, ...]) -> RequirementSet:
+def _parse(text: str, errata: Path) -> RequirementSet:
+    """Read a set that is known to be what was frozen."""
+
     def row(values: dict[str, Any]) -> dict[str, Any]:
         return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
+    content = json.loads(text)
+    requirements = {values["id"]: Requirement(**row(values)) for values in content["requirements"]}
     return RequirementSet(
         content["set"],
         content["specification"],
-        {values["id"]: Requirement(**row(values)) for values in content["requirements"]},
+        requirements,
         {name: Profile(**row(values)) for name, values in content["profiles"].items()},
-        {name: tuple(ids) for name, ids in content["tests"].items()},
-        errata,
+        text,
+        {name: tuple(names) for name, names in content["tests"].items()},
+        _errata(errata, requirements),
     )
 
 
-def _errata(path: Path) -> tuple[Erratum, ...]:
+def _errata(path: Path, requirements: Mapping[str, Requirement]) -> tuple[Erratum, ...]:
     if not path.is_file():
         return ()
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["erratum"]
-        return tuple(Erratum(row["requirement"], row["date"].isoformat(), row["text"]) for row in rows)
+        found = tuple(Erratum(row["requirement"], row["date"].isoformat(), row["text"]) for row in rows)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise SetError(f"{path}: each [[erratum]] has requirement, date and text: {error}") from error
+        raise SetError(f"{path}: each [[erratum]] has a requirement, a date and a text: {error}") from error
+    for erratum in found:
+        if erratum.requirement not in requirements:
+            raise SetError(f"{path}: {erratum.requirement} is not in this set")
+    return found
