@@ -345,14 +345,14 @@ class Endpoint:
 
     def _finish(self, peer: Peer, request: Request, happening: requests.Input, now: float) -> None:
         request.advance(happening)
-        request.deadline = None
+        self._timers.cancel(request)
         peer.tokens.pop(request.message.token, None)
         del peer.sent[request.message.message_id]
         self._start_queued(peer, now)
 
     def _end(self, peer: Peer, exchange: Exchange, happening: exchanges.Input) -> None:
         exchange.advance(happening)
-        exchange.deadline = None
+        self._timers.cancel(exchange)
         peer.exchanges.discard(exchange)
         if exchange.message_id is not None:
             del peer.sent[exchange.message_id]

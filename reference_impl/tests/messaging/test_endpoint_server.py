@@ -241,6 +241,17 @@ def test_a_stranger_costs_no_memory_before_it_asks() -> None:
     assert not server._peers._peers
 
 
+@pytest.mark.parametrize("kind", [Type.CON, Type.NON])
+def test_requests_that_were_answered_cost_no_memory(kind: Type) -> None:
+    """A flood of requests leaves what is remembered of one peer, and not a deadline for each of them."""
+    server = endpoint()
+    for message_id in range(5000):
+        event = received_request(server, get(kind=kind, message_id=message_id))
+        server.respond(event.exchange, content(), 0)
+        server.transmit()
+    assert len(server._timers) < 200
+
+
 def test_what_is_not_answered_in_its_lifetime_is_given_up() -> None:
     """A resource that never answers holds its exchange for 247 seconds, not for ever."""
     server = endpoint()
