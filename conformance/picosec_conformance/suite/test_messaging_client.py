@@ -128,7 +128,7 @@ def test_four_retransmissions_are_enough(target: Target, control: Control, what:
     assert passes_in_silence(control, 1000)
 
 
-@pytest.mark.requirement("MSG-440")
+@pytest.mark.requirement("MSG-840")
 @pytest.mark.parametrize("act", ["request", "ping"])
 def test_giving_up_is_reported(target: Target, control: Control, act: str) -> None:
     """Whoever asked learns that there will be no answer, and why."""
@@ -167,6 +167,18 @@ def test_an_answer_to_another_message_ends_nothing(target: Target, control: Cont
         target.send(Message(kind, Code.EMPTY, other))
     assert target.until_probe_answered() == []
     assert len(control.advance(LONGEST + STEP)) == 1
+
+
+@pytest.mark.requirement("MSG-840")
+def test_an_acknowledged_request_is_given_up_in_the_end(target: Target, control: Control) -> None:
+    """The server promised an answer and died: whoever asked learns of it, and nobody waits for ever."""
+    handle, request = ask(target, control)
+    target.send(Message(Type.ACK, Code.EMPTY, request.message_id))
+    assert target.until_probe_answered() == []
+    assert passes_in_silence(control, 240)
+    assert outcomes(control) == []
+    control.advance(60)
+    assert outcomes(control) == [Event("failed", {0: handle, 1: Problem.TIMEOUT.name.lower()})]
 
 
 @pytest.mark.requirement("MSG-450")
