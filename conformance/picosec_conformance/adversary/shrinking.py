@@ -1,0 +1,70 @@
+"""From a long game that breaks an invariant to a short one: moves are left out while it still does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from picosec.channel.credentials import Kind
+from picosec_conformance.adversary.setting import Setting
+from picosec_conformance.adversary.steps import Step
+
+Game = tuple[Setting, list[Step]]
+#: Games played at most to make one shorter.
+BUDGET = 400
+
+
+def shrink(game: Game, breaks: Callable[[Game], bool], budget: int = BUDGET) -> Game:
+    """Return the shortest game found that still ``breaks``, as the given one does."""
+    left = budget
+
+    def still(candidate: Game) -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0 and breaks(candidate)
+
+    before = None
+    while before != game and left > 0:
+        before = game
+        game = _without_moves(game, still)
+        game = _simpler(game, still)
+    return game
+
+
+def _without_moves(game: Game, still: Callable[[Game], bool]) -> Game:
+    """Leave out runs of moves, long ones first, from the end to the beginning."""
+    setting, steps = game
+    size = max(1, len(steps) // 2)
+    while True:
+        at = len(steps)
+        while at > 0:
+            start = max(0, at - size)
+            shorter = steps[:start] + steps[at:]
+            if still((setting, shorter)):
+                steps = shorter
+            at = start
+        if size == 1:
+            return setting, steps
+        size = max(1, size // 2)
+
+
+def _simpler(game: Game, still: Callable[[Game], bool]) -> Game:
+    for candidate in _settings(game[0]):
+        simpler = (candidate, game[1])
+        if candidate != game[0] and still(simpler):
+            game = simpler
+    return game
+
+
+def _settings(setting: Setting) -> Iterator[Setting]:
+    """Yield settings with less in them, the boldest first."""
+    plain = replace(setting, seed=1, kind=Kind.KID, message_4=False)
+    common = next((suite for suite in setting.suites if suite in setting.target_suites), None)
+    if common is not None:
+        yield replace(plain, method=3, suites=(common,), target_suites=(common,))
+        yield replace(setting, suites=(common,), target_suites=(common,))
+    yield plain
+    yield replace(setting, method=3)
+    yield replace(setting, kind=Kind.KID)
+    yield replace(setting, message_4=False)
+    yield replace(setting, seed=1)
