@@ -71,8 +71,10 @@ def verify(data: bytes, key: Ed25519PublicKey | None = None, *, jobs: int = 1, s
     except (ManifestError, SelectionError, SetError, ValueError) as error:
         yield Check("manifest", False, str(error))
         return
-    yield from _recording(bundle)
-    yield from run.checks(jobs)
+    recording = _recording(bundle)
+    yield recording
+    if recording.ok:
+        yield from run.checks(jobs)
 
 
 def _signer(bundle: Bundle, key: Ed25519PublicKey | None) -> Check:
@@ -110,18 +112,16 @@ def _installed(bundle: Bundle, suite: Path) -> Iterator[Check]:
         yield Check("requirements", True, detail)
 
 
-def _recording(bundle: Bundle) -> Iterator[Check]:
+def _recording(bundle: Bundle) -> Check:
     try:
         transcript = decode(bundle.expanded(TRANSCRIPT))
         same = run_capture(transcript) == bundle.expanded(CAPTURE)
     except (TranscriptError, BundleError) as error:
-        yield Check("recording", False, str(error))
-        return
-    steps = sum(map(len, transcript.values()))
+        return Check("recording", False, str(error))
     if not same:
-        yield Check("recording", False, f"{CAPTURE} shows something else than {TRANSCRIPT}")
-    else:
-        yield Check("recording", True, f"{len(transcript)} tests, {steps} steps; the capture shows the same")
+        return Check("recording", False, f"{CAPTURE} shows something else than {TRANSCRIPT}")
+    steps = sum(map(len, transcript.values()))
+    return Check("recording", True, f"{len(transcript)} tests, {steps} steps; the capture shows the same")
 
 
 class _Replay:
