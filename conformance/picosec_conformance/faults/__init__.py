@@ -6,14 +6,18 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from picosec_conformance.manifest import Manifest
+if TYPE_CHECKING:  # the device that a fault breaks has no use for manifests, and starts for each fault anew
+    from picosec_conformance.manifest import Manifest
 
 #: One module per chapter; importing it registers its faults.
 CHAPTERS = (
-    "messaging",
+    "messaging_cbor",
+    "messaging_formats",
+    "messaging_exchanges",
     "channel_edhoc",
+    "channel_edhoc_exchange",
     "channel_oscore",
     "channel_oscore_server",
     "channel_oscore_client",
@@ -31,7 +35,7 @@ class Fault:
     apply: Callable[[], None]
 
 
-_REFERENCE = ["{python}", "-m", "picosec"]
+_REFERENCE = ["{python}", "-m", "picosec", "device"]
 _REGISTERED: dict[str, Fault] = {}
 
 
@@ -70,9 +74,10 @@ def faulty(manifest: Manifest, fault: str) -> Manifest:
 
     def altered(adapter: Mapping[str, Any] | None) -> dict[str, Any]:
         command = list((adapter or {}).get("command", ()))
-        if command[:3] != _REFERENCE:
+        if command[:4] != _REFERENCE:
             raise ValueError("a fault alters the reference, and this target is something else")
-        return {**(adapter or {}), "command": [*_REFERENCE[:2], "picosec_conformance.faults", fault, *command[3:]]}
+        broken = [*_REFERENCE[:2], "picosec_conformance", "device", "--fault", fault]
+        return {**(adapter or {}), "command": [*broken, *command[4:]]}
 
     return replace(
         manifest,

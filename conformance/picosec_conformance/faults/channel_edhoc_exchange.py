@@ -1,0 +1,332 @@
+"""Faults of EDHOC: ephemeral keys, connection identifiers, and data for applications."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from picosec.channel import ead, initiator, responder
+from picosec.channel.ead import EadItem
+from picosec.channel.edhoc_messages import Message1, Plaintext2, Plaintext3
+from picosec.channel.initiator import Initiator
+from picosec.channel.responder import Responder
+from picosec.crypto.curves import Curve, PublicKey
+from picosec.crypto.vault import SoftwareVault, software_vault
+from picosec.errors import ProtocolError
+from picosec.registry import Problem
+from picosec.roles import handshakes
+from picosec.roles.agent import Agent
+from picosec_conformance.faults import fault
+
+# -- ephemeral keys ---------------------------------------------------------------------------------------------------
+
+Decode = Callable[..., PublicKey]
+
+
+def _unchecked(original: Decode) -> Decode:
+    """Return a decoder that computes with some point of the curve where it was given none."""
+
+    def decode(curve: Curve, x: bytes, *rest: Any, **named: Any) -> PublicKey:
+        try:
+            return original(curve, x, *rest, **named)
+        except ProtocolError:
+            if len(x) != 32:
+                raise
+            vault = software_vault(bytes)
+            return vault.public(vault.import_key(curve, bytes(31) + b"\x01"))
+
+    return decode
+
+
+@fault("CHN-240")
+def responder_takes_any_point() -> None:
+    """The curve equation is not checked, so an attacker computes on a weaker curve (compare CVE-2018-5383)."""
+    responder.decode_public = _unchecked(responder.decode_public)
+
+
+@fault("CHN-240")
+def makes_keys_fit() -> None:
+    """A fixed buffer: what is short is padded, what is long is cut, and the transcript names another key."""
+    original = responder.decode_public
+
+    def decode(curve: Curve, x: bytes, *rest: Any, **named: Any) -> PublicKey:
+        return original(curve, x[:32].rjust(32, b"\0"), *rest, **named)
+
+    responder.decode_public = decode
+
+
+@fault("CHN-240")
+def reduces_coordinates() -> None:
+    """Arithmetic modulo the prime takes every number: one key has two encodings, and one of them no filter knows."""
+    original = responder.decode_public
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+    def decode(curve: Curve, x: bytes, *rest: Any, **named: Any) -> PublicKey:
+        if curve is Curve.P256 and len(x) == 32:
+            x = (int.from_bytes(x, "big") % prime).to_bytes(32, "big")
+        return original(curve, x, *rest, **named)
+
+    responder.decode_public = decode
+
+
+@fault("CHN-250")
+def initiator_takes_any_point() -> None:
+    """Whoever answers chooses the curve: with a static key on the other side, the Initiator's key leaks bit by bit."""
+    initiator.decode_public = _unchecked(initiator.decode_public)
+
+
+@fault("CHN-260")
+def computes_with_zero() -> None:
+    """A key of small order, and the secret is known to all: the check that RFC 7748 asks for is left out."""
+    original = SoftwareVault.agree
+
+    def agree(self: SoftwareVault, handle: Any, peer: PublicKey) -> bytes:
+        try:
+            return original(self, handle, peer)
+        except ProtocolError as error:
+            if error.requirement != "CHN-260":
+                raise
+            return bytes(32)
+
+    SoftwareVault.agree = agree
+
+
+def _fixed(count: int) -> bytes:
+    return bytes((7,)) * count
+
+
+@fault("CHN-270")
+def responder_keeps_its_ephemeral_key() -> None:
+    """Key generation is slow, so it is done once: who learns this key later reads every recorded session."""
+    original = Responder.__init__
+    Responder.__init__ = lambda self, config, entropy: original(self, config, _fixed)
+
+
+@fault("CHN-270")
+def derives_its_key_from_message_1() -> None:
+    """A Responder without a generator hashes what it gets: the same message_1 brings the same key."""
+    original = Responder.process_message_1
+
+    def process(self: Responder, data: bytes) -> Message1:
+        self._entropy = lambda count: (data[-32:] * 2)[:count]
+        return original(self, data)
+
+    Responder.process_message_1 = process
+
+
+@fault("CHN-280")
+def initiator_keeps_its_ephemeral_key() -> None:
+    """The key is made at start and serves for each session until the next start."""
+    original = Initiator.__init__
+
+    def init(self: Initiator, config: Any, method: int, c_i: bytes, entropy: Any, *rest: Any) -> None:
+        original(self, config, method, c_i, _fixed, *rest)
+
+    Initiator.__init__ = init
+
+
+@fault("CHN-280")
+def tries_again_with_the_same_key() -> None:
+    """Only the suites changed, so only the suites are sent anew: two sessions share one key."""
+    original = handshakes.Opening.__init__
+
+    def init(self: handshakes.Opening, config: Any, entropy: Any, *rest: Any) -> None:
+        drawn = entropy(32)
+        original(self, config, lambda count: drawn[:count], *rest)
+
+    handshakes.Opening.__init__ = init
+
+
+# -- connection identifiers -------------------------------------------------------------------------------------------
+
+
+@fault("CHN-290")
+def takes_the_identifier_of_the_initiator() -> None:
+    """Both sides shall have the same, for simplicity: both directions have one key and the same nonces."""
+    original = Responder.prepare_message_2
+
+    def prepare(self: Responder, c_r: bytes, ead: Iterable[EadItem] = ()) -> bytes:
+        received = self._held
+        self._held = replace(received, message=replace(received.message, c_i=b"another"))
+        message = original(self, received.message.c_i, ead)
+        self._held = replace(self._held, received=received)
+        return message
+
+    Responder.prepare_message_2 = prepare
+
+
+@fault("CHN-290")
+def has_one_identifier() -> None:
+    """One identifier is enough for a lamp: the second session takes the place of the first, and of its channel."""
+    Agent._choose_for_peer = lambda self, c_i: b"\x05" if c_i != b"\x05" else b"\x06"
+
+
+@fault("CHN-290")
+def forgets_the_identifiers_of_its_channels() -> None:
+    """Only sessions in progress count as users of an identifier: a new peer replaces a channel that is in use."""
+    original = Agent._in_use
+    Agent._in_use = lambda self, identifier: identifier not in self.channels and original(self, identifier)
+    handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
+
+
+@fault("CHN-300")
+def takes_its_own_identifier_for_the_peer() -> None:
+    """Nobody would choose the same one by accident; an attacker does so on purpose."""
+    original = Initiator._verify_message_2
+
+    def verify(self: Initiator, *arguments: Any) -> Any:
+        own, self.c_i = self.c_i, b"another"
+        try:
+            return original(self, *arguments)
+        finally:
+            self.c_i = own
+
+    Initiator._verify_message_2 = verify
+
+
+@fault("CHN-310")
+def takes_any_length_of_identifier() -> None:
+    """The nonce has room for seven bytes; what is longer is found out when the first message is to be protected."""
+    responder.check_identifier = lambda identifier, suite: None
+
+
+@fault("CHN-310")
+def overruns_a_long_identifier() -> None:
+    """A buffer for the longest identifier that was ever seen: a longer one ends the process (lakers had this once)."""
+    original = responder.check_identifier
+
+    def check(identifier: bytes, suite: Any) -> None:
+        if len(identifier) > 12:
+            sys.exit("picosec: stack smashing detected")
+        original(identifier, suite)
+
+    responder.check_identifier = check
+
+
+# -- data for applications --------------------------------------------------------------------------------------------
+
+Understood = Callable[[Iterable[EadItem], frozenset[int], str], tuple[EadItem, ...]]
+
+
+def _choosy(original: Understood, stops: Callable[[EadItem], bool]) -> Understood:
+    """Return a reader of items that gives up at those for which ``stops`` holds."""
+
+    def understood(items: Iterable[EadItem], labels: frozenset[int], requirement: str) -> tuple[EadItem, ...]:
+        if any(map(stops, items)):
+            raise ProtocolError(Problem.CRITICAL_EAD, requirement)
+        return original(items, labels, requirement)
+
+    return understood
+
+
+@fault("CHN-320")
+def responder_stops_at_the_unknown() -> None:
+    """What is not understood is refused, to be on the safe side: no extension can ever be introduced."""
+    responder.understood = _choosy(responder.understood, lambda item: item.label != ead.PADDING_LABEL)
+
+
+@fault("CHN-320")
+def responder_takes_padding_for_an_item() -> None:
+    """Label 0 is in no table: whoever hides lengths is locked out."""
+    responder.understood = _choosy(responder.understood, lambda item: item.label == ead.PADDING_LABEL)
+
+
+@fault("CHN-320")
+def overruns_a_long_ead_3() -> None:
+    """Room for what a test once sent: a longer item ends the process (lakers 0.6 panics on a long EAD_3)."""
+    original = Plaintext3.decode
+
+    def decode(cls: type[Plaintext3], data: bytes) -> Plaintext3:
+        plaintext = original(data)
+        if any(len(item.value or b"") > 64 for item in plaintext.ead):
+            sys.exit("picosec: index out of bounds")
+        return plaintext
+
+    Plaintext3.decode = classmethod(decode)
+
+
+@fault("CHN-320")
+def proves_without_the_data() -> None:
+    """External data is left out of the MACs (as in lakers once): anybody may add it, and peers that use it fail."""
+    for module in (responder, initiator):
+        module.encode_ead = lambda items: b""
+
+
+@fault("CHN-330")
+def initiator_stops_at_the_unknown() -> None:
+    """The same on the other side: an old app and a new lamp never talk."""
+    initiator.understood = _choosy(initiator.understood, lambda item: item.label != ead.PADDING_LABEL)
+
+
+@fault("CHN-330")
+def overruns_a_long_ead_2() -> None:
+    """A long item from whoever answers, before anything is authenticated, ends the process."""
+    original = Plaintext2.decode
+
+    def decode(cls: type[Plaintext2], data: bytes) -> Plaintext2:
+        plaintext = original(data)
+        if any(len(item.value or b"") > 64 for item in plaintext.ead):
+            sys.exit("picosec: index out of bounds")
+        return plaintext
+
+    Plaintext2.decode = classmethod(decode)
+
+
+def _ignoring_the_sign(original: Understood) -> Understood:
+    return lambda items, labels, requirement: original(
+        [replace(item, critical=False) for item in items], labels, requirement
+    )
+
+
+@fault("CHN-340")
+def responder_passes_over_critical_items() -> None:
+    """The sign of the label is dropped: "do not go on without this" is read as "if you like"."""
+    responder.understood = _ignoring_the_sign(responder.understood)
+
+
+@fault("CHN-340")
+def tells_strangers_what_it_understands() -> None:
+    """Items are judged before their sender: anybody can ask a Responder for the list of what it knows."""
+    original = Plaintext3.decode
+
+    def decode(cls: type[Plaintext3], data: bytes) -> Plaintext3:
+        plaintext = original(data)
+        ead.understood(plaintext.ead, frozenset(), "CHN-340")
+        return plaintext
+
+    Plaintext3.decode = classmethod(decode)
+
+
+@fault("CHN-340")
+def has_labels_of_32_bits() -> None:
+    """The smallest number has no positive: its absolute value overflows (lakers had this once)."""
+    original = ead.parse_ead
+
+    def parse(values: Any, requirement: str) -> tuple[EadItem, ...]:
+        if any(type(value) is int and not -(2**31) < value < 2**31 for value in values):
+            sys.exit("picosec: attempt to negate with overflow")
+        return original(values, requirement)
+
+    ead.parse_ead = parse
+    sys.modules[Message1.__module__].parse_ead = parse
+
+
+@fault("CHN-350")
+def initiator_passes_over_critical_items() -> None:
+    """The Responder says that going on is not safe, and the Initiator goes on."""
+    initiator.understood = _ignoring_the_sign(initiator.understood)
+
+
+@fault("CHN-350")
+def tells_whoever_answers_what_it_understands() -> None:
+    """message_2 can be changed by anybody: what it calls critical decides before the proof is looked at."""
+    original = Plaintext2.decode
+
+    def decode(cls: type[Plaintext2], data: bytes) -> Plaintext2:
+        plaintext = original(data)
+        ead.understood(plaintext.ead, frozenset(), "CHN-350")
+        return plaintext
+
+    Plaintext2.decode = classmethod(decode)
