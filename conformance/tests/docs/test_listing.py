@@ -44,6 +44,13 @@ def test_other_values_are_shown_as_they_are(value, shown):
     assert text_of(value_html(value)) == shown
 
 
+def test_a_value_inside_a_structure_is_named_by_its_path():
+    """Two keys of two sides have the same name; a reader must not take one for the other."""
+    html = members_html({"initiator": {"key": "01"}, "responder": {"key": "02"}})
+
+    assert re.findall("<dt>(.*?)</dt>", html) == ["initiator.key", "responder.key"]
+
+
 def test_a_refusal_names_its_error_where_it_is_explained():
     """An invalid case has one right answer; the reader wants to know what it means."""
     case = Case("bad", "A bad one.", ("MSG-010",), ("Bad",), {"data": "00"}, {}, None, "malformed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -43,9 +43,17 @@ def _scalar(value: Any) -> str:
 
 
 def members_html(members: Mapping[str, Any]) -> str:
-    """Return named values as a definition list."""
-    rows = (f"<div><dt>{escape(name)}</dt><dd>{value_html(value)}</dd></div>" for name, value in members.items())
+    """Return named values as a definition list; a name inside a structure is written as a path, ``own.kid``."""
+    rows = (f"<div><dt>{escape(name)}</dt><dd>{value_html(value)}</dd></div>" for name, value in _paths(members, ""))
     return f'<dl class="listing">{"".join(rows)}</dl>'
+
+
+def _paths(members: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+    for name, value in members.items():
+        if isinstance(value, Mapping) and value:
+            yield from _paths(value, f"{before}{name}.")
+        else:
+            yield before + name, value
 
 
 def case_html(case: Case, error_address: Callable[[str], str]) -> str:
