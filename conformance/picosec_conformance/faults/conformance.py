@@ -228,6 +228,18 @@ def pings_without_telling() -> None:
     Agent.events = lambda self: [event for event in original(self) if type(event).__name__ != "Pong"]
 
 
+@fault("CNF-350")
+def blames_itself_for_a_refusal() -> None:
+    """Every end of a handshake is reported as one kind of failure: whoever looks for the cause looks on the wrong side."""
+    original = test_interface._event
+
+    def event(happened: Any) -> list[Any]:
+        name, entries = original(happened)
+        return [name, {**entries, 1: "internal"}] if name == "channel-failed" else [name, entries]
+
+    test_interface._event = event
+
+
 @fault("CNF-400")
 def digests_the_store_alone() -> None:
     """The digest leaves out what was provisioned: a rejected set-up that was kept is not noticed."""

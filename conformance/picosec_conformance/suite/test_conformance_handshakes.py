@@ -10,9 +10,12 @@ from picosec.channel.edhoc_messages import Message1
 from picosec.channel.session import Role
 from picosec.crypto.curves import Curve
 from picosec.crypto.vault import SoftwareVault
+from picosec.messaging import cbor
+from picosec.messaging.coap import Code
 from picosec_conformance.control import Control
 from picosec_conformance.handshake import (
     TRUE,
+    answer,
     edhoc_request,
     initiate,
     introduce,
@@ -56,6 +59,19 @@ def test_queued_entropy_becomes_the_ephemeral_key(target: Target, control: Contr
     control.act("open", {1: 3, 2: [2]})
 
     assert Message1.decode(receive_message_1(target)[1]).g_x == public
+
+
+@pytest.mark.requirement("CNF-350")
+def test_handshake_that_the_peer_ends_is_reported(target: Target, control: Control, rng: random.Random) -> None:
+    """A door that stays shut should say whether it was the lock or the key: the peer said no, in words of its own."""
+    introduce(target, rng, target_role=Role.INITIATOR)
+    handle = control.act("open", {1: 3, 2: [2]})
+    request, _ = receive_message_1(target)
+
+    answer(target, request, b"\x01" + cbor.dumps("closed on Sundays"), "error message", Code.BAD_REQUEST)
+    target.until_probe_answered()
+
+    assert control.event("channel-failed").fields == {0: handle, 1: "refused"}
 
 
 @pytest.mark.requirement("CNF-140")
