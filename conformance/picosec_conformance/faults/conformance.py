@@ -230,7 +230,7 @@ def pings_without_telling() -> None:
 
 @fault("CNF-350")
 def blames_itself_for_a_refusal() -> None:
-    """Every end of a handshake is reported as one kind of failure: whoever looks for the cause looks on the wrong side."""
+    """Every end of a handshake is reported alike: whoever looks for the cause looks on the wrong side."""
     original = test_interface._event
 
     def event(happened: Any) -> list[Any]:
