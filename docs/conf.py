@@ -32,6 +32,7 @@ extensions = [
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "attrs_block"]
 myst_heading_anchors = 3
+smartquotes = False  # h'' is CBOR
 nitpicky = True
 
 # One need type: the requirement. Its fields are those of the blocks (spec/v1/conformance.md).
