@@ -219,7 +219,7 @@ def test_a_server_without_room_says_so(target: Target, control: Control) -> None
 
 @pytest.mark.requirement("MSG-560")
 @pytest.mark.parametrize(
-    "path", ["/", "/no-such-resource", "/ps", "/ps/info/further", "/PS/INFO", "/ps%2Finfo", "/ps/"]
+    "path", ["/", "/no-such-resource", "/ps", "/ps/info/", "/ps/info/further", "/PS/INFO", "/ps%2Finfo", "/ps/"]
 )
 @pytest.mark.parametrize("code", [Code.GET, Code.PUT])
 def test_an_unknown_path_is_not_found(target: Target, path: str, code: int) -> None:
