@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the device that a fault breaks has no use for manifests, an
 CHAPTERS = (
     "messaging_cbor",
     "messaging_formats",
+    "messaging_framing",
     "messaging_exchanges",
     "channel_edhoc",
     "channel_edhoc_suites",
