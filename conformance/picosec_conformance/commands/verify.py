@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -36,9 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle.zip")
     parser.add_argument("--key", type=Path, metavar="FILE", help="public key, in PEM, that has to have signed")
-    parser.add_argument(
-        "--jobs", metavar="N", type=int, default=min(2, os.cpu_count() or 1), help="tests to run at once"
-    )
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="tests to run at once (default: 1)")
 
 
 def run(options: argparse.Namespace) -> int:

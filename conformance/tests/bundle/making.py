@@ -38,7 +38,7 @@ def write_manifest(folder: Path, fault: str = "", tables: str = "") -> Path:
         vendor = "none"
         profile = "coap-server"
         [timeouts]
-        answer = 0.2
+        answer = {0.2 if fault == "deaf" else 5.0}
         [adapter]
         kind = "subprocess"
         command = ["{{python}}", "{program}", "stdio", "{fault}"]
