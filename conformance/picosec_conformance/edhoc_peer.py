@@ -7,7 +7,8 @@ without a check; what an honest side sends is the reference's (:mod:`picosec_con
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from picosec.channel.credentials import Kind
 from picosec.channel.edhoc_error import ErrorMessage, is_error
 from picosec.channel.edhoc_messages import encode_identifier
 from picosec.channel.session import Role
+from picosec.crypto.aead import InvalidTag
 from picosec.crypto.curves import Curve
 from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import software_vault
@@ -103,6 +105,15 @@ def prover(identity: Identity) -> Prover:
     return Prover(own.id_cred, own.cred, own.credential.key, identity.private_key)
 
 
+@contextmanager
+def sent_by_target(name: str) -> Iterator[None]:
+    """Blame the target, and not the suite, when its message cannot be read. Raises ``Nonconformity``."""
+    try:
+        yield
+    except (ProtocolError, InvalidTag, ValueError, TypeError, KeyError) as error:
+        raise Nonconformity(f"the target's {name} cannot be read: {type(error).__name__} {error}") from error
+
+
 class HostileInitiator:
     """Talks to a Responder."""
 
@@ -119,8 +130,13 @@ class HostileInitiator:
 
     def reach_2(self, ead: bytes = b"") -> bytes:
         """Send message_1 and read message_2, which is returned."""
-        message = message_of(self.send_1(ead=ead))
-        self.run.read_message_2(message)
+        return self.read_2(self.send_1(ead=ead))
+
+    def read_2(self, reply: Message) -> bytes:
+        """Read the message_2 in a response, which is returned."""
+        message = message_of(reply)
+        with sent_by_target("message_2"):
+            self.run.read_message_2(message)
         return message
 
     def send_3(self, message: bytes | None = None, note: str = "message_3") -> Message:
@@ -147,7 +163,8 @@ class HostileResponder:
         """Make the target begin, and read message_1, which is returned."""
         self._control.act("open", {1: self._parties.method, 2: [self._parties.suite]})
         self._request, message = receive_message_1(self._target)
-        self.run.read_message_1(message)
+        with sent_by_target("message_1"):
+            self.run.read_message_1(message)
         return message
 
     def send_2(self, message: bytes | None = None, note: str = "message_2", code: int = Code.CHANGED) -> None:
@@ -164,7 +181,8 @@ class HostileResponder:
             raise Nonconformity(f"expected POST {PATH} with message_3 behind the Responder's identifier")
         self._request = request
         message = request.payload[len(prefix) :]
-        self.run.read_message_3(message)
+        with sent_by_target("message_3"):
+            self.run.read_message_3(message)
         return message
 
     def send_4(self, message: bytes, note: str = "message_4", code: int = Code.CHANGED) -> None:

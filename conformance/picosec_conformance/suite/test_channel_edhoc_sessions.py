@@ -21,6 +21,7 @@ from picosec_conformance.edhoc_peer import (
     expect_error,
     expect_no_channel,
     meet,
+    sent_by_target,
 )
 from picosec_conformance.handshake import PATH, TRUE, message_of
 from picosec_conformance.target import Target
@@ -167,7 +168,7 @@ def test_messages_travel_in_post_and_changed(target: Target, rng: random.Random)
     """RFC 9528 appendix A.2: what carries each message, and in which format."""
     peer = HostileInitiator(target, meet(target, rng))
     second = peer.send_1()
-    peer.run.read_message_2(message_of(second))
+    peer.read_2(second)
     last = peer.send_3()
 
     assert (second.code, second.content_format) == (Code.CHANGED, CONTENT_FORMAT_EDHOC)
@@ -180,7 +181,7 @@ def test_request_without_content_format_is_served(target: Target, rng: random.Ra
     peer = HostileInitiator(target, meet(target, rng))
     request = target.build(Code.POST, PATH, TRUE + peer.run.compose_message_1())
 
-    peer.run.read_message_2(message_of(target.exchange(request)))
+    peer.read_2(target.exchange(request))
 
     assert peer.send_3().code == Code.CHANGED
 
@@ -262,7 +263,8 @@ def test_responder_confirms_with_message_4(target: Target, control: Control, rng
 
     reply = peer.send_3()
 
-    assert peer.run.read_message_4(message_of(reply)) == b""
+    with sent_by_target("message_4"):
+        assert peer.run.read_message_4(message_of(reply)) == b""
     assert control.state()[2] == 1
 
 
