@@ -137,3 +137,18 @@ def tells_whoever_answers_what_it_understands() -> None:
         return plaintext
 
     Plaintext2.decode = classmethod(decode)
+
+
+@fault("CHN-330")
+def overruns_a_long_ead_4() -> None:
+    """The last message has the smallest buffer: confirmation with padding ends the process (lakers 0.6 panics on a long
+    EAD_4).
+    """
+    original = initiator.decode_plaintext_4
+
+    def decode(data: bytes) -> tuple[EadItem, ...]:
+        if len(data) > 64:
+            sys.exit("picosec: index out of bounds")
+        return original(data)
+
+    initiator.decode_plaintext_4 = decode

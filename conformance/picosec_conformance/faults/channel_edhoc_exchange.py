@@ -19,7 +19,7 @@ from picosec.roles import handshakes
 from picosec.roles.agent import Agent
 from picosec_conformance.faults import fault
 
-# -- ephemeral keys -----------------------------------------------------------------------------------------------------
+# -- ephemeral keys ----------------------------------------------------------------------------------------------------
 
 
 Decode = Callable[..., PublicKey]
@@ -139,7 +139,7 @@ def tries_again_with_the_same_key() -> None:
     handshakes.Opening.__init__ = init
 
 
-# -- connection identifiers ---------------------------------------------------------------------------------------------
+# -- connection identifiers --------------------------------------------------------------------------------------------
 
 
 @fault("CHN-290")

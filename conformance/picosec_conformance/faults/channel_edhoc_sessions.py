@@ -23,7 +23,7 @@ from picosec.roles import handshakes
 from picosec.roles.handshakes import Answer, Opening, Responding
 from picosec_conformance.faults import fault
 
-# -- errors and the end of a session ------------------------------------------------------------------------------------
+# -- errors and the end of a session -----------------------------------------------------------------------------------
 
 
 @fault("CHN-530")
@@ -225,7 +225,7 @@ def loses_patience() -> None:
     handshakes.LIFETIME = 30.0
 
 
-# -- message_4 ----------------------------------------------------------------------------------------------------------
+# -- message_4 ---------------------------------------------------------------------------------------------------------
 
 
 @fault("CHN-580")

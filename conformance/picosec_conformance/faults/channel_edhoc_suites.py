@@ -21,7 +21,7 @@ from picosec.registry import Problem
 from picosec.roles import handshakes
 from picosec_conformance.faults import fault
 
-# -- suites -------------------------------------------------------------------------------------------------------------
+# -- suites ------------------------------------------------------------------------------------------------------------
 
 
 def _suite(number: int, **changes: Any) -> None:
@@ -81,7 +81,7 @@ def signs_suite_6_with_eddsa() -> None:
     _suite(6, signature=Signature.EDDSA)
 
 
-# -- negotiation --------------------------------------------------------------------------------------------------------
+# -- negotiation -------------------------------------------------------------------------------------------------------
 
 
 @fault("CHN-180")

@@ -285,15 +285,23 @@ def test_responder_never_chooses_an_identifier_in_use(target: Target, rng: rando
 
 
 @pytest.mark.requirement("CHN-310")
-def test_long_identifier_is_refused(target: Target, control: Control, rng: random.Random) -> None:
-    """An identifier that does not fit into the nonce is cut, and two identifiers become one nonce."""
+def test_longest_identifier_is_accepted(target: Target, rng: random.Random) -> None:
+    """All of the room in the nonce can be used."""
     parties = meet(target, rng)
     longest = SUITES[parties.suite].application_aead.nonce_length - 6
     peer = HostileInitiator(target, parties, rng.randbytes(longest))
     peer.reach_2()
+
     assert peer.send_3().code == Code.CHANGED
-    control.reset()
-    peer = HostileInitiator(target, meet(target, rng), rng.randbytes(longest + 1))
+
+
+@pytest.mark.requirement("CHN-310")
+@pytest.mark.parametrize("length", [8, 17, 32, 64, 255, 800])
+def test_long_identifier_is_refused(target: Target, control: Control, rng: random.Random, length: int) -> None:
+    """An identifier that does not fit into the nonce is cut, and two identifiers become one nonce; one that does not
+    fit into a buffer overwrites what lies behind it.
+    """
+    peer = HostileInitiator(target, meet(target, rng), rng.randbytes(length))
 
     refused(target, control, peer, Problem.BAD_IDENTIFIER, peer.run.compose_message_1())
 
@@ -305,9 +313,11 @@ def test_long_identifier_is_refused(target: Target, control: Control, rng: rando
         pytest.param(encode_ead(padding(1)), id="1-byte"),
         pytest.param(encode_ead(padding(2)), id="2-bytes"),
         pytest.param(encode_ead(padding(25)), id="25-bytes"),
+        pytest.param(encode_ead(padding(300)), id="300-bytes"),
         pytest.param(encode_ead([*padding(3), *padding(4)]), id="twice"),
         pytest.param(encode_ead([EadItem(65535, b"unknown")]), id="unknown"),
         pytest.param(encode_ead([EadItem(65535), *padding(5), EadItem(65534, b"")]), id="among-unknown"),
+        pytest.param(encode_ead([EadItem(2**31), EadItem(2**63 - 1)]), id="large-labels"),
     ],
 )
 def test_responder_passes_over_padding_and_unknown_items(target: Target, rng: random.Random, ead: bytes) -> None:
@@ -326,6 +336,8 @@ def test_responder_passes_over_padding_and_unknown_items(target: Target, rng: ra
         pytest.param([EadItem(65535, None, critical=True)], id="without-value"),
         pytest.param([*padding(7), EadItem(65535, b"", critical=True)], id="behind-padding"),
         pytest.param([EadItem(65535), EadItem(65535, None, critical=True)], id="behind-the-same-label"),
+        pytest.param([EadItem(2**31, None, critical=True)], id="smallest-of-32-bits"),
+        pytest.param([EadItem(2**63, None, critical=True)], id="smallest-of-64-bits"),
     ],
 )
 def test_unknown_critical_item_in_message_1_is_refused(

@@ -218,8 +218,10 @@ def test_equal_identifiers_are_refused(target: Target, control: Control, rng: ra
     [
         pytest.param(encode_ead(padding(1)), id="1-byte"),
         pytest.param(encode_ead(padding(30)), id="30-bytes"),
+        pytest.param(encode_ead(padding(300)), id="300-bytes"),
         pytest.param(encode_ead([*padding(2), *padding(2)]), id="twice"),
         pytest.param(encode_ead([EadItem(65535, b"unknown")]), id="unknown"),
+        pytest.param(encode_ead([EadItem(65535), *padding(5), EadItem(2**31, b"")]), id="among-unknown"),
     ],
 )
 def test_initiator_passes_over_padding_and_unknown_items(
@@ -233,14 +235,29 @@ def test_initiator_passes_over_padding_and_unknown_items(
 
 @pytest.mark.requirement("CHN-350")
 @ALL_METHODS
+@pytest.mark.parametrize("label", [65535, 2**31], ids=["16-bit-label", "32-bit-label"])
 def test_unknown_critical_item_in_message_2_is_refused(
-    target: Target, control: Control, rng: random.Random, method: int
+    target: Target, control: Control, rng: random.Random, method: int, label: int
 ) -> None:
     """An authenticated Responder says that going on without this is not safe."""
     peer, _ = begun(target, control, rng, method)
-    item = encode_ead([EadItem(65535, b"", critical=True)])
+    item = encode_ead([EadItem(label, b"", critical=True)])
 
     refused(target, control, peer, Problem.CRITICAL_EAD, peer.run.compose_message_2(item))
+
+
+@pytest.mark.requirement("CHN-350", "CHN-510")
+@ALL_METHODS
+def test_critical_item_of_a_stranger_is_a_failure_of_authentication(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """Anyone can answer message_1 with a list of items: which of them the Initiator knows is told to those only who
+    proved who they are.
+    """
+    peer, _ = begun(target, control, rng, method)
+    plaintext = peer.run.compose_plaintext_2() + encode_ead([EadItem(65535, b"", critical=True)])
+
+    refused(target, control, peer, Problem.AUTHENTICATION_FAILED, peer.run.encrypt_2(plaintext))
 
 
 @pytest.mark.requirement("CHN-370")
@@ -436,6 +453,17 @@ def test_order_and_strangers_in_suites_r_do_not_matter(target: Target, control: 
     assert next_message_1(target)[0].suites == tuple(several)
 
 
+@pytest.mark.requirement("CHN-220")
+def test_initiator_goes_by_its_own_order(target: Target, control: Control, rng: random.Random) -> None:
+    """Two suites in common: whoever writes the error message must not be the one who chooses between them."""
+    several, parties = offered(target, control, rng, count=3)
+    control.act("open", {1: parties.method, 2: several})
+    _, request = next_message_1(target)
+    refuse_suite(target, request, several[2], several[1])
+
+    assert next_message_1(target)[0].suites == tuple(several[:2])
+
+
 @pytest.mark.requirement("CHN-230")
 @pytest.mark.parametrize("answers", ["nothing in common", "the refused one", "back and forth"])
 def test_initiator_gives_up_where_no_suite_is_left(
@@ -500,7 +528,9 @@ def test_initiator_waits_for_message_4(target: Target, control: Control, rng: ra
 @pytest.mark.requirement("CHN-590", "CHN-330")
 @pytest.mark.needs("channel.edhoc.initiator", "channel.edhoc.message4")
 @pytest.mark.parametrize(
-    "ead", [b"", encode_ead(padding(9)), encode_ead([EadItem(65535, b"")])], ids=["empty", "padding", "unknown"]
+    "ead",
+    [b"", encode_ead(padding(9)), encode_ead(padding(300)), encode_ead([EadItem(65535, b"")])],
+    ids=["empty", "padding", "long-padding", "unknown"],
 )
 def test_message_4_opens_the_channel(target: Target, control: Control, rng: random.Random, ead: bytes) -> None:
     """With message_4 the Initiator knows that the Responder has the same keys."""
