@@ -265,7 +265,7 @@ class Endpoint:
             if peer.ids.free_at() > now:
                 self._timers.set(request, peer.ids.free_at())
                 return
-            peer.queue.popleft()
+            peer.queue.pop(0)
             message_id = peer.ids.take(now)
             request.message = dataclasses.replace(request.message, message_id=message_id)
             peer.sent[message_id] = request

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 _BLOCK_BITS = 12
@@ -54,7 +53,7 @@ class ReceivedIds:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._entries: OrderedDict[int, Received] = OrderedDict()
+        self._entries: dict[int, Received] = {}
 
     def get(self, message_id: int, now: float) -> Received | None:
         """Return what is remembered of an id, ``None`` when it is new or long past."""
@@ -65,6 +64,6 @@ class ReceivedIds:
         """Remember a message that is new."""
         self._entries.pop(message_id, None)
         if len(self._entries) == self._most:
-            self._entries.popitem(last=False)
+            del self._entries[next(iter(self._entries))]
         entry = self._entries[message_id] = Received(expires, reply)
         return entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable
 from itertools import islice
 from typing import Final
@@ -27,7 +26,7 @@ class Peer:
         self.ids = MessageIds(int.from_bytes(entropy(2), "big"), parameters.exchange_lifetime)
         self.received = ReceivedIds(parameters.max_remembered)
         #: Requests and pings of ours that were not sent yet.
-        self.queue: deque[Request] = deque()
+        self.queue: list[Request] = []
         #: Our requests by token, until they end.
         self.tokens: dict[bytes, Request] = {}
         #: Our messages that an acknowledgement or reset can refer to, by message id.
