@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import ClassVar, Final
 
 from picosec.channel import authentication, key_schedule
@@ -22,7 +21,7 @@ from picosec.channel.edhoc_messages import (
     decode_plaintext_4,
     encode_identifier,
 )
-from picosec.channel.machine import Event, Machine
+from picosec.channel.machine import Event, Label, Machine
 from picosec.channel.peer import check_identifier, first_proven, usable
 from picosec.channel.session import Role, Session
 from picosec.crypto.aead import InvalidTag, open_, seal
@@ -33,7 +32,7 @@ from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
 
-class State(Enum):
+class State(Label):
     """Where the Initiator is."""
 
     START = "start"

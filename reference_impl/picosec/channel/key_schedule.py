@@ -23,9 +23,17 @@ _TH: Final = b"\x58\x20"
 _LENGTH_32: Final = b"\x18\x20\x01"  # length 32, then the counter of HKDF's first block
 
 
+#: Labels and lengths are small: their encodings need not be made each time.
+_UINTS: Final = tuple(dumps(value) for value in range(256))
+
+
+def _uint(value: int) -> bytes:
+    return _UINTS[value] if 0 <= value < 256 else dumps(value)
+
+
 def kdf(prk: bytes, label: int, context: bytes, length: int) -> bytes:
     """Return EDHOC_KDF(prk, label, context, length)."""
-    return hkdf_expand(prk, dumps(label) + bstr(context) + dumps(length), length)
+    return hkdf_expand(prk, _uint(label) + bstr(context) + _uint(length), length)
 
 
 def _kdf_32(prk: bytes, label: bytes, th: bytes) -> bytes:
@@ -55,7 +63,7 @@ def keystream_2(prk_2e: bytes, th_2: bytes, length: int) -> bytes:
     """Return KEYSTREAM_2. Raises ``too_large`` beyond 8160 bytes."""
     if length > MAX_OUTPUT:
         raise ProtocolError(Problem.TOO_LARGE, "CHN-010", f"PLAINTEXT_2 has {length} bytes")
-    return hkdf_expand(prk_2e, b"\x00\x58\x20" + th_2 + dumps(length), length)
+    return hkdf_expand(prk_2e, b"\x00\x58\x20" + th_2 + _uint(length), length)
 
 
 def xor(data: bytes, keystream: bytes) -> bytes:
@@ -98,8 +106,8 @@ def key_and_nonce(prk: bytes, label: int, th: bytes, aead: Aead) -> tuple[bytes,
     message_4.
     """
     context, key_length, nonce_length = _TH + th, aead.key_length, aead.nonce_length
-    key = hkdf_expand(prk, bytes((label,)) + context + dumps(key_length), key_length)
-    return key, hkdf_expand(prk, bytes((label + 1,)) + context + dumps(nonce_length), nonce_length)
+    key = hkdf_expand(prk, _UINTS[label] + context + _UINTS[key_length], key_length)
+    return key, hkdf_expand(prk, _UINTS[label + 1] + context + _UINTS[nonce_length], nonce_length)
 
 
 def prk_out(prk_4e3m: bytes, th_4: bytes) -> bytes:

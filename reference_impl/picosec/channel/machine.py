@@ -9,10 +9,16 @@ from typing import Any, ClassVar, Generic, TypeVar
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
-StateT = TypeVar("StateT", bound=Enum)
+StateT = TypeVar("StateT", bound="Label")
 
 
-class Event(Enum):
+class Label(Enum):
+    """Members that are looked up often: each is one object, so its identity is its hash."""
+
+    __hash__ = object.__hash__
+
+
+class Event(Label):
     """What may happen in a session, seen from one side."""
 
     MESSAGE_1 = "message_1"
