@@ -101,7 +101,7 @@ def run_suite(
     collector = Collector(progress, started)
     began, moment = began or datetime.now(UTC), time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="picosec-") as folder:
-        arguments = _arguments(manifest, selection, seed, suite, fault, began)
+        arguments = pytest_arguments(manifest, selection, seed, suite, fault, began)
         arguments += ["--picosec-manifest", _file(folder, "target.toml", manifest.text.encode())]
         if transcript is not None:
             arguments += ["--picosec-transcript", _file(folder, "transcript", transcript)]
@@ -121,7 +121,7 @@ def run_suite(
     return _report(manifest, selection, seed, results, collector.observed, seconds, began, suite_hash(suite))
 
 
-def _arguments(
+def pytest_arguments(
     manifest: Manifest, selection: Selection, seed: int, suite: Path, fault: str | None, began: datetime
 ) -> list[str]:
     """Return what pytest is called with; the suite's own configuration applies, and nobody else's."""
@@ -273,7 +273,21 @@ def _reasons(
 
 #: What the harness and the reference do besides reaching verdicts; changes there leave the suite the same.
 _BESIDE = frozenset(
-    {"bench", "bundle", "cli", "commands", "faults", "net", "peers", "report", "roles", "vectors", "wire"}
+    {
+        "__main__",
+        "bench",
+        "bundle",
+        "cli",
+        "commands",
+        "faults",
+        "mutants",
+        "net",
+        "peers",
+        "report",
+        "roles",
+        "vectors",
+        "wire",
+    }
 )
 
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "vectors": ("picosec_conformance.commands.vectors", "generate and check test vectors, or run them against a shim"),
     "decode": ("picosec_conformance.commands.decode", "explain a frame"),
     "faults": ("picosec_conformance.commands.faults", "run broken references against the suite: the kill matrix"),
+    "mutants": ("picosec_conformance.commands.mutants", "change the reference at random places: what is not noticed?"),
     "bench": ("picosec_conformance.commands.bench", "measure against peers in the same run"),
     "spec": ("picosec_conformance.commands.spec", "regenerate what the specification pages determine"),
 }
@@ -34,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments or arguments[0] not in table:
         return _overview(arguments, table)
     name = arguments[0]
+    if name == "device" and not _break(arguments[1:]):
+        return 2
     try:
         module = importlib.import_module(table[name][0])
     except ModuleNotFoundError as error:
@@ -43,8 +46,33 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     parser = argparse.ArgumentParser(prog=f"picosec {name}", formatter_class=argparse.RawDescriptionHelpFormatter)
     module.add_arguments(parser)
+    if name == "device":
+        parser.add_argument(
+            "--fault",
+            metavar="NAME",
+            help="break the device in this way, to try a suite on it (`picosec faults --list`)",
+        )
     status: int = module.run(parser.parse_args(arguments[1:]))
     return status
+
+
+def _break(arguments: list[str]) -> bool:
+    """Apply the fault that ``--fault`` names, if any: a command that is imported already would keep what it has.
+
+    Say what is wrong and return False for a fault that does not exist.
+    """
+    parser = argparse.ArgumentParser(prog="picosec device", add_help=False, allow_abbrev=False)
+    parser.add_argument("--fault")
+    name = parser.parse_known_args(arguments)[0].fault
+    if name is None:
+        return True
+    from picosec_conformance.faults import load_faults
+
+    if name not in load_faults():
+        print(f"picosec device: there is no fault {name!r}; `picosec faults --list` shows them", file=sys.stderr)
+        return False
+    load_faults()[name].apply()
+    return True
 
 
 def _overview(arguments: list[str], table: dict[str, tuple[str, str]]) -> int:

@@ -106,6 +106,12 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def aim(config: pytest.Config, manifest: Manifest) -> None:
+    """Let the tests that a session runs from now on talk to another target."""
+    config.stash[_SETTINGS] = replace(config.stash[_SETTINGS], manifest=manifest)
+    config.stash[_LINKS] = LiveLinks()
+
+
 def name_of(item: pytest.Item) -> str:
     """Return a test's id: its file, its function and the parameters."""
     return f"{item.path.name}::{item.name}"
@@ -170,7 +176,7 @@ def pytest_runtest_makereport(
     """Turn the outcome of each phase into a verdict, and attach it to the report in a form that crosses processes."""
     report = yield
     settings = item.config.stash[_SETTINGS]
-    previous = item.stash.get(_RESULT, None)
+    previous = None if call.when == "setup" else item.stash.get(_RESULT, None)
     if call.when == "setup" or call.excinfo is not None:
         item.stash[_RESULT] = _judge(item, call, settings, previous)
     elif call.when == "call":

@@ -8,8 +8,10 @@ import os
 import sys
 from pathlib import Path
 
+from picosec_conformance.certify import HarnessError
 from picosec_conformance.faults import Fault, load_faults
 from picosec_conformance.faults.matrix import Kill, failing_without_fault, run_faults, without_fault
+from picosec_conformance.faults.workers import Workers
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import load_requirements
 
@@ -20,7 +22,8 @@ examples:
   picosec faults dies-of-noise --full     one fault against the whole suite: what else notices it?
   picosec faults --list                   what each one stands for
 
-exit status: 0 when every fault is killed by a test that names the violated requirement, else 1
+exit status: 0 when every fault is killed by a test that names the violated requirement, 1 when one is not,
+2 for a wrong request, 3 when the suite does not run
 """
 
 
@@ -36,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=min(2, os.cpu_count() or 1), help="faults to run at once"
     )
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="decides everything the suite sends")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 when all chosen faults are killed, 1 when one survives, 2 for a wrong request."""
+    """Return 0 when all chosen faults are killed, 1 when one survives, 2 for a wrong request, 3 when nothing ran."""
     faults = load_faults()
     unknown = [name for name in options.names if name not in faults]
     if unknown or (options.chapter and options.chapter not in load_registry().chapters) or options.jobs < 1:
@@ -52,14 +56,17 @@ def run(options: argparse.Namespace) -> int:
         for name, fault in chosen.items():
             print(f"{name:<{width}}  {fault.requirement}  {fault.story}")
         return 0
-    sick = failing_without_fault({fault.requirement for fault in chosen.values()})
-    if sick:
-        print(
-            f"picosec faults: {len(sick)} tests fail without any fault, so they prove nothing: {sick[0]}",
-            file=sys.stderr,
-        )
-        return 1
-    kills = run_faults(chosen, full=options.full, jobs=options.jobs, done=lambda kill: _show(kill, width))
+    try:
+        with Workers(min(options.jobs, max(len(chosen), 1)), options.seed) as workers:
+            sick = failing_without_fault(workers, {fault.requirement for fault in chosen.values()}, options.jobs)
+            if sick:
+                what = f"{len(sick)} tests fail without any fault, so they prove nothing: {sick[0]}"
+                print(f"picosec faults: {what}", file=sys.stderr)
+                return 1
+            kills = run_faults(workers, chosen.values(), full=options.full, done=lambda kill: _show(kill, width))
+    except HarnessError as error:
+        print(f"picosec faults: {error}", file=sys.stderr)
+        return 3
     return _conclude(kills, faults, complete=not (options.names or options.chapter), json_file=options.json)
 
 
@@ -75,12 +82,12 @@ def _chosen(faults: dict[str, Fault], names: list[str], chapter: str | None) -> 
 def _show(kill: Kill, width: int) -> None:
     verdict = f"killed by {len(kill.by)}" if kill.killed else "SURVIVED"
     first = (kill.by or kill.unrelated or ("no test noticed",))[0]
-    print(f"{kill.fault:<{width}}  {kill.requirement}  {verdict:<12} {first}", flush=True)
+    print(f"{kill.fault.name:<{width}}  {kill.fault.requirement}  {verdict:<12} {first}", flush=True)
 
 
 def _conclude(kills: list[Kill], faults: dict[str, Fault], *, complete: bool, json_file: Path | None) -> int:
-    survived = [kill.fault for kill in kills if not kill.killed]
-    unrelated = [kill.fault for kill in kills if not kill.killed and kill.unrelated]
+    survived = [kill.fault.name for kill in kills if not kill.killed]
+    unrelated = [kill.fault.name for kill in kills if not kill.killed and kill.unrelated]
     bare = list(without_fault(load_requirements().values(), faults.values()))
     matrix = {
         "faults": {"total": len(kills), "killed": len(kills) - len(survived), "survived": survived},
@@ -88,9 +95,9 @@ def _conclude(kills: list[Kill], faults: dict[str, Fault], *, complete: bool, js
         "killed_by_unrelated_test_only": unrelated,
         "matrix": [
             {
-                "fault": kill.fault,
-                "requirement": kill.requirement,
-                "story": kill.story,
+                "fault": kill.fault.name,
+                "requirement": kill.fault.requirement,
+                "story": kill.fault.story,
                 "killed_by": list(kill.by),
                 "also_noticed_by": list(kill.unrelated),
             }

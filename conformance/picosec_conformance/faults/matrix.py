@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
-from picosec_conformance.certify import run_suite
-from picosec_conformance.faults import Fault, faulty, load_faults
-from picosec_conformance.manifest import REFERENCE, Manifest, load_manifest
-from picosec_conformance.report.model import Verdict
-from picosec_conformance.selection import select
+from picosec_conformance.faults import Fault
+from picosec_conformance.faults.workers import Outcome, Task, Workers
 from picosec_conformance.specification.requirements import Requirement
 
 
@@ -19,9 +14,7 @@ from picosec_conformance.specification.requirements import Requirement
 class Kill:
     """What the suite said of one fault. ``by`` names the failing tests that name the violated requirement."""
 
-    fault: str
-    requirement: str
-    story: str
+    fault: Fault
     by: tuple[str, ...]
     unrelated: tuple[str, ...]
     seconds: float
@@ -32,47 +25,39 @@ class Kill:
         return bool(self.by)
 
 
-def run_fault(fault: str, *, full: bool = False, seed: int = 1) -> Kill:
-    """Run the tests of the violated requirement against one fault; with ``full``, or when they all pass, every test."""
-    entry = load_faults()[fault]
-    manifest = faulty(load_manifest(REFERENCE), fault)
-    by, unrelated, seconds = _failures(manifest, entry, (entry.requirement,), seed)
-    if full or not by:
-        by, unrelated, seconds = _failures(manifest, entry, (), seed)
-    return Kill(fault, entry.requirement, entry.story, by, unrelated, seconds)
-
-
-def _failures(
-    manifest: Manifest, fault: Fault, requirements: tuple[str, ...], seed: int
-) -> tuple[tuple[str, ...], tuple[str, ...], float]:
-    report = run_suite(manifest, select(manifest, requirements=requirements), seed, fault=fault.name)
-    failed = [result for result in report.tests if result.verdict is Verdict.FAILED]
-    by = tuple(result.id for result in failed if fault.requirement in result.requirements)
-    return by, tuple(result.id for result in failed if fault.requirement not in result.requirements), report.seconds
-
-
-def failing_without_fault(requirements: Iterable[str], seed: int = 1) -> list[str]:
+def failing_without_fault(workers: Workers, requirements: Iterable[str], jobs: int) -> list[str]:
     """Return the tests of these requirements that fail on the unbroken reference: what they kill counts for nothing."""
-    manifest = load_manifest(REFERENCE)
-    report = run_suite(manifest, select(manifest, requirements=tuple(requirements)), seed)
-    return [result.id for result in report.tests if result.verdict in (Verdict.FAILED, Verdict.ERROR)]
+    names = sorted(requirements)
+    parts = [frozenset(names[first::jobs]) for first in range(min(jobs, len(names)))]
+    outcomes = workers.run([Task(None, part) for part in parts])
+    return sorted({test for outcome in outcomes for test, _ in outcome.failed})
 
 
 def run_faults(
-    faults: Iterable[str], *, full: bool = False, jobs: int = 1, done: Callable[[Kill], None] = lambda kill: None
+    workers: Workers, faults: Iterable[Fault], *, full: bool = False, done: Callable[[Kill], None] = lambda kill: None
 ) -> list[Kill]:
-    """Run many faults, ``jobs`` at once, and report each as it is done; the result has the order of ``faults``."""
-    names = list(faults)
-    kills: list[Kill] = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for kill in pool.map(run_fault, names) if not full else pool.map(_run_full, names):
-            kills.append(kill)
-            done(kill)
-    return kills
+    """Run the tests of each violated requirement against its fault, and report each in order.
+
+    Every test meets a fault that survives those, or, with ``full``, each fault.
+    """
+    every = list(faults)
+    kills = []
+    first = workers.run([Task(fault.name, frozenset() if full else frozenset({fault.requirement})) for fault in every])
+    for fault, outcome in zip(every, first, strict=True):
+        kill = _kill(fault, outcome)
+        kills.append(kill)
+        done(kill)
+    if full:
+        return kills
+    survivors = [kill.fault for kill in kills if not kill.killed]
+    again = dict(zip(survivors, workers.run([Task(fault.name) for fault in survivors]), strict=True))
+    return [_kill(kill.fault, again[kill.fault]) if kill.fault in again else kill for kill in kills]
 
 
-def _run_full(fault: str) -> Kill:
-    return run_fault(fault, full=True)
+def _kill(fault: Fault, outcome: Outcome) -> Kill:
+    by = tuple(test for test, requirements in outcome.failed if fault.requirement in requirements)
+    unrelated = tuple(test for test, requirements in outcome.failed if fault.requirement not in requirements)
+    return Kill(fault, by, unrelated, outcome.seconds)
 
 
 def without_fault(requirements: Iterable[Requirement], faults: Iterable[Fault]) -> Iterator[str]:
