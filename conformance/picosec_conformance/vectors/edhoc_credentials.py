@@ -39,6 +39,9 @@ FLAGS = {
 
 _KID = b"\x2b"
 
+#: The private key of the end entity that :func:`chain_of` certifies.
+LEAF_KEY = entropy_of("leaf of the chain")(32)
+
 
 def files() -> Iterator[VectorFile]:
     """Yield the files."""
@@ -206,7 +209,7 @@ def _found() -> Iterator[Case]:
     yield accepted(FIND, "x5chain-issued", "A certificate of a trusted authority.", ("CHN-390",), inputs)
     inputs = {"id_cred": dumps({33: [issued.credential, issued.trusted]}), "trusted": rows}
     yield accepted(FIND, "x5chain-with-root", "The authority's certificate stands in the chain.", ("CHN-390",), inputs)
-    leaf, middle, root = _chain()
+    leaf, middle, root = chain_of()
     inputs = {"id_cred": dumps({33: [leaf, middle]}), "trusted": [{"kind": "x5chain", "credential": root}]}
     yield accepted(FIND, "x5chain-two-steps", "An authority in between.", ("CHN-390",), inputs)
     signed = _identity(Kind.KCWT)
@@ -253,18 +256,18 @@ def _not_found() -> Iterator[Case]:
     issued = _identity(Kind.X5CHAIN)
     rows = [Party(issued, b"", b"").trusted_as()]
     other = [Party(_identity(Kind.X5CHAIN, name="other"), b"", b"").trusted_as()]
-    leaf, middle, root = _chain()
+    leaf, middle, root = chain_of()
     anchor = [{"kind": "x5chain", "credential": root}]
     for id, chain, anchors, flag, comment in (
         ("other-authority", issued.credential, other, "UntrustedCredential", "Another authority is trusted."),
         ("gap", leaf, anchor, "UntrustedCredential", "The authority in between is missing."),
         ("order", [middle, leaf], anchor, "UntrustedCredential", "The chain stands in the wrong order."),
         ("signature", _flipped(issued.credential), rows, "UntrustedCredential", "One bit of the signature is wrong."),
-        ("issued-by-end-entity", [_chain(authority=False)[0], _chain(authority=False)[1]],
-         [{"kind": "x5chain", "credential": _chain(authority=False)[2]}], "NoAuthority",
+        ("issued-by-end-entity", [chain_of(authority=False)[0], chain_of(authority=False)[1]],
+         [{"kind": "x5chain", "credential": chain_of(authority=False)[2]}], "NoAuthority",
          "The certificate in between is none of an authority."),
-        ("path-length", [_chain(path_length=0)[0], _chain(path_length=0)[1]],
-         [{"kind": "x5chain", "credential": _chain(path_length=0)[2]}], "NoAuthority",
+        ("path-length", [chain_of(path_length=0)[0], chain_of(path_length=0)[1]],
+         [{"kind": "x5chain", "credential": chain_of(path_length=0)[2]}], "NoAuthority",
          "The root allows no authority below it."),
     ):  # fmt: skip
         inputs = {"id_cred": dumps({33: chain}), "trusted": anchors}
@@ -329,10 +332,10 @@ def _certificate(
     return builder.sign(key, None).public_bytes(Encoding.DER)
 
 
-def _chain(authority: bool = True, path_length: int | None = None) -> tuple[bytes, bytes, bytes]:
+def chain_of(authority: bool = True, path_length: int | None = None) -> tuple[bytes, bytes, bytes]:
     """Return an end entity's certificate, that of the authority in between, and the root's."""
     draw: Callable[[int], bytes] = entropy_of("chain")
-    leaf, middle, root = (Ed25519PrivateKey.from_private_bytes(draw(32)) for _ in range(3))
+    leaf, middle, root = (Ed25519PrivateKey.from_private_bytes(each) for each in (LEAF_KEY, draw(32), draw(32)))
     top = (x509.BasicConstraints(ca=True, path_length=path_length), True)
     below = (x509.BasicConstraints(ca=authority, path_length=None), True)
     return (

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from picosec.channel.credentials import Kind
 from picosec.channel.ead import EadItem, padding
 from picosec.crypto.suites import SUITES
+from picosec_conformance.vectors.edhoc_credentials import LEAF_KEY, chain_of
 from picosec_conformance.vectors.edhoc_operations import ead_rows
 from picosec_conformance.vectors.edhoc_scene import entropy_of, make_scene
 from picosec_conformance.vectors.model import Case, VectorFile
@@ -78,6 +79,14 @@ def _options() -> Iterator[Case]:
     yield accepted(
         HANDSHAKE, "long-padding", "1200 bytes of padding in messages 2, 3 and 4.", ("CHN-320", "CHN-330"), inputs
     )
+    inputs = make_scene(0, 0).handshake()
+    leaf, middle, root = (each.hex() for each in chain_of())
+    inputs["initiator"] |= {
+        "own": {"kind": "x5chain", "credential": leaf, "private_key": LEAF_KEY, "chain": [middle]},
+        "trusted_as": [{"kind": "x5chain", "credential": root}],
+    }
+    comment = "The Initiator sends its certificate and that of the authority in between; the Responder knows the root."
+    yield accepted(HANDSHAKE, "certificate-chain", comment, ("CHN-060", "CHN-390"), inputs)
     inputs = make_scene(3, 2, preferred=(0, 6)).handshake()
     comment = "Two suites that the Responder does not have stand ahead of the selected one."
     yield accepted(HANDSHAKE, "preferred-suites", comment, ("CHN-180", "CHN-200"), inputs)

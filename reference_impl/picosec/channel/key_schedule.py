@@ -62,7 +62,7 @@ def prk_2e(th_2: bytes, g_xy: bytes) -> bytes:
 def keystream_2(prk_2e: bytes, th_2: bytes, length: int) -> bytes:
     """Return KEYSTREAM_2. Raises ``too_large`` beyond 8160 bytes."""
     if length > MAX_OUTPUT:
-        raise ProtocolError(Problem.TOO_LARGE, "CHN-010", f"PLAINTEXT_2 has {length} bytes")
+        raise ProtocolError(Problem.TOO_LARGE, "MSG-160", f"PLAINTEXT_2 has {length} bytes")
     return hkdf_expand(prk_2e, b"\x00\x58\x20" + th_2 + _uint(length), length)
 
 

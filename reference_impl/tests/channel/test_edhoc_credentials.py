@@ -1,8 +1,14 @@
 """Credentials and trust: the vectors' cases are read with the suite; here is what they leave open."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from edhoc_pair import entropy, trust
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,6 +121,100 @@ def test_a_key_serves_only_what_it_says(changes, usages):
     for usage in Usage:
         assert credential.serves(usage, SUITES[2]) is (usage in usages)
         assert not credential.serves(usage, SUITES[0])
+
+
+def certificate(public, signer, *extensions, subject="leaf", issuer="root"):
+    """Return a certificate in DER with these extensions, each with whether it is critical."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in (subject, issuer)]
+    builder = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).public_key(public)
+    builder = builder.serial_number(1).not_valid_before(datetime(2024, 1, 1)).not_valid_after(datetime(2034, 1, 1))
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return builder.sign(signer, None).public_bytes(Encoding.DER)
+
+
+def key_usage(**allowed):
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{name: allowed.get(name, False) for name in names})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "usages"),
+    [
+        ({"digital_signature": True}, {Usage.SIGNATURE}),
+        ({"key_agreement": True}, {Usage.STATIC_DH}),
+        ({"digital_signature": True, "key_agreement": True}, {Usage.SIGNATURE, Usage.STATIC_DH}),
+        ({"key_cert_sign": True}, set()),
+    ],
+)
+def test_a_certificate_serves_only_what_it_says(allowed, usages):
+    """RFC 9528 appendix D.1: digitalSignature for signatures, keyAgreement for static Diffie-Hellman."""
+    signer = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    public = derive_private_key(7, SECP256R1()).public_key()
+    der = certificate(public, signer, (key_usage(**allowed), True))
+
+    assert parse_credential(Kind.X5T, der).usages == usages
+
+
+def authority(*extensions):
+    """Return the certificate of a root with these extensions, and one that the root signed."""
+    root = Ed25519PrivateKey.from_private_bytes(bytes(31) + b"\x01")
+    public = derive_private_key(7, SECP256R1()).public_key()
+    return certificate(root.public_key(), root, *extensions, subject="root"), certificate(public, root)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "accepted"),
+    [
+        ([(x509.BasicConstraints(ca=True, path_length=None), True)], True),
+        ([(x509.BasicConstraints(ca=True, path_length=0), True)], True),
+        ([(x509.BasicConstraints(ca=True, path_length=None), True), (key_usage(key_cert_sign=True), True)], True),
+        ([(x509.BasicConstraints(ca=True, path_length=None), True), (key_usage(crl_sign=True), True)], False),
+        ([(x509.BasicConstraints(ca=False, path_length=None), True)], False),
+        ([], False),
+        ([(x509.BasicConstraints(ca=True, path_length=None), True), (x509.InhibitAnyPolicy(0), True)], False),
+    ],
+)
+def test_only_an_authority_issues_certificates(extensions, accepted):
+    """RFC 5280 section 6: cA, keyCertSign, and no critical extension that is not understood."""
+    root, leaf = authority(*extensions)
+
+    def find():
+        store = TrustStore()
+        store.add(Kind.X5CHAIN, root)
+        return store.candidates(dumps({33: leaf}))
+
+    if accepted:
+        assert find()[0].cred == dumps(leaf)
+        return
+    with pytest.raises(ProtocolError) as caught:
+        find()
+    assert caught.value.problem is Problem.BAD_CREDENTIAL
+
+
+@pytest.mark.parametrize(("year", "accepted"), [(2023, False), (2030, True), (2035, False)])
+def test_an_issuer_is_used_within_its_validity(year, accepted):
+    """A root that has expired vouches for nobody, to whoever knows the date."""
+    root, leaf = authority((x509.BasicConstraints(ca=True, path_length=None), True))
+    store = TrustStore()
+    store.add(Kind.X5CHAIN, root)
+    time = datetime(year, 6, 1, tzinfo=UTC).timestamp()
+    if accepted:
+        assert store.candidates(dumps({33: leaf}), time)
+        return
+    with pytest.raises(ProtocolError) as caught:
+        store.candidates(dumps({33: leaf}), time)
+    assert caught.value.problem is Problem.BAD_CREDENTIAL
 
 
 def test_an_own_credential_needs_its_own_private_key():
