@@ -38,7 +38,7 @@ nitpicky = True
 # One need type: the requirement. Its fields are those of the blocks (spec/v1/conformance.md).
 needs_types = [{"directive": "req", "title": "Requirement", "prefix": "", "color": "", "style": ""}]
 needs_fields = {name: {"description": name, "default": ""} for name in ("level", "role", "feature", "check", "reason")}
-needs_id_regex = "^[A-Z]{3}-[0-9]{3}$"
+needs_id_regex = "^[A-Z]{3}-[0-9]{3,4}$"
 needs_id_required = True
 needs_build_json = False
 

@@ -30,7 +30,7 @@ _BLOCK = re.compile(
 )
 _OPTION = re.compile(r"^:([a-z]+):[ ]?(.*)$", re.M)
 _KEYWORD = re.compile(r"\b(" + "|".join(KEYWORDS) + r")\b")
-_ID = re.compile(r"^[A-Z]{3}-\d{3}$")
+_ID = re.compile(r"^[A-Z]{3}-\d{3,4}$")
 
 
 class SpecError(Exception):

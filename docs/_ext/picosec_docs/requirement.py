@@ -24,7 +24,7 @@ from picosec_docs.places import Link, linker
 
 _LOGGER = logging.getLogger(__name__)
 _KEYWORD = re.compile(r"\b(" + "|".join(KEYWORDS) + r")\b")
-_ID = re.compile(r"\b(" + "|".join(load_registry().chapters.values()) + r")-\d{3}\b")
+_ID = re.compile(r"\b(" + "|".join(load_registry().chapters.values()) + r")-\d{3,4}\b")
 _ERRORS = frozenset(entry.name for entry in load_registry().errors)
 
 
