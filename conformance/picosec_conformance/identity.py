@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from picosec.channel.certificates import parse_certificate
-from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential, parse_ccs
-from picosec.channel.cwt import parse_cwt, to_be_signed
+from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential
+from picosec.channel.cwt import to_be_signed
+from picosec.channel.trust import parse_credential
 from picosec.crypto.curves import Curve, PublicKey
 from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import SoftwareVault
@@ -54,10 +54,7 @@ class Identity:
 
     def unlock(self, vault: SoftwareVault) -> OwnCredential:
         """Return the credential with its private key in ``vault``, for the suite's own side."""
-        if self.kind in (Kind.X5T, Kind.X5CHAIN):
-            parsed = parse_certificate(self.credential)
-        else:
-            parsed = parse_cwt(self.credential) if self.kind is Kind.KCWT else parse_ccs(self.credential)
+        parsed = parse_credential(self.kind, self.credential)
         return own_credential(self.kind, parsed, vault.import_key(parsed.key.curve, self.private_key), vault, self.kid)
 
 
