@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "decode": ("picosec_conformance.commands.decode", "explain a frame"),
     "faults": ("picosec_conformance.commands.faults", "run broken references against the suite: the kill matrix"),
     "mutants": ("picosec_conformance.commands.mutants", "change the reference at random places: what is not noticed?"),
+    "adversary": ("picosec_conformance.commands.adversary", "give the network to an adversary and see what holds"),
+    "scenario": ("picosec_conformance.commands.scenario", "play a counter-example of the adversary again"),
     "bench": ("picosec_conformance.commands.bench", "measure against peers in the same run"),
     "spec": ("picosec_conformance.commands.spec", "regenerate what the specification pages determine"),
 }

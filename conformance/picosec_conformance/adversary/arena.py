@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 
-from picosec_conformance.adapters import Adapter, open_adapter
+from picosec_conformance.adapters import Adapter, TargetDied, open_adapter
 from picosec_conformance.adversary.invariants import Broken, Invariant, Tally
 from picosec_conformance.adversary.setting import Setting, abilities
 from picosec_conformance.adversary.stage import Stage
 from picosec_conformance.adversary.steps import Step
-from picosec_conformance.channel import joined
-from picosec_conformance.manifest import Manifest
+from picosec_conformance.channel import Channel, joined, provision
+from picosec_conformance.control import Control
+from picosec_conformance.manifest import GivenContext, Manifest
 from picosec_conformance.network import Link
+from picosec_conformance.target import Silence
 
+#: How often a target that starts is asked whether it is there.
+PATIENCE = 8
 #: Brings a stage into a position, and says nothing.
 Play = Callable[[Stage], None]
 
@@ -31,12 +37,30 @@ class Arena:
 
     def __enter__(self) -> Arena:
         self._adapter.start()
+        self._wake()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._adapter.close()
+
+    def reset(self, seed: bytes) -> None:
+        """Return the target to its factory state. Raises ``Silence`` or ``TargetDied``."""
+        Control(self.link).reset(seed)
+
+    def provisioned(self, rng: random.Random) -> Channel:
+        """Give the target a new context and return the suite's end of it."""
+        given = GivenContext(b"\x01", b"\x02", rng.randbytes(16), rng.randbytes(8))
+        provision(Control(self.link), given)
+        return joined(self.link, given)
+
+    def _wake(self) -> None:
+        """Give a target that has just started several times as long as it has to answer otherwise."""
+        for _ in range(PATIENCE):
+            with suppress(Silence, TargetDied):
+                self.link.until_probe_answered()
+                return
 
     def stage(self, setting: Setting) -> Stage:
         """Set a stage; a target that the game before left dead or deaf gets a power cycle first.
@@ -49,6 +73,7 @@ class Arena:
             if broken.invariant is not Invariant.ALIVE:
                 raise
             self.link.power_cycle()
+            self._wake()
             return Stage(self.link, self.able, setting, self.tally, self._standing)
 
     def replay(self, setting: Setting, steps: Sequence[Step]) -> tuple[Broken | None, Stage | None]:

@@ -57,7 +57,11 @@ class Tally:
     acts: Counter[str] = field(default_factory=Counter)
     checks: Counter[Invariant] = field(default_factory=Counter)
     steps: int = 0
-    frames: int = 0
+
+    @property
+    def frames(self) -> int:
+        """How many datagrams were handed over, or dropped."""
+        return self.acts.total()
 
     def hold(self, invariant: Invariant, holds: bool, requirement: str, detail: str) -> None:
         """Count one look at an invariant. Raises ``Broken`` when it does not hold."""

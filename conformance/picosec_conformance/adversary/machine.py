@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from picosec_conformance.adversary.cast import INITIATORS
 from picosec_conformance.adversary.dialogue import Dialogue
-from picosec_conformance.adversary.forgeries import FORGERIES
+from picosec_conformance.adversary.forgeries import fitting
 from picosec_conformance.adversary.invariants import Broken
 from picosec_conformance.adversary.setting import Abilities, Setting, families
 from picosec_conformance.adversary.stage import Stage
@@ -51,7 +51,8 @@ def settings_of(able: Abilities) -> st.SearchStrategy[Setting]:
     message_4 = st.booleans() if able.message_4 else st.just(False)
 
     def orders(family: tuple[int, ...]) -> st.SearchStrategy[tuple[int, ...]]:
-        return st.lists(st.sampled_from(family), min_size=1, unique=True).map(tuple)
+        some = st.lists(st.sampled_from(family), min_size=1, unique=True)
+        return st.one_of(st.permutations(family), some).map(tuple)
 
     def of_family(family: tuple[int, ...]) -> st.SearchStrategy[Setting]:
         methods, kinds = st.sampled_from(able.methods[::-1]), st.sampled_from(able.kinds)
@@ -192,11 +193,25 @@ class Machine(RuleBasedStateMachine):
         names = ["trudy", *self._stage.cast.parties]
         self._do("divert", packet=_pick(self._packets(), at).label, party=_pick(names, who))
 
-    @precondition(lambda self: self._packets())
-    @rule(at=_SOME, what=st.sampled_from(sorted(FORGERIES)))
-    def inject(self, at: int, what: str) -> None:
+    @precondition(lambda self: self._requests())
+    @rule(at=_SOME, what=_SOME)
+    def inject(self, at: int, what: int) -> None:
         """Somebody answers who was not asked."""
-        self._do("inject", packet=_pick(self._packets(), at).label, what=what)
+        packet = _pick(self._requests(), at)
+        self._do("inject", packet=packet.label, what=_pick(fitting(packet.data), what))
+
+    @precondition(lambda self: self.able.handshakes)
+    @rule(theirs=st.booleans(), what=_SOME)
+    def overtake(self, theirs: bool, what: int) -> None:
+        """A handshake begins, and the forged answer is there before the true one."""
+        if theirs if self.able.initiator and self.able.responder else self.able.initiator:
+            self._do("target-connects")
+        else:
+            self._do("connect", party="alice")
+        if self._requests():
+            packet = self._requests()[0]
+            self._do("inject", packet=packet.label, what=_pick(fitting(packet.data), what))
+            self._do("settle")
 
     @rule(data=st.binary(max_size=48))
     def noise(self, data: bytes) -> None:
@@ -228,6 +243,9 @@ class Machine(RuleBasedStateMachine):
     def _packets(self) -> list[Packet]:
         """All datagrams, the latest first."""
         return [] if self.stage is None else list(reversed(self.stage.network.packets.values()))
+
+    def _requests(self) -> list[Packet]:
+        return [packet for packet in self._packets() if fitting(packet.data)]
 
     def _flying(self) -> list[Packet]:
         return [] if self.stage is None else self.stage.network.in_flight

@@ -208,16 +208,16 @@ class Party:
         if message.option(Option.OSCORE) is not None:
             return self._serve_protected(message)
         if self.config is None or message.path != PATH or message.code != Code.POST:
-            return [self._answer(message, Code.NOT_FOUND, f"{self.name}/refusal")]
+            return [self._reply(message, f"{self.name}/refusal", Code.NOT_FOUND)]
         try:
             identifier, text = edhoc_coap.split_prefix(message.payload)
         except ProtocolError as error:
-            return [self._answer(message, error.response_code, f"{self.name}/refusal")]
+            return [self._reply(message, f"{self.name}/refusal", error.response_code)]
         if identifier is None:
             return [self._take_message_1(message, text)]
         dialogue = self.has(identifier)
         if dialogue is None or not isinstance(dialogue.machine, Responder) or is_error(text):
-            return [self._answer(message, Code.BAD_REQUEST, f"{self.name}/refusal")]
+            return [self._reply(message, f"{self.name}/refusal", Code.BAD_REQUEST)]
         return [self._take_message_3(dialogue, dialogue.machine, message, text)]
 
     def _take_message_1(self, message: Message, text: bytes) -> Packet:
@@ -229,10 +229,8 @@ class Party:
             dialogue.chosen = next(each for each in self._identifiers if each != received.c_i)
             reply = machine.prepare_message_2(dialogue.chosen)
         except ProtocolError as error:
-            return self._edhoc_answer(
-                message, error.response_code, machine.error_message(error), f"{dialogue.label}/error"
-            )
-        return self._edhoc_answer(message, Code.CHANGED, reply, f"{dialogue.label}/message_2")
+            return self._refusal(dialogue, machine, message, error)
+        return self._reply(message, f"{dialogue.label}/message_2", Code.CHANGED, reply)
 
     def _take_message_3(self, dialogue: Dialogue, machine: Responder, message: Message, text: bytes) -> Packet:
         try:
@@ -240,12 +238,10 @@ class Party:
             reply = machine.prepare_message_4() if machine.config.policy.message_4 else b""
             session = machine.session if reply else machine.complete()
         except ProtocolError as error:
-            return self._edhoc_answer(
-                message, error.response_code, machine.error_message(error), f"{dialogue.label}/error"
-            )
+            return self._refusal(dialogue, machine, message, error)
         assert session is not None
         dialogue.open(session)
-        return self._edhoc_answer(message, Code.CHANGED, reply, f"{dialogue.label}/message_4")
+        return self._reply(message, f"{dialogue.label}/message_4", Code.CHANGED, reply)
 
     def _serve_protected(self, message: Message) -> list[Packet]:
         refusal: int = Code.UNAUTHORIZED
@@ -263,15 +259,16 @@ class Party:
             reply = Message(Type.ACK, Code.CONTENT, message.message_id, message.token, (), payload)
             protected = self._in_kind(message, protect_response(dialogue.context, binding, reply))
             return [Packet(f"{dialogue.label}/answer-{dialogue.served}", self.name, TARGET, protected.encode())]
-        return [self._answer(message, refusal, f"{self.name}/refusal")]
+        return [self._reply(message, f"{self.name}/refusal", refusal)]
 
-    def _edhoc_answer(self, message: Message, code: int, text: bytes, label: str) -> Packet:
+    def _refusal(self, dialogue: Dialogue, machine: Responder, message: Message, error: ProtocolError) -> Packet:
+        text = machine.error_message(error)
+        return self._reply(message, f"{dialogue.label}/error", error.response_code, text)
+
+    def _reply(self, message: Message, label: str, code: int, text: bytes = b"") -> Packet:
+        """Answer in the open, with a message of EDHOC or nothing."""
         options = ((int(Option.CONTENT_FORMAT), uint_bytes(CONTENT_FORMAT_EDHOC)),) if text else ()
         reply = Message(Type.ACK, code, message.message_id, message.token, options, text)
-        return Packet(label, self.name, TARGET, self._in_kind(message, reply).encode())
-
-    def _answer(self, message: Message, code: int, label: str) -> Packet:
-        reply = Message(Type.ACK, code, message.message_id, message.token)
         return Packet(label, self.name, TARGET, self._in_kind(message, reply).encode())
 
     def _in_kind(self, request: Message, reply: Message) -> Message:

@@ -207,7 +207,7 @@ class Referee:
         path = self._handles.pop(fields[0], None)
         answers = {name: payload for party in self._cast.parties.values() for name, payload in party.answers.items()}
         genuine = path is not None and fields[3] is True and answers.get(path) == fields[2]
-        detail = f"the target took {fields[2].hex()[:32] or 'nothing'} for an answer that its peer did not give"
+        detail = "the target took for its peer's answer what the peer did not send"
         self._tally.hold(Invariant.AUTHENTIC, genuine, "CHN-840" if path is None else "CHN-830", detail)
 
     def _judge_bounds(self) -> None:

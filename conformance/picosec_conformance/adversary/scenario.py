@@ -45,11 +45,8 @@ class Scenario:
 
     def _features(self) -> Iterator[str]:
         moves = {step.move for step in self.steps}
-        told = " ".join(str(step) for step in self.steps)
-        if "target-connects" in moves or "dora" in told:
-            yield "channel.edhoc.initiator"
-        if "connect" in moves or "alice" in told:
-            yield "channel.edhoc.responder"
+        yield from ["channel.edhoc.initiator"] * ("target-connects" in moves)
+        yield from ["channel.edhoc.responder"] * ("connect" in moves)
         if moves & {"connect", "target-connects"}:
             setting = self.setting
             yield f"channel.edhoc.method.{setting.method}"
@@ -113,9 +110,13 @@ def kept_scenarios(folder: Path = KEPT) -> dict[str, Scenario]:
 def _step(table: dict[str, Any], number: int, source: str) -> Step:
     parameters = MOVES.get(table["move"])
     if parameters is None:
-        raise ScenarioError(f"{source}: step {number}: there is no move {table['move']!r}; choose among {', '.join(MOVES)}")
+        raise ScenarioError(
+            f"{source}: step {number}: there is no move {table['move']!r}; choose among {', '.join(MOVES)}"
+        )
     step = Step.from_table(table)
-    wrong = [name for name in {*parameters, *step.parameters} if type(step.parameters.get(name)) is not parameters.get(name)]
+    wrong = [
+        name for name in {*parameters, *step.parameters} if type(step.parameters.get(name)) is not parameters.get(name)
+    ]
     if wrong:
         expected = ", ".join(f"{name} ({kind.__name__})" for name, kind in parameters.items()) or "no parameters"
         raise ScenarioError(f"{source}: step {number}: {step.move} takes {expected}; mend {min(wrong)!r}")

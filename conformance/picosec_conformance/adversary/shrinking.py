@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from picosec.channel.credentials import Kind
+from picosec_conformance.adversary.cast import RESPONDER
 from picosec_conformance.adversary.setting import Setting
 from picosec_conformance.adversary.steps import Step
 
@@ -39,13 +41,53 @@ def _without_moves(game: Game, still: Callable[[Game], bool]) -> Game:
         at = len(steps)
         while at > 0:
             start = max(0, at - size)
-            shorter = steps[:start] + steps[at:]
-            if still((setting, shorter)):
-                steps = shorter
+            for shorter in _left_out(steps, start, at):
+                if still((setting, shorter)):
+                    steps = shorter
+                    break
             at = start
         if size == 1:
             return setting, steps
         size = max(1, size // 2)
+
+
+def _left_out(steps: list[Step], start: int, end: int) -> Iterator[list[Step]]:
+    """Yield the steps without some; where one began something that is numbered, also with later numbers moved up."""
+    yield steps[:start] + steps[end:]
+    if end - start > 1:
+        return
+    begun = _begins(steps[start])
+    if begun:
+        number = 1 + sum(_begins(each) == begun for each in steps[:start])
+        yield steps[:start] + [_moved_up(each, begun, number) for each in steps[end:]]
+
+
+def _begins(step: Step) -> str:
+    """Return what stands before the number in the labels of what a step begins, empty for other steps."""
+    match step.move:
+        case "connect":
+            return f"{step.parameters['party']}-"
+        case "target-connects":
+            return f"{RESPONDER}-"
+        case "ask":
+            return f"{step.parameters['dialogue']}/request-"
+        case _:
+            return ""
+
+
+def _moved_up(step: Step, begun: str, number: int) -> Step:
+    """Return a step in which labels count one less of what was begun after ``number``."""
+    pattern = re.compile(rf"^{re.escape(begun)}(\d+)")
+
+    def counted(found: re.Match[str]) -> str:
+        at = int(found[1])
+        return f"{begun}{at - 1 if at > number else at}"
+
+    changed = {
+        name: pattern.sub(counted, value) if isinstance(value, str) else value
+        for name, value in step.parameters.items()
+    }
+    return Step(step.move, changed)
 
 
 def _simpler(game: Game, still: Callable[[Game], bool]) -> Game:

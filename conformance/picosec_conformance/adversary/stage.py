@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from picosec.channel import edhoc_coap
 from picosec.channel.oscore_context import SecurityContext
-from picosec.channel.oscore_option import OscoreOption
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Code, Message, Option
+from picosec.messaging.coap import Code
 from picosec_conformance.adapters import TargetDied
+from picosec_conformance.adversary.addresses import Addresses
 from picosec_conformance.adversary.cast import INITIATORS, PROVISIONED, RESPONDER, introduce
 from picosec_conformance.adversary.dialogue import Dialogue
-from picosec_conformance.adversary.forgeries import FORGERIES
+from picosec_conformance.adversary.forgeries import forge
 from picosec_conformance.adversary.invariants import Invariant, Tally
 from picosec_conformance.adversary.referee import Referee, dead
 from picosec_conformance.adversary.setting import Abilities, Setting
@@ -62,8 +61,8 @@ class Stage:
             self._referee = Referee(link, able, setting, self.cast, tally)
         except (Nonconformity, TargetDied) as error:
             raise dead(error) from error
-        self.network = Network(link, self._referee.witness)
-        self._target = TargetEndpoint(link, self._address)
+        self.network = Network(link, self._referee.witness, tally.acts)
+        self._target = TargetEndpoint(link, Addresses(self.cast))
         for party in self.cast.parties.values():
             self.network.join(party)
         self.network.join(self._target)
@@ -73,14 +72,10 @@ class Stage:
         self.steps.append(step)
         self._tally.steps += 1
         move: Callable[..., bool | None] = getattr(self, f"_{step.move.replace('-', '_')}")
-        before = sum(self.network.acts.values())
         try:
-            done = move(**step.parameters) is not False
+            return move(**step.parameters) is not False
         except (Nonconformity, TargetDied) as error:
             raise dead(error) from error
-        finally:
-            self._tally.frames += sum(self.network.acts.values()) - before
-        return done
 
     def finish(self) -> None:
         """End the storm: what is in flight is lost, time passes, and honest peers must get through."""
@@ -88,8 +83,6 @@ class Stage:
             self._calm()
         except (Nonconformity, TargetDied) as error:
             raise dead(error) from error
-        finally:
-            self._tally.acts += self.network.acts
 
     # -- honest moves --------------------------------------------------------------------------------------------
 
@@ -211,11 +204,12 @@ class Stage:
 
     def _inject(self, packet: str, what: str) -> bool:
         found = self.network.packets.get(packet)
-        if found is None or what not in FORGERIES:
+        if found is None:
             return False
+        theirs = self.setting.target_suites if found.sender == TARGET else self.setting.suites
         try:
-            data = FORGERIES[what](found.data)
-        except ProtocolError:
+            data = forge(found.data, what, theirs)
+        except (ProtocolError, KeyError):
             return False
         self.network.inject(data, found.sender, f"{what}, forged", found)
         return True
@@ -242,30 +236,6 @@ class Stage:
         for packet in packets:
             self._referee.sightings.sees(packet.data, None)
         self._referee.observe()
-
-    def _address(self, message: Message, sender: str) -> tuple[str, str]:
-        """Say for whom a message of the target is, and what it is called."""
-        if not message.is_request:
-            title = self.cast.parties[sender].expects(message.token) if message.is_response else None
-            return sender, title or f"{sender}/stray"
-        if message.option(Option.OSCORE) is not None:
-            kid = _kid(message)
-            for name, party in self.cast.parties.items():
-                dialogue = party.has(kid)
-                if dialogue is not None:
-                    return name, f"{dialogue.label}/request-of-target"
-        elif message.content_format is not None:
-            try:
-                identifier, _text = edhoc_coap.split_prefix(message.payload)
-            except ProtocolError:
-                return RESPONDER, "target/request"
-            if identifier is None:
-                return RESPONDER, "target/message_1"
-            for name, party in self.cast.parties.items():
-                dialogue = party.has(identifier)
-                if dialogue is not None:
-                    return name, f"{dialogue.label}/message_3"
-        return RESPONDER, "target/request"
 
     def _calm(self) -> None:
         network = self.network
@@ -310,10 +280,3 @@ class Stage:
 
     def _hold_recovery(self, holds: bool, detail: str) -> None:
         self._tally.hold(Invariant.RECOVERY, holds, "CNF-510", detail)
-
-
-def _kid(message: Message) -> bytes:
-    try:
-        return OscoreOption.decode(message.option(Option.OSCORE) or b"").kid or b""
-    except ProtocolError:
-        return b""

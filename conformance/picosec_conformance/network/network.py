@@ -89,9 +89,17 @@ class TargetEndpoint:
 
 
 class Network:
-    """Holds what was sent and not delivered (``in_flight``) and all that was ever sent (``packets``)."""
+    """Holds what was sent and not delivered (``in_flight``) and all that was ever sent (``packets``).
 
-    def __init__(self, link: Link, witness: Callable[[Delivery], None] = lambda delivery: None) -> None:
+    ``witness`` is told of every delivery, after it. ``acts`` counts them, over several networks if it is shared.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        witness: Callable[[Delivery], None] = lambda delivery: None,
+        acts: Counter[str] | None = None,
+    ) -> None:
         self._link = link
         self._witness = witness
         self._endpoints: dict[str, Endpoint] = {}
@@ -99,7 +107,7 @@ class Network:
         self.packets: dict[str, Packet] = {}
         self.in_flight: list[Packet] = []
         self.frames: list[Frame] = []
-        self.acts: Counter[str] = Counter()
+        self.acts: Counter[str] = Counter() if acts is None else acts
 
     def join(self, endpoint: Endpoint) -> None:
         """Connect an endpoint."""

@@ -1,0 +1,299 @@
+"""Sweeps: what an adversary can do to one datagram, done in every way there is, and counted."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from picosec_conformance.adversary.approaches import APPROACHES, STATES, Approach
+from picosec_conformance.adversary.arena import Arena
+from picosec_conformance.adversary.invariants import Broken
+from picosec_conformance.adversary.setting import Setting, families, simplest
+from picosec_conformance.adversary.stage import Stage
+from picosec_conformance.adversary.steps import Step, step
+from picosec_conformance.network import Packet, common_fields
+from picosec_conformance.network.network import TARGET
+
+#: Cases on one stage, after which honest peers have to get through and a new one is set.
+CASES = 250
+#: One of how many cases a quick run takes.
+SAMPLE = 16
+
+#: One case: does something on a stage.
+Case = Callable[[Stage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What was swept: cases, and datagrams handed over in them. ``parts`` counts cases by what was swept."""
+
+    name: str
+    cases: int
+    frames: int
+    seconds: float
+    parts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A case that broke an invariant, with all that happened on its stage."""
+
+    broken: Broken
+    setting: Setting
+    steps: tuple[Step, ...]
+
+
+class Sweeper:
+    """Runs the sweeps on an arena. ``quick`` takes a sample, which ``seed`` decides."""
+
+    def __init__(self, arena: Arena, seed: int, progress: Callable[[str, int], None], *, quick: bool = False) -> None:
+        self.arena = arena
+        self._rng = random.Random(f"sweeps:{seed}")
+        self._quick = quick
+        self._progress = progress
+        self.failures: list[Failure] = []
+
+    def run(self, name: str) -> Sweep:
+        """Run one sweep of ``SWEEPS``; what breaks ends the stage it breaks on and goes to ``failures``."""
+        began, frames = time.perf_counter(), self.arena.tally.frames
+        parts: dict[str, int] = {}
+        for setting, part, prologue, cases in SWEEPS[name](self):
+            count = self._run(name, setting, prologue, cases)
+            parts[part] = parts.get(part, 0) + count
+        total = self.arena.tally.frames - frames
+        return Sweep(name, sum(parts.values()), total, time.perf_counter() - began, parts)
+
+    def _run(self, name: str, setting: Setting, prologue: Case, cases: Iterator[Case]) -> int:
+        """Play cases on one stage after the other; return how many were played."""
+        done, stage = 0, None
+        for number, case in enumerate(cases):
+            if self._quick and self._rng.randrange(SAMPLE):
+                continue
+            done += 1
+            self._progress(name, done)
+            try:
+                if stage is None:
+                    stage = self.arena.stage(setting)
+                    prologue(stage)
+                case(stage)
+                if number % CASES == CASES - 1:
+                    finished, stage = stage, None
+                    finished.finish()
+            except Broken as broken:
+                self._failed(broken, setting, stage)
+                return done
+        if stage is not None:
+            try:
+                stage.finish()
+            except Broken as broken:
+                self._failed(broken, setting, stage)
+        return done
+
+    def _failed(self, broken: Broken, setting: Setting, stage: Stage | None) -> None:
+        self.failures.append(Failure(broken, setting, tuple(stage.steps if stage is not None else ())))
+
+    # -- what there is to sweep ----------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Return the settings whose messages differ: all with the simplest one's keys, then the longest messages."""
+        able = self.arena.able
+        plain = simplest(able)
+        if not able.handshakes or self._quick:
+            return [plain]
+        signed = simplest(able, method=0, kind=able.kinds[-1]) if 0 in able.methods else plain
+        others = [simplest(able, suites=group[-1:], target_suites=group[-1:]) for group in families(able)[1:]]
+        return list(dict.fromkeys([plain, signed, *others]))
+
+    def approaches(self) -> Iterator[tuple[Setting, Approach]]:
+        """Yield every message that the target takes, in every setting."""
+        able = self.arena.able
+        for setting in self.settings:
+            for approach in APPROACHES:
+                if approach.able(able) and (able.handshakes or approach.parties[0] not in ("alice", "bob")):
+                    yield _with_message_4(setting, approach), approach
+
+
+Part = tuple[Setting, str, Case, Iterator[Case]]
+
+
+def _with_message_4(setting: Setting, approach: Approach) -> Setting:
+    return replace(setting, message_4=approach.message_4)
+
+
+def _nothing(stage: Stage) -> None:
+    """Begin without a prologue."""
+
+
+class _Subject:
+    """The datagram that cases are about: reached once, or anew for each case where its moment passes."""
+
+    def __init__(self, approach: Approach, party: str) -> None:
+        self._approach = approach
+        self._party = party
+        self._stage: Stage | None = None
+        self._packet: Packet | None = None
+
+    def on(self, stage: Stage) -> Packet:
+        """Return the datagram on a stage."""
+        if self._approach.once or self._packet is None or stage is not self._stage:
+            self._stage, self._packet = stage, self._approach.reach(stage, self._party)
+        return self._packet
+
+    def over(self, stage: Stage) -> None:
+        """Let the network work where the moment has passed, so that the next one begins in order."""
+        if self._approach.once:
+            stage.perform(step("settle"))
+
+
+def _flips(sweeper: Sweeper) -> Iterator[Part]:
+    """Every bit of every message inverted; where that leaves the message valid, it has arrived genuinely once."""
+    for setting, approach in sweeper.approaches():
+        size = _size(sweeper, setting, approach)
+        yield setting, approach.name, _nothing, _on_each(approach, range(8 * size), _flip)
+
+
+def _prefixes(sweeper: Sweeper) -> Iterator[Part]:
+    """Every prefix of every message."""
+    for setting, approach in sweeper.approaches():
+        size = _size(sweeper, setting, approach)
+        yield setting, approach.name, _nothing, _on_each(approach, range(size), _truncate)
+
+
+def _flip(packet: Packet, bit: int) -> Step:
+    return step("flip", packet=packet.label, bit=bit)
+
+
+def _truncate(packet: Packet, length: int) -> Step:
+    return step("truncate", packet=packet.label, length=length)
+
+
+def _on_each(approach: Approach, numbers: range, make: Callable[[Packet, int], Step]) -> Iterator[Case]:
+    subject = _Subject(approach, approach.parties[0])
+    for number in numbers:
+
+        def case(stage: Stage, number: int = number) -> None:
+            stage.perform(make(subject.on(stage), number))
+            subject.over(stage)
+
+        yield case
+    yield lambda stage: _genuine(stage, subject)
+
+
+def _genuine(stage: Stage, subject: _Subject) -> None:
+    """After all that, the genuine message arrives; the referee and the recovery judge what comes of it."""
+    stage.perform(step("deliver", packet=subject.on(stage).label))
+    stage.perform(step("settle"))
+
+
+def _size(sweeper: Sweeper, setting: Setting, approach: Approach) -> int:
+    """Return the size of the datagram, which does not depend on what was done before."""
+    try:
+        stage = sweeper.arena.stage(setting)
+        return len(approach.reach(stage, approach.parties[0]).data)
+    except (Broken, StopIteration):
+        return 0
+
+
+def _replays(sweeper: Sweeper) -> Iterator[Part]:
+    """Every message of every session, as it was and with fresh ids, in every state of the target."""
+    able = sweeper.arena.able
+    for setting in sweeper.settings:
+        past = _past(sweeper, setting)
+        for name, (enter, needs) in STATES.items():
+            if needs(able):
+                yield setting, name, _history, _replayed(past, enter)
+
+
+def _replayed(past: list[Packet], enter: Callable[[Stage], object]) -> Iterator[Case]:
+    for packet in past:
+        moves = [step("replay", packet=packet.label, fresh=False), step("replay", packet=packet.label, fresh=True)]
+        if packet.receiver != TARGET:
+            moves = [step("reflect", packet=packet.label)]
+        for move in moves:
+
+            def case(stage: Stage, move: Step = move) -> None:
+                enter(stage)
+                stage.perform(move)
+                stage.perform(step("settle"))
+
+            yield case
+
+
+def _history(stage: Stage) -> None:
+    """Play one session of everybody: handshakes, requests and answers in both directions."""
+    able = stage.able
+    for approach in APPROACHES:
+        if not approach.message_4 and approach.able(able) and approach.name != "end of handshake":
+            for party in approach.parties:
+                if party in stage.cast.parties:
+                    approach.reach(stage, party)
+                    stage.perform(step("settle"))
+
+
+def _past(sweeper: Sweeper, setting: Setting) -> list[Packet]:
+    """Return the messages of a history, which are the same each time it is played."""
+    try:
+        stage = sweeper.arena.stage(setting)
+        _history(stage)
+    except Broken:
+        return []
+    return list(stage.network.packets.values())
+
+
+#: Who is spliced with whom while both are at the same point.
+_PAIRS: tuple[tuple[str, str], ...] = (("alice", "alice"), ("alice", "bob"), ("bob", "alice"), ("alice", "mallory"))
+
+
+def _splices(sweeper: Sweeper) -> Iterator[Part]:
+    """Every pair of sessions: each field of a message of one, exchanged in a message of the other."""
+    able = sweeper.arena.able
+    for setting in sweeper.settings:
+        past = _past(sweeper, setting)
+        yield setting, "past sessions", _history, _spliced(past)
+        for approach in APPROACHES if able.responder else ():
+            for party, other in _PAIRS if approach.parties == ("alice", "bob") else ():
+                if other != "mallory" or approach.name in ("message_1", "message_3"):
+                    cases = _spliced_live(sweeper, setting, approach, party, other)
+                    yield setting, f"two at {approach.name}", _nothing, cases
+
+
+def _spliced(past: list[Packet]) -> Iterator[Case]:
+    for packet in past:
+        for donor in past:
+            for field in common_fields(packet.data, donor.data) if packet.receiver == TARGET else ():
+                move = step("splice", packet=packet.label, donor=donor.label, field=field)
+
+                def case(stage: Stage, move: Step = move) -> None:
+                    stage.perform(move)
+                    stage.network.clear()
+
+                yield case
+
+
+def _spliced_live(sweeper: Sweeper, setting: Setting, approach: Approach, party: str, other: str) -> Iterator[Case]:
+    """Splice two sessions that are at the same point."""
+    try:
+        stage = sweeper.arena.stage(setting)
+        fields = common_fields(approach.reach(stage, party).data, approach.reach(stage, other).data)
+    except Broken:
+        return
+    for field in fields:
+
+        def case(stage: Stage, field: str = field) -> None:
+            packet, donor = approach.reach(stage, party), approach.reach(stage, other)
+            stage.perform(step("splice", packet=packet.label, donor=donor.label, field=field))
+            stage.perform(step("settle"))
+
+        yield case
+
+
+#: By name: what yields settings with the cases to play in them.
+SWEEPS: dict[str, Callable[[Sweeper], Iterator[Part]]] = {
+    "flip": _flips,
+    "prefix": _prefixes,
+    "replay": _replays,
+    "splice": _splices,
+}

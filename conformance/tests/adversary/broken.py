@@ -1,0 +1,177 @@
+"""The reference device with one thing wrong, as a program: ``broken.py FAULT device --stdio --test-interface``.
+
+What an adversary has to find. The faults of the suite are not used here, so that the proof does not depend on them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from picosec import cli
+from picosec.channel import authentication, edhoc_messages, responder
+from picosec.channel.replay import ReplayWindow
+from picosec.channel.sequence import Counter
+from picosec.crypto.vault import SoftwareVault
+from picosec.errors import ProtocolError
+from picosec.messaging.message_ids import ReceivedIds
+from picosec.registry import Problem
+from picosec.roles import client, handshakes, server
+from picosec.roles.events import Response
+from picosec.roles.storage import MemoryStorage
+
+FAULTS: dict[str, Callable[[], None]] = {}
+
+
+def broken(apply: Callable[[], None]) -> Callable[[], None]:
+    """Register a fault under the name of its function."""
+    FAULTS[apply.__name__.replace("_", "-")] = apply
+    return apply
+
+
+@broken
+def accepts_replays() -> None:
+    """The replay window forgets."""
+    ReplayWindow.seen = lambda self, number: False  # type: ignore[method-assign]
+
+
+@broken
+def marks_before_it_verifies() -> None:
+    """A forgery moves the replay window, and the owner is locked out."""
+    original = ReplayWindow.seen
+
+    def seen(self: ReplayWindow, number: int) -> bool:
+        known = original(self, number)
+        if not known:
+            self.mark(number)
+        return known
+
+    ReplayWindow.seen = seen  # type: ignore[method-assign]
+
+
+@broken
+def skips_the_mac() -> None:
+    """Whoever shows a credential has it."""
+
+    def accept(*arguments: Any) -> None:
+        """Check nothing."""
+
+    authentication.check = accept
+
+
+@broken
+def reuses_a_nonce() -> None:
+    """The counter stands still."""
+    Counter.take = lambda self: self.value  # type: ignore[method-assign]
+
+
+@broken
+def forgets_numbers_at_reboot() -> None:
+    """Sequence numbers start anew after a loss of power."""
+    MemoryStorage.reserve = lambda self, name, count: 0  # type: ignore[method-assign]
+
+
+@broken
+def keeps_an_ephemeral_key() -> None:
+    """A key pair is expensive: it is made once."""
+    original = SoftwareVault.generate
+    made: dict[Any, Any] = {}
+
+    def generate(self: SoftwareVault, curve: Any, entropy: Any) -> Any:
+        if (id(self), curve) not in made:
+            made[id(self), curve] = original(self, curve, entropy)
+        return made[id(self), curve]
+
+    SoftwareVault.generate = generate  # type: ignore[method-assign]
+
+
+@broken
+def keeps_the_session_after_message_3() -> None:
+    """The session is not discarded, whatever its message_3 was."""
+
+    class Keeping(dict[bytes, Any]):
+        def pop(self, key: bytes, *default: Any) -> Any:
+            found, expires = self[key]
+            import copy
+
+            return copy.copy(found), expires
+
+    original = handshakes.Responding.__init__
+
+    def remember(self: handshakes.Responding, entropy: Any) -> None:
+        original(self, entropy)
+        self._sessions = Keeping()
+
+    handshakes.Responding.__init__ = remember  # type: ignore[method-assign]
+
+
+@broken
+def answers_twice() -> None:
+    """A repeated request is a new one."""
+    ReceivedIds.get = lambda self, message_id, now: None  # type: ignore[method-assign]
+
+
+@broken
+def downgrades() -> None:
+    """The Responder takes any suite that it has, whatever the Initiator prefers."""
+
+    class Careless(edhoc_messages.Message1):
+        @classmethod
+        def decode(cls, data: bytes) -> edhoc_messages.Message1:
+            message = edhoc_messages.Message1.decode(data)
+            return replace(message, suites=message.suites[-1:])
+
+    responder.Message1 = Careless  # type: ignore[misc]
+
+
+@broken
+def believes_anybody() -> None:
+    """The client takes an answer in the open for its server's."""
+    original = client.Client._answered
+
+    def answered(self: client.Client, asked: Any, message: Any, now: float) -> None:
+        if message.option(9) is None:
+            self._report(Response(asked.handle, message, protected=True), now)
+        else:
+            original(self, asked, message, now)
+
+    client.Client._answered = answered  # type: ignore[method-assign]
+
+
+@broken
+def tells_what_it_refuses() -> None:
+    """The error in the open quotes the answer that was meant for the channel."""
+    original = server.Server._respond
+
+    def respond(self: server.Server, answering: Any, response: Any, now: float) -> None:
+        if answering.channel is not None and response.payload:
+            self._endpoint.respond(answering.exchange, response, now)
+        else:
+            original(self, answering, response, now)
+
+    server.Server._respond = respond  # type: ignore[method-assign]
+
+
+@broken
+def dies_of_a_short_token() -> None:
+    """A message that ends within its token ends the process."""
+    from picosec.messaging import coap
+
+    original = coap.Message.decode.__func__  # type: ignore[attr-defined]
+
+    def decode(cls: Any, data: bytes) -> Any:
+        try:
+            return original(cls, data)
+        except ProtocolError as error:
+            if error.problem is Problem.MALFORMED and error.requirement == "MSG-260":
+                sys.exit("out of bounds")
+            raise
+
+    coap.Message.decode = classmethod(decode)  # type: ignore[assignment,method-assign]
+
+
+if __name__ == "__main__":
+    FAULTS[sys.argv[1]]()
+    sys.exit(cli.main(sys.argv[2:]))
