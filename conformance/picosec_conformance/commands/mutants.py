@@ -1,0 +1,170 @@
+"""``picosec mutants``: change the reference in many small ways, and see which changes the suite does not notice."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from picosec_conformance.mutants.generate import Mutant, modules, mutants_of
+from picosec_conformance.mutants.run import Judgement, MutantsError, run_mutants, score
+from picosec_conformance.mutants.survivors import Key, ListError, Survivor, load_survivors
+
+_EXAMPLES = """\
+examples:
+  picosec mutants                                  every mutant of messaging and channel; takes its time
+  picosec mutants --sample 20 --seed 7             20 of each module, chosen by the seed
+  picosec mutants channel/oscore.py --json out.json
+  picosec mutants messaging --list                 what would be changed
+
+exit status: 0 when every survivor is listed with a reason in mutants/survivors.toml, and no entry is out of date; 1
+else; 2 for a wrong request
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.description = "Mutation testing of the reference: what does the suite not notice?"
+    parser.epilog = _EXAMPLES
+    parser.add_argument("names", nargs="*", metavar="MODULE", help="only these packages or modules")
+    parser.add_argument("--sample", metavar="N", type=int, help="at most N mutants of each module")
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="decides the sample (default: 1)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="mutants to judge at once (default: 1)")
+    parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write what became of each mutant")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Return 0 when all that survives is listed, 1 when not, 2 for a wrong request."""
+    chosen = [module for module in modules() if not options.names or _named(module, options.names)]
+    unknown = [name for name in options.names if not any(_named(module, [name]) for module in modules())]
+    try:
+        listed = load_survivors()
+        if unknown or options.jobs < 1 or (options.sample is not None and options.sample < 1):
+            raise ListError(f"there is no module {unknown[0]!r}" if unknown else "give numbers of at least 1")
+    except ListError as error:
+        print(f"picosec mutants: {error}", file=sys.stderr)
+        return 2
+    every = {module: list(mutants_of(module)) for module in chosen}
+    sample = [mutant for module in chosen for mutant in _sample(module, every[module], options.sample, options.seed)]
+    if options.list:
+        for mutant in sample:
+            print(mutant)
+        return 0
+    began = time.monotonic()
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")  # pytest keeps what is printed while it runs
+    try:
+        results, sick = run_mutants(sample, jobs=options.jobs, done=lambda result: _show(result, listed, stream))
+    except MutantsError as error:
+        print(f"picosec mutants: {error}", file=sys.stderr)
+        return 1
+    return _conclude(results, sick, every, listed, time.monotonic() - began, options.json)
+
+
+def _named(module: str, names: list[str]) -> bool:
+    return any(module in (name, f"{name}.py") or module.startswith(f"{name}/") for name in names)
+
+
+def _sample(module: str, mutants: list[Mutant], size: int | None, seed: int) -> list[Mutant]:
+    """Choose by seed and module, so that a module's sample does not depend on which others are named."""
+    if size is None or size >= len(mutants):
+        return mutants
+    chosen = random.Random(f"{seed}:{module}").sample(range(len(mutants)), size)
+    return [mutants[index] for index in sorted(chosen)]
+
+
+def _show(result: Judgement, listed: Mapping[Key, Survivor], stream: TextIO) -> None:
+    if not result.detected:
+        word = "listed" if result.mutant.key in listed else result.outcome.upper()
+        print(f"{word:<9} {result.tests:>5} tests  {result.mutant}", file=stream, flush=True)
+
+
+def _conclude(
+    results: list[Judgement],
+    sick: list[str],
+    every: Mapping[str, list[Mutant]],
+    listed: Mapping[Key, Survivor],
+    seconds: float,
+    json_file: Path | None,
+) -> int:
+    """Print the table by module and say what is wrong: a survivor without a reason, an entry without a survivor."""
+    width = max(map(len, every), default=0)
+    print(f"\n{'module':<{width}}  mutants    run  killed  timeout  survived  unobservable  score")
+    for module, mutants in every.items():
+        _row(module, width, len(mutants), [result for result in results if result.mutant.module == module], listed)
+    _row("all", width, sum(map(len, every.values())), results, listed)
+    unexplained = [result.mutant for result in results if not result.detected and result.mutant.key not in listed]
+    detected = {result.mutant.key for result in results if result.detected}
+    known = {mutant.key for mutants in every.values() for mutant in mutants}
+    out_of_date = [key for key in listed if key[0] in every and (key in detected or key not in known)]
+    for mutant in unexplained:
+        print(f"survived without a reason: {mutant}")
+    for key in out_of_date:
+        print(f"listed, but {'a test kills it' if key in detected else 'there is no such mutant'}: {' | '.join(key)}")
+    for test in sick:
+        print(f"left out, since the whole reference fails it: {test}")
+    print(f"{len(results)} mutants in {seconds:.0f} s")
+    if json_file is not None:
+        json_file.write_text(json.dumps(_json(results, every, listed, seconds), indent=1, ensure_ascii=False) + "\n")
+    return 1 if unexplained or out_of_date or sick else 0
+
+
+def _row(name: str, width: int, total: int, results: list[Judgement], listed: Mapping[Key, Survivor]) -> None:
+    count = Counter(result.outcome for result in results)
+    explained = sum(not result.detected and result.mutant.key in listed for result in results)
+    survived = count["survived"] + count["broken"]
+    share = score(results, listed)
+    print(
+        f"{name:<{width}}  {total:>7}  {len(results):>5}  {count['killed']:>6}  {count['timeout']:>7}  "
+        f"{survived:>8}  {explained:>12}  {share:>5.1%}"
+    )
+
+
+def _json(
+    results: list[Judgement], every: Mapping[str, list[Mutant]], listed: Mapping[Key, Survivor], seconds: float
+) -> dict[str, object]:
+    def figures(total: int, chosen: list[Judgement]) -> dict[str, object]:
+        count = Counter(result.outcome for result in chosen)
+        explained = sum(not result.detected and result.mutant.key in listed for result in chosen)
+        return {
+            "mutants": total,
+            "run": len(chosen),
+            **{outcome: count[outcome] for outcome in ("killed", "timeout", "survived", "broken")},
+            "unobservable": explained,
+            "score": round(score(chosen, listed), 4),
+        }
+
+    return {
+        "seconds": round(seconds, 1),
+        "total": figures(sum(map(len, every.values())), results),
+        "modules": {
+            module: figures(len(mutants), [result for result in results if result.mutant.module == module])
+            for module, mutants in every.items()
+        },
+        "results": [_result(result, listed) for result in results],
+    }
+
+
+def _result(result: Judgement, listed: Mapping[Key, Survivor]) -> dict[str, object]:
+    mutant, entry = result.mutant, listed.get(result.mutant.key)
+    return {
+        "module": mutant.module,
+        "place": mutant.place,
+        "line": mutant.line,
+        "operator": mutant.operator,
+        "before": mutant.before,
+        "after": mutant.after,
+        "outcome": result.outcome,
+        "by": result.by,
+        "said": result.reason,
+        "tests": result.tests,
+        "unobservable": None if result.detected or entry is None else entry.reason,
+        "seconds": round(result.seconds, 2),
+    }
