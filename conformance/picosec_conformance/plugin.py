@@ -70,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--picosec-chapter", action="append", default=[], metavar="NAME")
     group.addoption("--picosec-requirement", action="append", default=[], metavar="ID")
     group.addoption("--picosec-fault", metavar="NAME", help="break the reference in this way")
+    group.addoption("--picosec-combinations", choices=("every",), help="not only so many that each pair meets")
     group.addoption("--picosec-seed", type=int, default=0, metavar="N")
     group.addoption("--picosec-set", metavar="VERSION", help="frozen set of requirements to judge by")
     group.addoption("--picosec-today", metavar="DATE", help="day of the run, which ends known failures")

@@ -40,8 +40,14 @@ def select(
     chapters: tuple[str, ...] = (),
     requirements: tuple[str, ...] = (),
     judged_by: RequirementSet | None = None,
+    *,
+    combinations: bool = False,
 ) -> Selection:
-    """Narrow the profile's set. Raises ``SelectionError`` for a chapter or requirement that is not in it."""
+    """Narrow the profile's set, or with ``combinations`` widen its tests to every combination of choices.
+
+    Either makes a run that is no certificate, because others are not compared by it. Raises ``SelectionError`` for a
+    chapter or requirement that is not in the set.
+    """
     judged_by = draft_set() if judged_by is None else judged_by
     full = {name: row for name, row in judged_by.requirements.items() if manifest.profile.covers(row)}
     known = load_registry().chapters
@@ -61,4 +67,5 @@ def select(
         if (not chapters and not requirements) or row.page in chapters or name in requirements
     )
     words = tuple(f"chapter {chapter}" for chapter in chapters) + tuple(f"requirement {name}" for name in requirements)
+    words += ("combinations every",) if combinations else ()
     return Selection(full, chosen, words, judged_by)

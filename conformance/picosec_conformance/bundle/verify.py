@@ -181,10 +181,16 @@ def _manifest(bundle: Bundle, judged_by: RequirementSet) -> Manifest:
 
 
 def _selection(words: tuple[str, ...], manifest: Manifest, judged_by: RequirementSet) -> Selection:
-    named: dict[str, list[Any]] = {"chapter": [], "requirement": []}
+    named: dict[str, list[Any]] = {"chapter": [], "requirement": [], "combinations": []}
     for word in words:
         kind, _, name = word.partition(" ")
         if kind not in named:
             raise SelectionError(f"the run was limited to {word!r}, which this suite does not know")
         named[kind].append(name)
-    return select(manifest, tuple(named["chapter"]), tuple(named["requirement"]), judged_by)
+    return select(
+        manifest,
+        tuple(named["chapter"]),
+        tuple(named["requirement"]),
+        judged_by,
+        combinations=bool(named["combinations"]),
+    )

@@ -31,6 +31,7 @@ examples:
   picosec certify my-device.toml --lab-key lab.pem   and sign report/bundle.zip, so that others can verify the run
   picosec certify --chapter messaging                one chapter only: no certificate, but a quick answer
   picosec certify --requirement CHN-120 --seed 7     repeat what a report showed
+  picosec certify --every-combination                every method with every suite, credentials, role
   picosec certify --fault dies-of-noise              a broken reference, to see what a failure looks like
 
 exit status:
@@ -65,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lab-key", metavar="FILE", type=Path, help="key to sign the bundle with; `picosec lab-key` makes one"
     )
+    parser.add_argument(
+        "--every-combination", action="store_true", help="handshakes over all combinations of choices; takes longer"
+    )
     parser.add_argument("--fault", metavar="NAME", help="break the reference in this way and watch the report turn red")
     parser.add_argument(
         "--report", metavar="DIR", type=Path, default=Path("report"), help="folder for the report (default: report)"
@@ -78,7 +82,13 @@ def run(options: argparse.Namespace) -> int:
         manifest = load_manifest(options.manifest, options.profile, judged_by.profiles)
         if options.fault is not None:
             manifest = faulty(manifest, options.fault)
-        selection = select(manifest, tuple(options.chapter), tuple(options.requirement), judged_by)
+        selection = select(
+            manifest,
+            tuple(options.chapter),
+            tuple(options.requirement),
+            judged_by,
+            combinations=options.every_combination,
+        )
         jobs = _jobs(options.jobs, manifest)
         if not -(1 << 63) <= options.seed < 1 << 63:
             raise SelectionError(f"--seed {options.seed}: give a number of at most 64 bits")
