@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from picosec.channel.credentials import Kind
-from picosec.crypto.curves import PublicKey
+from picosec.channel.credentials import Kind, Usage
+from picosec.channel.cwt import to_be_signed
+from picosec.crypto.curves import Curve, PublicKey
 from picosec.messaging.cbor import dumps, loads
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
@@ -29,7 +30,7 @@ from picosec_conformance.edhoc_peer import (
     meet,
     prover,
 )
-from picosec_conformance.edhoc_run import Prover
+from picosec_conformance.edhoc_run import Prover, sign
 from picosec_conformance.handshake import Parties
 from picosec_conformance.identity import claims, make_identity
 from picosec_conformance.target import Target
@@ -145,9 +146,19 @@ def test_cwt_of_a_trusted_issuer_is_accepted(target: Target, control: Control, r
     assert meeting.shown(meeting.honest.id_cred, meeting.honest.cred)
 
 
+def signed_by_itself(meeting: Meeting, payload: bytes) -> list[object]:
+    """Return a CWT that is signed with the key that it is about. Skips the test for a key that cannot sign."""
+    curve = meeting.honest.key.curve
+    if curve is Curve.X25519:
+        pytest.skip("a key on X25519 cannot sign")
+    protected = dumps({1: -7 if curve is Curve.P256 else -8})
+    message = to_be_signed(protected, b"", payload)
+    return [protected, {}, payload, sign(curve, meeting.parties.own.private_key, message)]
+
+
 @pytest.mark.requirement("CHN-440")
 @BOTH_SIDES
-@pytest.mark.parametrize("how", ["signature", "claims", "issuer", "algorithm-unprotected", "not-signed"])
+@pytest.mark.parametrize("how", ["signature", "claims", "issuer", "itself", "algorithm-unprotected", "not-signed"])
 def test_cwt_that_no_trusted_issuer_signed_is_refused(
     target: Target, control: Control, rng: random.Random, side: str, how: str
 ) -> None:
@@ -162,6 +173,7 @@ def test_cwt_that_no_trusted_issuer_signed_is_refused(
             "signature": [protected, unprotected, payload, signature[:-1] + bytes((signature[-1] ^ 1,))],
             "claims": [protected, unprotected, dumps({**loads(payload), 2: "administrator"}), signature],
             "issuer": [protected, unprotected, payload, signature],
+            "itself": signed_by_itself(meeting, payload) if how == "itself" else [],
             "algorithm-unprotected": [b"", loads(protected), payload, signature],
             "not-signed": [protected, unprotected, payload, b""],
         }[how]
@@ -180,13 +192,20 @@ def certificate(
     signer: Ed25519PrivateKey,
     authority: bool | None = None,
     path_length: int | None = None,
+    signs: bool | None = None,
 ) -> bytes:
-    """Return a certificate in DER; ``authority`` is what its basic constraints say, if it has them."""
+    """Return a certificate in DER; ``authority`` is what its basic constraints say, if it has them, and ``signs``
+    whether its key is for signatures or for key agreement, if it says so.
+    """
     names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in (subject, issuer)]
     builder = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).serial_number(7)
     builder = builder.not_valid_before(_FROM).not_valid_after(_UNTIL).public_key(public)  # type: ignore[arg-type]
     if authority is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
+    if signs is not None:
+        builder = builder.add_extension(
+            x509.KeyUsage(signs, False, False, False, not signs, False, False, False, False), critical=True
+        )
     return builder.sign(signer, None).public_bytes(Encoding.DER)
 
 
@@ -255,16 +274,56 @@ def test_certificate_without_a_path_is_refused(
     assert not meeting.shown(dumps({33: chain}), dumps(made.leaf))
 
 
-@pytest.mark.requirement("CHN-470")
+#: Which requirement it is depends on whose credential is shown.
+EITHER_SIDE = pytest.mark.parametrize(
+    "side",
+    [
+        pytest.param("responder", marks=pytest.mark.requirement("CHN-470")),
+        pytest.param("initiator", marks=pytest.mark.requirement("CHN-1030")),
+    ],
+)
+
+
+@EITHER_SIDE
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("operations", marks=pytest.mark.needs("channel.edhoc.credential.kccs")),
+        pytest.param("algorithm", marks=pytest.mark.needs("channel.edhoc.credential.kccs")),
+        pytest.param("certificate", marks=pytest.mark.needs("channel.edhoc.credential.x5t")),
+    ],
+)
+def test_key_for_another_use_is_refused(
+    target: Target, control: Control, rng: random.Random, side: str, how: str
+) -> None:
+    """A key that signs elsewhere does Diffie-Hellman here, or the other way round: each use helps against the other."""
+    meeting = Meeting(target, control, rng, side, Kind.X5T if how == "certificate" else Kind.KCCS)
+    key, signs = meeting.honest.key, meeting.parties.own.usage is Usage.SIGNATURE
+    if how == "certificate":
+        issuer = Ed25519PrivateKey.from_private_bytes(rng.randbytes(32))
+        shown = certificate("suite", key.native, "issuer", issuer, signs=not signs)
+        meeting.trust_only("x5t", shown)
+        assert not meeting.shown(dumps({34: [-15, sha256(shown).digest()[:8]]}), dumps(shown))
+        return
+    whole = claims("suite", key)
+    verify, derive, es256, ecdh_es = 2, 7, -7, -25
+    whole[8][1] |= {4: [derive if signs else verify]} if how == "operations" else {3: ecdh_es if signs else es256}
+    ccs = dumps(whole)
+    meeting.trust_only("kccs", ccs)
+
+    assert not meeting.shown(b"\xa1\x0e" + ccs, ccs)
+
+
+@EITHER_SIDE
 @pytest.mark.needs("channel.edhoc.credential.kccs")
 @pytest.mark.parametrize("flaw", ["private-part", "no-y", "not-a-point", "no-key", "other-curve"])
 def test_trusted_name_with_an_unusable_key_is_refused(
-    target: Target, control: Control, rng: random.Random, flaw: str
+    target: Target, control: Control, rng: random.Random, side: str, flaw: str
 ) -> None:
     """A claims set by value whose key is unusable: whatever it looks like, it must end in a refusal and not in a
     crash.
     """
-    meeting = Meeting(target, control, rng, "responder", Kind.KCCS)
+    meeting = Meeting(target, control, rng, side, Kind.KCCS)
     whole = claims("suite", meeting.honest.key)
     key = whole[8][1]
     flaws: dict[str, Callable[[], object]] = {

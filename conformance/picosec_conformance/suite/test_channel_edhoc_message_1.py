@@ -13,7 +13,7 @@ from picosec.crypto.suites import SUITES
 from picosec.messaging.cbor import dumps
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
-from picosec_conformance.control import Control
+from picosec_conformance.control import Control, oscore_context
 from picosec_conformance.edhoc_peer import (
     HostileInitiator,
     expect_ended,
@@ -222,6 +222,8 @@ def test_key_off_the_curve_is_refused(target: Target, control: Control, rng: ran
         pytest.param(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), id="order-8"),
         pytest.param(bytes.fromhex("ec" + "ff" * 30 + "7f"), id="p-1"),
         pytest.param(bytes.fromhex("ed" + "ff" * 30 + "7f"), id="p"),
+        pytest.param(bytes.fromhex("ee" + "ff" * 30 + "7f"), id="p+1"),
+        pytest.param(bytes(31) + b"\x80", id="0-with-the-unused-bit"),
     ],
 )
 def test_key_of_small_order_is_refused(target: Target, control: Control, rng: random.Random, point: bytes) -> None:
@@ -282,6 +284,27 @@ def test_responder_never_chooses_an_identifier_in_use(target: Target, rng: rando
         pending.append(peer.run.c_r)
 
     assert len({*channels, *pending}) == 8
+
+
+@pytest.mark.requirement("CHN-290")
+@pytest.mark.needs("channel.oscore.server")
+def test_responder_never_chooses_the_identifier_of_a_provisioned_channel(
+    target: Target, control: Control, rng: random.Random
+) -> None:
+    """The same seed makes the same choice; but now the identifier is taken, and requests of two peers would meet."""
+    seed, people = rng.randbytes(32), rng.randbytes(32)
+
+    def chosen(taken: bytes | None = None) -> bytes:
+        control.reset(seed)
+        if taken is not None:
+            control.provision(oscore=[oscore_context(b"\x7e", taken, rng.randbytes(16))])
+        peer = HostileInitiator(target, meet(target, random.Random(people)))
+        peer.reach_2()
+        return peer.run.c_r
+
+    first = chosen()
+
+    assert chosen(first) != first
 
 
 @pytest.mark.requirement("CHN-310")

@@ -177,7 +177,11 @@ def test_key_off_the_curve_is_refused(target: Target, control: Control, rng: ran
 
 @pytest.mark.requirement("CHN-260")
 @pytest.mark.needs("channel.edhoc.initiator")
-@pytest.mark.parametrize("point", ["00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f"], ids=["0", "1", "p-1"])
+@pytest.mark.parametrize(
+    "point",
+    ["00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "01" + "00" * 30 + "80"],
+    ids=["0", "1", "p-1", "1-with-the-unused-bit"],
+)
 def test_key_of_small_order_is_refused(target: Target, control: Control, rng: random.Random, point: str) -> None:
     """The secret with such a key is zero, whatever the Initiator's key is."""
     peer, _ = begun(target, control, rng, suite=0)
@@ -210,6 +214,62 @@ def test_equal_identifiers_are_refused(target: Target, control: Control, rng: ra
     peer.run.c_r = peer.run.c_i
 
     refused(target, control, peer, Problem.BAD_IDENTIFIER, peer.run.compose_message_2())
+
+
+@pytest.mark.requirement("CHN-1020")
+@pytest.mark.parametrize("length", [8, 17, 64, 255])
+def test_long_identifier_is_refused(target: Target, control: Control, rng: random.Random, length: int) -> None:
+    """The Responder chooses, and must not be able to choose what is cut, or what overruns a buffer."""
+    peer, _ = begun(target, control, rng)
+    peer.run.c_r = rng.randbytes(length)
+
+    refused(target, control, peer, Problem.BAD_IDENTIFIER, peer.run.compose_message_2())
+
+
+@pytest.mark.requirement("CHN-1020")
+def test_longest_identifier_is_accepted(target: Target, control: Control, rng: random.Random) -> None:
+    """All of the room in the nonce can be used."""
+    peer, _ = begun(target, control, rng)
+    peer.run.c_r = rng.randbytes(peer.run.suite.application_aead.nonce_length - 6)
+
+    goes_on(target, control, peer)
+
+
+@pytest.mark.requirement("CHN-1030")
+@pytest.mark.parametrize(
+    "id_cred",
+    [
+        pytest.param({35: "https://example.org/certificate"}, id="x5u"),
+        pytest.param({32: bytes(40)}, id="x5bag"),
+        pytest.param({999: b""}, id="unknown-parameter"),
+        pytest.param({4: SUITE_KID, 10: b""}, id="two-parameters"),
+        pytest.param({34: bytes(8)}, id="hash-without-algorithm"),
+    ],
+)
+def test_unsupported_kind_of_reference_is_refused(
+    target: Target, control: Control, rng: random.Random, id_cred: dict[int, object]
+) -> None:
+    """What is not understood must not be taken for what is: ERR_CODE 3 would ask for the same again."""
+    peer, _ = begun(target, control, rng)
+    message = peer.run.encrypt_2(peer.run.compose_plaintext_2(id_cred=dumps(id_cred)))
+
+    refused(target, control, peer, Problem.BAD_CREDENTIAL, message)
+
+
+@pytest.mark.requirement("CHN-1030")
+@pytest.mark.needs("channel.edhoc.credential.kid")
+@ALL_METHODS
+def test_key_that_cannot_serve_is_refused(target: Target, control: Control, rng: random.Random, method: int) -> None:
+    """The kid leads to a key on a curve that the session does not use."""
+    parties = met(target, rng, method, own_kind=Kind.KID)
+    misfit = 2 if prover(parties.own).key.curve is not Curve.P256 else 0
+    stranger = make_identity(Kind.KID, parties.own.usage, misfit, rng.randbytes, kid=b"\x7f", name="misfit")
+    control.provision(trusted=[stranger.trust()])
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1()
+    message = peer.run.encrypt_2(peer.run.compose_plaintext_2(id_cred=dumps({4: b"\x7f"})))
+
+    refused(target, control, peer, Problem.BAD_CREDENTIAL, message)
 
 
 @pytest.mark.requirement("CHN-330")
@@ -305,8 +365,7 @@ def test_unknown_reference_is_refused(
     refused(target, control, peer, Problem.UNKNOWN_CREDENTIAL, message)
 
 
-@pytest.mark.requirement("CHN-480")
-@pytest.mark.needs("channel.edhoc.initiator")
+@pytest.mark.requirement("CHN-1040")
 @pytest.mark.parametrize("method", [0, 3], ids=["method-0", "method-3"])
 def test_own_credential_is_refused(target: Target, control: Control, rng: random.Random, method: int) -> None:
     """Reflection: the target would complete a handshake with itself, and take its own words for another's."""
@@ -321,7 +380,7 @@ def test_own_credential_is_refused(target: Target, control: Control, rng: random
 
 @pytest.mark.requirement("CHN-510", "CHN-550")
 @ALL_METHODS
-@pytest.mark.parametrize("where", ["first-byte", "last-byte", "one-byte-less", "one-byte-more", "empty"])
+@pytest.mark.parametrize("where", ["first-byte", "last-byte", "one-byte-less", "one-byte-more", "empty", "zeros"])
 def test_forged_proof_is_refused(target: Target, control: Control, rng: random.Random, method: int, where: str) -> None:
     """Anyone can answer message_1: the proof is what only the owner of the credential can make."""
     peer, _ = begun(target, control, rng, method)
@@ -333,6 +392,8 @@ def test_forged_proof_is_refused(target: Target, control: Control, rng: random.R
         proof[-1] ^= 1
     elif where == "one-byte-more":
         proof.append(0)
+    elif where == "zeros":
+        proof = bytearray(len(proof))
     else:
         del proof[len(proof) - 1 if where == "one-byte-less" else 0 :]
     message = peer.run.encrypt_2(c_r + id_cred + dumps(bytes(proof)))

@@ -156,7 +156,7 @@ def test_forged_ciphertext_is_refused(
 
 @pytest.mark.requirement("CHN-500")
 @ALL_METHODS
-@pytest.mark.parametrize("where", ["first-byte", "last-byte", "one-byte-less", "one-byte-more", "empty"])
+@pytest.mark.parametrize("where", ["first-byte", "last-byte", "one-byte-less", "one-byte-more", "empty", "zeros"])
 def test_forged_proof_is_refused(target: Target, control: Control, rng: random.Random, method: int, where: str) -> None:
     """Anyone can run the exchange up to here: the proof is what only the owner of the credential can make."""
     peer, _ = reached(target, rng, method=method)
@@ -168,6 +168,8 @@ def test_forged_proof_is_refused(target: Target, control: Control, rng: random.R
         proof[-1] ^= 1
     elif where == "one-byte-more":
         proof.append(0)
+    elif where == "zeros":
+        proof = bytearray(len(proof))
     else:
         del proof[len(proof) - 1 if where == "one-byte-less" else 0 :]
 

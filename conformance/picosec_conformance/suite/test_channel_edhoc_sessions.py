@@ -82,6 +82,21 @@ def test_identifier_without_a_session_is_refused(
 
 
 @pytest.mark.requirement("CHN-560")
+@pytest.mark.parametrize("message", [b"\x01\x67refused", b"\x03\xf5", b"\x00\xf5"], ids=["1", "3", "0"])
+def test_error_message_does_not_close_a_channel(
+    target: Target, control: Control, rng: random.Random, message: bytes
+) -> None:
+    """Error messages are not authenticated: once the handshake is over, nobody may end anything with one."""
+    peer = begun(target, rng)
+    assert peer.send_3().code == Code.CHANGED
+
+    with target.expect_unchanged():
+        expect_error(target, peer.send_3(message, "error"), Problem.UNEXPECTED_MESSAGE)
+
+    assert control.state()[2] == 1
+
+
+@pytest.mark.requirement("CHN-560")
 def test_message_3_of_another_session_opens_nothing(target: Target, control: Control, rng: random.Random) -> None:
     """Two sessions at once; the attacker swaps their last messages."""
     parties = meet(target, rng)
