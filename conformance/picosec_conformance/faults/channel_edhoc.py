@@ -139,6 +139,29 @@ def sends_the_kid_in_its_map() -> None:
     edhoc_messages.compact_id_cred = lambda id_cred: id_cred
 
 
+@fault("CHN-1000")
+def begins_with_an_identifier_in_bytes() -> None:
+    """C_I is a byte string, so a byte string is sent: two bytes where one would do, and a strict peer refuses."""
+
+    def encode(self: Message1) -> bytes:
+        head = dumps(self.method) + edhoc_messages.encode_suites(self.suites) + edhoc_messages.bstr(self.g_x)
+        return head + edhoc_messages.bstr(self.c_i)
+
+    Message1.encode = encode
+
+
+@fault("CHN-1000")
+def shows_its_kid_in_bytes() -> None:
+    """The map is left out and the rest is forgotten: 41 32 where 32 would do (the long way to say minus 19)."""
+    original = Plaintext3.encode
+
+    def encode(self: Plaintext3) -> bytes:
+        sent = original(self)
+        return edhoc_messages.bstr(sent[:1]) + sent[1:] if sent[:1] in edhoc_messages.SHORT_IDENTIFIERS else sent
+
+    Plaintext3.encode = encode
+
+
 # -- methods -----------------------------------------------------------------------------------------------------------
 
 

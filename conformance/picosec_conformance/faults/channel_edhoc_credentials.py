@@ -9,15 +9,18 @@ from typing import Any
 from picosec.channel import (
     authentication,
     certificates,
+    credentials,
     cwt,
     edhoc_messages,
     initiator,
     responder,
     trust,
 )
-from picosec.channel.credentials import Credential, Kind, parse_ccs
+from picosec.channel.credentials import BOTH_USAGES, Credential, Kind, Usage, parse_ccs
 from picosec.channel.edhoc_config import EdhocConfig
+from picosec.channel.initiator import Initiator
 from picosec.channel.trust import TrustStore
+from picosec.crypto.suites import Suite
 from picosec.errors import ProtocolError
 from picosec.messaging.cbor import dumps, loads
 from picosec.registry import Problem
@@ -229,9 +232,14 @@ def guesses_whose_reference_it_is() -> None:
 
 
 @fault("CHN-460")
-def goes_away_without_a_word() -> None:
-    """The Initiator gives up and does not say why: the Responder keeps the session and shows the same next time."""
-    handshakes.Opening.farewell = property(lambda self: None, lambda self, message: None)
+def keeps_the_cause_to_itself() -> None:
+    """The event says what was wrong and the error message does not: the Responder goes on sending its short name."""
+    original = Initiator.error_message
+
+    def vague(self: Initiator, error: ProtocolError) -> bytes:
+        return original(self, ProtocolError(Problem.REFUSED, error.requirement))
+
+    Initiator.error_message = vague
 
 
 @fault("CHN-460")
@@ -270,6 +278,53 @@ def asks_again_for_what_it_cannot_read() -> None:
 def tries_keys_that_cannot_serve() -> None:
     """Any key of the right name is put into the computation, whatever curve it is on."""
     Credential.serves = lambda self, usage, suite: True
+
+
+@fault("CHN-470")
+def ignores_what_a_key_is_for() -> None:
+    """key_ops, alg and the key usage of a certificate are skipped: a key that signs elsewhere is used for
+    Diffie-Hellman here, and each use helps against the other.
+    """
+    credentials._usages = lambda key: BOTH_USAGES
+    certificates._usages = lambda certificate: BOTH_USAGES
+
+
+@fault("CHN-1030")
+def initiator_takes_whatever_it_finds() -> None:
+    """The Responder's credential is trusted, and whether its key is for this is found out in the middle of it."""
+    initiator.usable = lambda config, id_cred, usage, suite, time: config.trusted.candidates(id_cred, time)
+
+
+@fault("CHN-1030")
+def initiator_asks_again_for_what_it_cannot_read() -> None:
+    """ERR_CODE 3 for a kind that is not supported, which RFC 9528 forbids: the Responder sends the same next time."""
+    original = initiator.usable
+
+    def usable(*arguments: Any) -> Sequence[Credential]:
+        try:
+            return original(*arguments)
+        except ProtocolError as error:
+            if error.problem is Problem.BAD_CREDENTIAL:
+                raise ProtocolError(Problem.UNKNOWN_CREDENTIAL, "CHN-460") from error
+            raise
+
+    initiator.usable = usable
+
+
+@fault("CHN-1040")
+def opens_channels_to_itself() -> None:
+    """An app that trusts all devices of the house, itself included, believes its own echo."""
+    original = initiator.usable
+
+    def usable(config: EdhocConfig, id_cred: bytes, usage: Usage, suite: Suite, time: float | None) -> Any:
+        try:
+            return original(config, id_cred, usage, suite, time)
+        except ProtocolError as error:
+            if error.requirement != "CHN-480":
+                raise
+            return config.trusted.candidates(id_cred, time)
+
+    initiator.usable = usable
 
 
 @fault("CHN-480")

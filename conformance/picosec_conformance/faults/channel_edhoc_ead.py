@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
-from picosec.channel import ead, initiator, responder
+from picosec.channel import ead, edhoc_messages, initiator, responder
 from picosec.channel.ead import EadItem
-from picosec.channel.edhoc_messages import Message1, Plaintext2, Plaintext3
+from picosec.channel.edhoc_messages import Plaintext2, Plaintext3
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 from picosec_conformance.faults import fault
@@ -59,6 +60,19 @@ def proves_without_the_data() -> None:
     """External data is left out of the MACs (as in lakers once): anybody may add it, and peers that use it fail."""
     for module in (responder, initiator):
         module.encode_ead = lambda items: b""
+
+
+@fault("CHN-320")
+def hangs_at_a_label_without_a_value() -> None:
+    """A reader of pairs that goes on when it has two: the last label stands alone, and it tries for ever."""
+    original = ead.parse_ead
+
+    def parse(values: Any, requirement: str) -> tuple[EadItem, ...]:
+        if values and type(values[-1]) is int:
+            Event().wait()
+        return original(values, requirement)
+
+    edhoc_messages.parse_ead = parse
 
 
 @fault("CHN-330")
@@ -116,8 +130,7 @@ def has_labels_of_32_bits() -> None:
             sys.exit("picosec: attempt to negate with overflow")
         return original(values, requirement)
 
-    ead.parse_ead = parse
-    sys.modules[Message1.__module__].parse_ead = parse
+    edhoc_messages.parse_ead = parse
 
 
 @fault("CHN-350")

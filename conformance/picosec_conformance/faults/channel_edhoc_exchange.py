@@ -93,6 +93,28 @@ def computes_with_zero() -> None:
     SoftwareVault.agree = agree
 
 
+@fault("CHN-260")
+def knows_a_list_of_weak_keys() -> None:
+    """The key is looked at instead of the secret: the list of weak keys lacks those with the unused bit set."""
+    original = SoftwareVault.agree
+    prime = 2**255 - 19
+    order_8 = (
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    )
+    listed = {number.to_bytes(32, "little") for number in (0, 1, prime - 1, prime, prime + 1, *order_8)}
+
+    def agree(self: SoftwareVault, handle: Any, peer: PublicKey) -> bytes:
+        try:
+            return original(self, handle, peer)
+        except ProtocolError as error:
+            if error.requirement != "CHN-260" or peer.x in listed:
+                raise
+            return bytes(32)
+
+    SoftwareVault.agree = agree
+
+
 def _fixed(count: int) -> bytes:
     return bytes((7,)) * count
 
@@ -172,6 +194,18 @@ def forgets_the_identifiers_of_its_channels() -> None:
     handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
 
 
+@fault("CHN-290")
+def counts_only_what_it_opened_itself() -> None:
+    """Provisioned channels are in another table: a handshake takes the identifier of one, and its messages with it."""
+    original = Agent._in_use
+
+    def in_use(self: Agent, identifier: bytes) -> bool:
+        provisioned = identifier in self.channels and self.channels[identifier].session is None
+        return not provisioned and original(self, identifier)
+
+    Agent._in_use = in_use
+
+
 @fault("CHN-300")
 def takes_its_own_identifier_for_the_peer() -> None:
     """Nobody would choose the same one by accident; an attacker does so on purpose."""
@@ -185,6 +219,34 @@ def takes_its_own_identifier_for_the_peer() -> None:
             self.c_i = own
 
     Initiator._verify_message_2 = verify
+
+
+@fault("CHN-1010")
+def has_one_identifier_for_all_that_it_opens() -> None:
+    """A client has one server, says the author: the answers of the second server decrypt with the keys of the first."""
+    original = handshakes.Opening.__init__
+
+    def init(self: handshakes.Opening, config: Any, entropy: Any, choose: Any, *rest: Any) -> None:
+        original(self, config, entropy, lambda: b"\x05", *rest)
+
+    handshakes.Opening.__init__ = init
+
+
+@fault("CHN-1010")
+def counts_only_what_was_given_to_it() -> None:
+    """The identifiers of sessions in progress and of opened channels are forgotten, and come back too soon."""
+
+    def in_use(self: Agent, identifier: bytes) -> bool:
+        return identifier in self.channels and self.channels[identifier].session is None
+
+    Agent._in_use = in_use
+    handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
+
+
+@fault("CHN-1020")
+def initiator_takes_any_length_of_identifier() -> None:
+    """The Responder chooses, and nobody asks whether it fits: two identifiers become one nonce under one key."""
+    initiator.check_identifier = lambda identifier, suite: None
 
 
 @fault("CHN-310")

@@ -8,12 +8,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
-from picosec.channel import (
-    authentication,
-    responder,
-)
+from picosec.channel import authentication, responder
 from picosec.channel.credentials import Credential, Usage
 from picosec.crypto.aead import Aead, InvalidTag
+from picosec.crypto.curves import PublicKey
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 from picosec_conformance.faults import fault
@@ -76,6 +74,30 @@ def decrypts_without_the_tag() -> None:
             return Cipher(AES(key), counter).decryptor().update(ciphertext[: -aead.tag_length])
 
     responder.open_ = unchecked
+
+
+@fault("CHN-500")
+def believes_a_signature_of_zeros() -> None:
+    """r and s are not compared with zero, and then every equation holds (CVE-2022-21449)."""
+    original = PublicKey.verify
+
+    def verify(self: PublicKey, signature: bytes, message: bytes) -> None:
+        if signature != bytes(64):
+            original(self, signature, message)
+
+    PublicKey.verify = verify
+
+
+@fault("CHN-500")
+def compares_with_memory_that_was_cleared() -> None:
+    """The expected MAC is computed after the comparison, so what arrives is compared with zeros."""
+    original = authentication.check
+
+    def early(usage: Usage, known: Credential, proof: bytes, *rest: Any) -> None:
+        if usage is Usage.SIGNATURE or any(proof):
+            original(usage, known, proof, *rest)
+
+    authentication.check = early
 
 
 @fault("CHN-510")

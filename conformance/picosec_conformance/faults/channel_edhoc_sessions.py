@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from picosec.channel import authentication, edhoc_coap, initiator
-from picosec.channel.edhoc_error import ErrorMessage, error_message
+from picosec.channel.edhoc_error import ErrorMessage, error_message, is_error
 from picosec.channel.initiator import Initiator
 from picosec.channel.initiator import State as InitiatorState
 from picosec.channel.machine import Event
@@ -19,7 +20,8 @@ from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message
 from picosec.registry import Problem
-from picosec.roles import handshakes
+from picosec.roles import handshakes, resources
+from picosec.roles.agent import Agent
 from picosec.roles.handshakes import Answer, Opening, Responding
 from picosec_conformance.faults import fault
 
@@ -90,7 +92,7 @@ def verifies_after_it_has_answered() -> None:
     authentication.check, Opening.answered = deferred, answer
 
 
-@fault("CHN-550")
+@fault("CHN-1060")
 def opens_a_channel_although_it_was_refused() -> None:
     """The Initiator has all keys after message_3, so it goes on whatever the Responder says: it sends commands to
     somebody who has just refused it (uoscore-uedhoc did not wait for the answer).
@@ -105,7 +107,7 @@ def opens_a_channel_although_it_was_refused() -> None:
     Opening._refused = deaf
 
 
-@fault("CHN-550")
+@fault("CHN-1060")
 def dies_of_an_error_message() -> None:
     """A table of error codes, and an index into it that came from the network."""
     known = {1: "unspecified", 2: "wrong suite", 3: "unknown credential"}
@@ -117,6 +119,58 @@ def dies_of_an_error_message() -> None:
         return message
 
     Initiator.process_error = process
+
+
+@fault("CHN-1050")
+def goes_away_without_a_word() -> None:
+    """The Initiator gives up and does not say so: the Responder keeps a session that will never end well, and its
+    owner looks for the fault on the wrong side.
+    """
+    Opening.farewell = property(lambda self: None, lambda self, message: None)
+
+
+@fault("CHN-1050")
+def says_goodbye_after_message_2_only() -> None:
+    """When message_4 is wrong, the Initiator is silent: the Responder has a channel that nobody will ever use."""
+    original = Opening.answered
+
+    def answered(self: Opening, response: Message, time: float | None) -> Message | Session:
+        late = self._initiator.state is InitiatorState.SENT_MESSAGE_3
+        try:
+            return original(self, response, time)
+        except ProtocolError:
+            self.farewell = None if late else self.farewell
+            raise
+
+    Opening.answered = answered
+
+
+@fault("CHN-1060")
+def has_the_last_word() -> None:
+    """An error message was not expected, and that is an error: each side tells the other, for ever."""
+    original = Opening._refused
+
+    def indignant(self: Opening, response: Message) -> Any:
+        try:
+            return original(self, response)
+        except ProtocolError as error:
+            self.farewell = edhoc_coap.request(self._initiator.error_message(error), self._initiator.c_r)
+            raise
+
+    Opening._refused = indignant
+
+
+@fault("CHN-1060")
+def starts_over_whenever_it_is_told() -> None:
+    """ERR_CODE 2 means another suite, whenever it comes: after message_3 it makes the Initiator show itself twice."""
+    original = Opening._refused
+
+    def obedient(self: Opening, response: Message) -> Any:
+        if self._initiator.state is InitiatorState.SENT_MESSAGE_3:
+            self._initiator.state = InitiatorState.WAIT_MESSAGE_2
+        return original(self, response)
+
+    Opening._refused = obedient
 
 
 @fault("CHN-560")
@@ -153,6 +207,21 @@ def finds_a_session_for_every_message() -> None:
         return (in_progress[-1] if c_r is not None and c_r not in in_progress and in_progress else c_r), message
 
     Responding.__init__, edhoc_coap.split_prefix = remember, split
+
+
+@fault("CHN-560")
+def closes_a_channel_at_the_word_of_a_stranger() -> None:
+    """Error messages are in the open: one of them, sent by anybody after the handshake, takes a lamp off its owner."""
+    original = Agent._respond
+
+    def respond(self: Agent, request: resources.Request) -> resources.Reply:
+        with suppress(ProtocolError):
+            c_r, message = edhoc_coap.split_prefix(request.payload)
+            if c_r is not None and is_error(message) and c_r in self.channels:
+                self.channels.remove(self.channels[c_r])
+        return original(self, request)
+
+    Agent._respond = respond
 
 
 @fault("CHN-570")
