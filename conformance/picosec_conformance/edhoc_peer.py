@@ -159,9 +159,9 @@ class HostileResponder:
         self.run = Run(parties.method, (parties.suite,), ephemeral, b"", c_r, theirs, prover(parties.own))
         self._request: Message | None = None
 
-    def wait_1(self) -> bytes:
-        """Make the target begin, and read message_1, which is returned."""
-        self._control.act("open", {1: self._parties.method, 2: [self._parties.suite]})
+    def wait_1(self, suites: Sequence[int] | None = None) -> bytes:
+        """Make the target begin, with one suite unless more are given, and read message_1, which is returned."""
+        self._control.act("open", {1: self._parties.method, 2: list(suites or [self._parties.suite])})
         self._request, message = receive_message_1(self._target)
         with sent_by_target("message_1"):
             self.run.read_message_1(message)

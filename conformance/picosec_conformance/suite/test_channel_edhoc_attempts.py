@@ -15,7 +15,7 @@ from picosec.messaging.cbor import dumps, loads, loads_sequence
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CID_EDHOC, Problem
 from picosec_conformance.control import Control, oscore_context
-from picosec_conformance.edhoc_peer import HostileResponder, as_initiator, expect_given_up, meet
+from picosec_conformance.edhoc_peer import HostileResponder, as_initiator, expect_given_up, meet, same_curves
 from picosec_conformance.handshake import PATH
 from picosec_conformance.target import Nonconformity, Target
 
@@ -147,10 +147,14 @@ def test_error_message_after_message_3_ends_the_attempt(
 @pytest.mark.requirement("CHN-1060")
 def test_suites_after_message_3_do_not_begin_anew(target: Target, control: Control, rng: random.Random) -> None:
     """ERR_CODE 2 answers message_1 only: later, it would be a way to make an Initiator show itself again."""
-    peer = begun(target, control, rng)
+    several = same_curves(target, 2)
+    parties = meet(target, rng, **as_initiator(suite=several[0]))
+    control.provision(suites=several)
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1(several)
     peer.send_2()
     peer.wait_3()
-    peer.send_4(ErrorMessage(2, (peer.run.suite.number, 24)).encode(), "error", Code.BAD_REQUEST)
+    peer.send_4(ErrorMessage(2, (several[1],)).encode(), "error", Code.BAD_REQUEST)
 
     ended(target, control)
 
