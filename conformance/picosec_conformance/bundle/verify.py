@@ -23,11 +23,13 @@ from picosec_conformance.certify import SUITE, HarnessError, run_suite, suite_ha
 from picosec_conformance.faults import faulty
 from picosec_conformance.manifest import Manifest, ManifestError, parse_manifest
 from picosec_conformance.report.json import document
-from picosec_conformance.report.model import State
+from picosec_conformance.report.model import Report, State
 from picosec_conformance.report.pcapng import run_capture
 from picosec_conformance.selection import Selection, SelectionError, select
 from picosec_conformance.specification.sets import RequirementSet, SetError, load_set
 from picosec_conformance.transcript import TranscriptError, decode
+
+_SHOWN, _LONGEST = 3, 300  # differences that are told, and characters of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class _Replay:
         self._manifest = _manifest(bundle, judged_by)
         self._selection = _selection(run.selection, self._manifest, judged_by)
 
-    def checks(self, jobs: int) -> Iterator[Check]:
+    def checks(self, jobs: int) -> list[Check]:
         """Run the suite against the recording and compare."""
         try:
             claimed = json.loads(self._bundle.parts[REPORT])
@@ -148,30 +150,36 @@ class _Replay:
                 began=self._run.moment,
                 transcript=self._bundle.expanded(TRANSCRIPT),
             )
-        except (ValueError, RecursionError, HarnessError, BundleError) as error:
-            yield Check("replay", False, str(error))
-            return
-        replayed = document(report)
-        for name, rows, count in (
-            ("verdicts", "test_results", len(report.tests)),
-            ("requirement states", "requirement_results", len(report.requirements)),
-            ("feature truth", "features", len(report.features)),
-        ):
-            yield _compared(name, list(differences(claimed, replayed, rows)), f"{count} the same")
-        other = list(other_differences(claimed, replayed))
-        words = wordings(claimed, replayed)
-        note = f"in {words} rows the words of a reason differ; they depend on the versions of Python and pytest"
-        target, passed = f"{report.target.name} {report.target.version}", report.states[State.PASSED]
-        verdict = "certified" if report.certified else "not certified"
-        score = f"{passed} of {len(report.requirements)} requirements of profile {report.profile}"
-        yield _compared("report", other, f"{target} {verdict}: {score} passed", (note,) * bool(words))
+            return list(_comparisons(claimed, report))
+        except RecursionError:
+            return [Check("replay", False, f"{REPORT} is nested deeper than any report")]
+        except (ValueError, HarnessError) as error:
+            return [Check("replay", False, str(error))]
+
+
+def _comparisons(claimed: Any, report: Report) -> Iterator[Check]:
+    replayed = document(report)
+    for name, rows, count in (
+        ("verdicts", "test_results", len(report.tests)),
+        ("requirement states", "requirement_results", len(report.requirements)),
+        ("feature truth", "features", len(report.features)),
+    ):
+        yield _compared(name, list(differences(claimed, replayed, rows)), f"{count} the same")
+    words = wordings(claimed, replayed)
+    note = f"in {words} rows the words of a reason differ; they depend on the versions of Python and pytest"
+    target, passed = f"{report.target.name} {report.target.version}", report.states[State.PASSED]
+    verdict = "certified" if report.certified else "not certified"
+    score = f"{passed} of {len(report.requirements)} requirements of profile {report.profile}"
+    other = list(other_differences(claimed, replayed))
+    yield _compared("report", other, f"{target} {verdict}: {score} passed", (note,) * bool(words))
 
 
 def _compared(name: str, found: list[str], good: str, notes: tuple[str, ...] = ()) -> Check:
     if not found:
         return Check(name, True, good, notes)
-    more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
-    return Check(name, False, "; ".join(found[:3]) + more, notes)
+    shown = [sentence if len(sentence) <= _LONGEST else sentence[:_LONGEST] + "…" for sentence in found[:_SHOWN]]
+    more = [f"and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN)
+    return Check(name, False, "; ".join(shown + more), notes)
 
 
 def _manifest(bundle: Bundle, judged_by: RequirementSet) -> Manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from picosec_conformance.manifest import load_manifest
 from picosec_conformance.report.model import Verdict
 from picosec_conformance.report.pcapng import run_capture
 from picosec_conformance.selection import select
+from picosec_conformance.specification import sets
 from picosec_conformance.transcript import decode
 
 from .making import LAB, SAMPLES, STRANGER, altered, certify, checked, part, write_manifest, wrong
@@ -156,7 +158,10 @@ def test_lab_that_signs_a_lie_is_found_out(bundle: bytes, old: bytes, new: bytes
     assert words in checks[name].detail
 
 
-@pytest.mark.parametrize("report", [b"", b"[]", b"null", b"[" * 100_000, b"\xff", b'{"test_results": [1]}'])
+DEEP = b'{"test_results": [{"id": "x", "verdict": ' + b"[" * 800 + b"]" * 800 + b"}]}"
+
+
+@pytest.mark.parametrize("report", [b"", b"[]", b"null", b"[" * 100_000, DEEP, b"\xff", b'{"test_results": [1]}'])
 def test_report_that_is_none_is_no_verdict(bundle: bytes, report: bytes) -> None:
     """A verifier that stumbles over nonsense must not fall on its face."""
     assert wrong(checked(altered(bundle, LAB, report=report)))
@@ -249,6 +254,58 @@ def test_replay_names_test_and_frame_when_a_test_has_changed(bundle: bytes, tmp_
     assert answers.reason.startswith("test_sample.py::test_answers, step ")
     assert "the suite sends" in answers.reason
     assert Verdict.FAILED in {result.verdict for result in verdicts.values()}, "the others replay"
+
+
+@pytest.fixture
+def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of sets with one that counts two of the samples."""
+    folder = tmp_path / "sets"
+    folder.mkdir()
+    monkeypatch.setattr(sets, "sets_folder", lambda: folder)
+    tests = {f"test_sample.py::test_{name}": ("CNF-510",) for name in ("answers", "draws")}
+    text = sets.to_text("1.0", tests)
+    (folder / "1.0.json").write_text(text)
+    (folder / sets.SUMS).write_text(f"{sha256(text.encode()).hexdigest()}  1.0.json\n")
+    return folder
+
+
+def test_bundle_is_verified_by_the_set_it_was_judged_by(tmp_path: Path, frozen: Path) -> None:
+    """Years later the pages say more; the certificate is still one by its own set."""
+    checks = checked(certify(tmp_path, judged_by=sets.load_set("1.0")))
+
+    assert wrong(checks) == []
+    assert checks["requirements"].detail.startswith("set 1.0, ")
+    assert checks["verdicts"].detail == "2 the same"
+
+
+def test_set_that_is_not_installed_is_told(tmp_path: Path, frozen: Path) -> None:
+    """A bundle from the future."""
+    bundle = certify(tmp_path, judged_by=sets.load_set("1.0"))
+    (frozen / sets.SUMS).write_text("")
+
+    checks = checked(bundle)
+
+    assert wrong(checks) == ["requirements"]
+    assert checks["requirements"].detail == "there is no requirement set '1.0'; choose among draft"
+
+
+def test_erratum_found_since_does_not_unverify(tmp_path: Path, frozen: Path) -> None:
+    """Errata are published when they are found, which is after the certificate."""
+    bundle = certify(tmp_path, judged_by=sets.load_set("1.0"))
+    row = 'requirement = "CNF-510"\ndate = 2027-01-31\ntext = "It is a ping."\n'
+    (frozen / "1.0.errata.toml").write_text(f"[[erratum]]\n{row}")
+
+    assert wrong(checked(bundle)) == []
+
+
+def test_set_in_the_bundle_has_to_be_the_one_here(tmp_path: Path, frozen: Path) -> None:
+    """A vendor makes a set 1.0 without what the device fails, and signs it."""
+    bundle = certify(tmp_path, judged_by=sets.load_set("1.0"))
+    text = part(bundle, "requirements.json").replace(b'"MUST"', b'"MAY"')
+
+    checks = checked(altered(bundle, STRANGER, requirements=text))
+
+    assert wrong(checks) == ["requirements"]
 
 
 def test_throw_away_key_is_told(tmp_path: Path) -> None:
