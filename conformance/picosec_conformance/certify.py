@@ -292,15 +292,16 @@ _BESIDE = frozenset(
 
 
 def suite_hash(suite: Path = SUITE) -> str:
-    """Return the SHA-256 over all modules that reach the verdicts, so that two reports can be compared.
+    """Return the SHA-256 over everything that reaches the verdicts, so that two reports can be compared.
 
-    These are the tests, the harness that runs them, and the parts of the reference that are its peer.
+    These are the tests with their data, the harness that runs them, and the parts of the reference that are its peer.
     """
     digest = hashlib.sha256()
     for name, root in (("suite", suite), ("harness", Path(__file__).parent), ("peer", Path(picosec.__file__).parent)):
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted(path for path in root.rglob("*" if name == "suite" else "*.py") if path.is_file()):
             inside = path.relative_to(root)
-            if name == "suite" or not _BESIDE.union({"suite"}).intersection((inside.parts[0], inside.stem)):
+            part = inside.parts[0].removesuffix(".py")
+            if "__pycache__" not in inside.parts and (name == "suite" or part not in {*_BESIDE, "suite"}):
                 digest.update(f"{name}/{inside.as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
