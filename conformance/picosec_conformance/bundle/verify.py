@@ -166,7 +166,7 @@ def _comparisons(claimed: Any, report: Report) -> Iterator[Check]:
     ):
         yield _compared(name, list(differences(claimed, replayed, rows)), f"{count} the same")
     words = wordings(claimed, replayed)
-    note = f"in {words} rows the words of a reason differ; they depend on the versions of Python and pytest"
+    note = f"reasons that are worded otherwise: {words} (wording depends on the versions of Python and pytest)"
     target, passed = f"{report.target.name} {report.target.version}", report.states[State.PASSED]
     verdict = "certified" if report.certified else "not certified"
     score = f"{passed} of {len(report.requirements)} requirements of profile {report.profile}"
