@@ -79,8 +79,8 @@ def mutants_of(module: str) -> Iterator[Mutant]:
     source = (REFERENCE / module).read_text(encoding="utf-8")
     places = _places(source)
     seen = {_meaning(source)}
+    tree = get_ast(source)
     for name, operator in _operators():
-        tree = get_ast(source)
         count = sum(1 for node in ast_nodes(tree) for _ in operator.mutation_positions(node))
         for occurrence in range(count):
             mutated: str = mutate_code(source, operator, occurrence)

@@ -40,7 +40,7 @@ _MEMORY = 4 << 30
 #: How many of the last tests that killed are tried first.
 _KILLERS = 12
 #: Seconds that a program on this machine may take to answer.
-_PATIENCE = 1.0
+_PATIENCE = 4.0
 
 Outcome = Literal["killed", "survived", "timeout", "broken"]
 
@@ -70,7 +70,12 @@ class MutantsError(Exception):
 
 
 def run_mutants(
-    mutants: Sequence[Mutant], *, jobs: int = 1, seed: int = 1, done: Callable[[Judgement], None] = lambda result: None
+    mutants: Sequence[Mutant],
+    *,
+    jobs: int = 1,
+    seed: int = 1,
+    suite: Path = SUITE,
+    done: Callable[[Judgement], None] = lambda result: None,
 ) -> tuple[list[Judgement], list[str]]:
     """Judge the mutants, and name the tests that were left out since the whole reference fails them.
 
@@ -78,7 +83,7 @@ def run_mutants(
     """
     manifest = load_manifest(REFERENCE)
     session = _Session(manifest, mutants, jobs, done)
-    arguments = pytest_arguments(manifest, select(manifest), seed, SUITE, None, datetime.now(UTC))
+    arguments = pytest_arguments(manifest, select(manifest), seed, suite, None, datetime.now(UTC))
     code = pytest.main([*arguments, "--picosec-manifest", str(REFERENCE)], plugins=[session])
     if session.error or code is not pytest.ExitCode.OK:
         raise MutantsError(session.error or "the suite does not run; `picosec certify` shows why")
@@ -110,6 +115,10 @@ class _Session:
         self.judgements: list[Judgement] = []
         self.sick: list[str] = []
         self.error = ""
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Keep what went wrong here."""
+        self.error = str(excrepr)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the verdict on a test; this happens in the children."""

@@ -40,8 +40,14 @@ def load_survivors(path: Path = LIST) -> Mapping[Key, Survivor]:
     return found
 
 
-def _survivor(row: Mapping[str, str], name: str) -> Survivor:
-    key = tuple(row.get(field, "") for field in ("module", "place", "before", "after"))
-    if row.keys() - _FIELDS or not row.get("reason", "").strip() or not (key[0] and key[2] and key[3]):
+def _survivor(row: Mapping[str, object], name: str) -> Survivor:
+    texts = {field: value.strip() for field, value in row.items() if isinstance(value, str)}
+    key = tuple(texts.get(field, "") for field in ("module", "place", "before", "after"))
+    if (
+        row.keys() != texts.keys()
+        or row.keys() - _FIELDS
+        or not texts.get("reason")
+        or not (key[0] and key[2] and key[3])
+    ):
         raise ListError(f"{name}: {dict(row)} needs module, before, after and a reason, place where there is one")
-    return Survivor((key[0], key[1], key[2], key[3]), row["reason"])
+    return Survivor((key[0], key[1], key[2], key[3]), texts["reason"])
