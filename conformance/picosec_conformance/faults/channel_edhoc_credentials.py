@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from hmac import digest
 from typing import Any
 
 from picosec.channel import (
@@ -17,9 +18,11 @@ from picosec.channel import (
     trust,
 )
 from picosec.channel.credentials import BOTH_USAGES, Credential, Kind, Usage, parse_ccs
+from picosec.channel.cwt import to_be_signed
 from picosec.channel.edhoc_config import EdhocConfig
 from picosec.channel.initiator import Initiator
 from picosec.channel.trust import TrustStore
+from picosec.crypto.curves import Curve
 from picosec.crypto.suites import Suite
 from picosec.errors import ProtocolError
 from picosec.messaging.cbor import dumps, loads
@@ -201,6 +204,22 @@ def lets_a_cwt_issue_itself() -> None:
     trust.check_issued = check
 
 
+@fault("CHN-440")
+def takes_a_mac_for_a_signature() -> None:
+    """The token says which algorithm to use, and with a MAC the issuer's public key is the secret (CVE-2015-9235)."""
+    original = trust.check_issued
+
+    def check(token: bytes, issuers: Iterable[Credential]) -> None:
+        protected, _, payload, tag = loads(token)
+        if protected != dumps({1: 5}):
+            original(token, issuers)
+        elif tag not in [digest(each.key.x, to_be_signed(protected, b"", payload), "sha256") for each in issuers]:
+            raise ProtocolError(Problem.BAD_CREDENTIAL, "CHN-440")
+
+    trust.check_issued = check
+    cwt._CURVES = {**cwt._CURVES, 5: Curve.ED25519}
+
+
 @fault("CHN-450")
 def keeps_unknown_references_to_itself() -> None:
     """One error for everything: the Initiator cannot tell that its certificate would have been welcome."""
@@ -309,6 +328,27 @@ def initiator_asks_again_for_what_it_cannot_read() -> None:
             raise
 
     initiator.usable = usable
+
+
+@fault("CHN-480")
+def knows_itself_by_name_only() -> None:
+    """Its own credential is refused and its own key is not: an attacker has that key registered under another name."""
+    original = responder.usable
+
+    def usable(config: EdhocConfig, *arguments: Any) -> Sequence[Credential]:
+        keys, config.own_keys = config.own_keys, frozenset()
+        try:
+            found = original(config, *arguments)
+        finally:
+            config.own_keys = keys
+        own = {each.cred for each in config.credentials}
+        others = [known for known in found if known.cred not in own]
+        if not others:
+            raise ProtocolError(Problem.BAD_CREDENTIAL, "CHN-480")
+        return others
+
+    for module in (initiator, responder):
+        module.usable = usable
 
 
 @fault("CHN-1040")

@@ -17,6 +17,7 @@ from picosec.crypto.vault import SoftwareVault, software_vault
 from picosec.errors import ProtocolError
 from picosec.roles import handshakes
 from picosec.roles.agent import Agent
+from picosec.roles.client import Client
 from picosec_conformance.faults import fault
 
 # -- ephemeral keys ----------------------------------------------------------------------------------------------------
@@ -206,6 +207,22 @@ def counts_only_what_it_opened_itself() -> None:
     Agent._in_use = in_use
 
 
+@fault("CHN-290")
+def forgets_the_sessions_that_it_began() -> None:
+    """A device that is both client and server keeps two tables of sessions, and looks into one of them."""
+    original = Client.openings.fget
+
+    def choose(self: Agent, c_i: bytes) -> bytes:
+        Client.openings = property(lambda client: [])
+        try:
+            return self._identifiers.choose(lambda name: name == c_i or self._in_use(name))
+        finally:
+            Client.openings = property(original)
+
+    Agent._choose_for_peer = choose
+    handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
+
+
 @fault("CHN-300")
 def takes_its_own_identifier_for_the_peer() -> None:
     """Nobody would choose the same one by accident; an attacker does so on purpose."""
@@ -240,6 +257,22 @@ def counts_only_what_was_given_to_it() -> None:
         return identifier in self.channels and self.channels[identifier].session is None
 
     Agent._in_use = in_use
+    handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
+
+
+@fault("CHN-1010")
+def forgets_the_sessions_that_others_began() -> None:
+    """The same two tables from the other side: what a peer waits for an answer under is given out again."""
+    original = Agent.open
+
+    def begin(self: Agent, *arguments: Any, **named: Any) -> int:
+        sessions, self._responding._sessions = self._responding._sessions, {}
+        try:
+            return original(self, *arguments, **named)
+        finally:
+            self._responding._sessions = sessions
+
+    Agent.open = begin
     handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
 
 

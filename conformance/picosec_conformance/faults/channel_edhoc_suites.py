@@ -103,6 +103,19 @@ def keeps_its_suites_to_itself() -> None:
     responder.error_message = lambda error, suites: original(error, ())
 
 
+@fault("CHN-190")
+def chooses_the_suite_itself() -> None:
+    """The list is read as an offer, as in TLS, and the first supported suite is taken, whichever was selected."""
+    original = Message1.decode
+
+    def offered(cls: type[Message1], data: bytes) -> Message1:
+        message = original(data)
+        known = [suite for suite in message.suites if suite in SUITES]
+        return replace(message, suites=tuple(known[:1]) or message.suites)
+
+    Message1.decode = classmethod(offered)
+
+
 @fault("CHN-200")
 def accepts_a_lower_suite() -> None:
     """The last suite is supported, so the rest is not read: one forged error takes two strong peers down to their
@@ -115,6 +128,18 @@ def accepts_a_lower_suite() -> None:
         return replace(message, suites=message.suites[-1:])
 
     Message1.decode = classmethod(selected_only)
+
+
+@fault("CHN-200")
+def looks_at_the_first_suite_only() -> None:
+    """Only the favourite of the Initiator is compared with the selected suite; all between the two is skipped."""
+    original = Message1.decode
+
+    def ends(cls: type[Message1], data: bytes) -> Message1:
+        message = original(data)
+        return replace(message, suites=(message.suites[0], *message.suites[-1:]))
+
+    Message1.decode = classmethod(ends)
 
 
 @fault("CHN-210")

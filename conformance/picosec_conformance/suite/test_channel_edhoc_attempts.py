@@ -15,7 +15,15 @@ from picosec.messaging.cbor import dumps, loads, loads_sequence
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CID_EDHOC, Problem
 from picosec_conformance.control import Control, oscore_context
-from picosec_conformance.edhoc_peer import HostileResponder, as_initiator, expect_given_up, meet, same_curves
+from picosec_conformance.edhoc_peer import (
+    HostileInitiator,
+    HostileResponder,
+    as_initiator,
+    expect_given_up,
+    meet,
+    methods,
+    same_curves,
+)
 from picosec_conformance.handshake import PATH
 from picosec_conformance.target import Nonconformity, Target
 
@@ -25,6 +33,14 @@ def begun(target: Target, control: Control, rng: random.Random, **choices: objec
     peer = HostileResponder(target, control, meet(target, rng, **as_initiator(**choices)))
     peer.wait_1()
     return peer
+
+
+def symmetric(target: Target) -> int:
+    """Return a method in which one credential serves on both sides. Skips the test when none is declared."""
+    found = [method for method in methods(target) if method in (0, 3)]
+    if not found:
+        pytest.skip("not declared: method 0 or 3")
+    return found[0]
 
 
 def farewell(target: Target, c_r: bytes) -> ErrorMessage:
@@ -190,6 +206,21 @@ def test_each_channel_has_an_identifier_of_its_own(target: Target, control: Cont
         chosen.append(peer.run.c_i)
 
     assert len(set(chosen)) == 4
+
+
+@pytest.mark.requirement("CHN-1010", "CHN-290")
+@pytest.mark.parametrize("first", ["initiator", "responder"])
+def test_sessions_in_both_directions_have_different_identifiers(
+    target: Target, control: Control, rng: random.Random, first: str
+) -> None:
+    """The target begins a session while somebody begins one with it: both are looked up in one place in the end."""
+    method = symmetric(target)
+    parties = meet(target, rng, method=method)
+    begins, answers = HostileResponder(target, control, parties), HostileInitiator(target, parties)
+    for step in (begins.wait_1, answers.reach_2) if first == "initiator" else (answers.reach_2, begins.wait_1):
+        step()
+
+    assert begins.run.c_i != answers.run.c_r
 
 
 @pytest.mark.requirement("CHN-1010")

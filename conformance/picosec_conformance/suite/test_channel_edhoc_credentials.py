@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from hmac import digest
 
 import pytest
 from cryptography import x509
@@ -158,13 +159,16 @@ def signed_by_itself(meeting: Meeting, payload: bytes) -> list[object]:
 
 @pytest.mark.requirement("CHN-440")
 @BOTH_SIDES
-@pytest.mark.parametrize("how", ["signature", "claims", "issuer", "itself", "algorithm-unprotected", "not-signed"])
+@pytest.mark.parametrize(
+    "how", ["signature", "claims", "issuer", "itself", "mac", "algorithm-unprotected", "not-signed"]
+)
 def test_cwt_that_no_trusted_issuer_signed_is_refused(
     target: Target, control: Control, rng: random.Random, side: str, how: str
 ) -> None:
     """A CWT is worth as much as its signature."""
     meeting = Meeting(target, control, rng, side, Kind.KCWT)
     protected, unprotected, payload, signature = loads(meeting.honest.cred)
+    mac, issuer_key = dumps({1: 5}), loads(meeting.parties.own.trusted)[8][1][-2]
     other = make_identity(Kind.KCWT, meeting.parties.own.usage, meeting.parties.suite, rng.randbytes, name="other")
     if how == "issuer":
         meeting.trust_only("kcwt", other.trusted)
@@ -173,6 +177,7 @@ def test_cwt_that_no_trusted_issuer_signed_is_refused(
             "signature": [protected, unprotected, payload, signature[:-1] + bytes((signature[-1] ^ 1,))],
             "claims": [protected, unprotected, dumps({**loads(payload), 2: "administrator"}), signature],
             "issuer": [protected, unprotected, payload, signature],
+            "mac": [mac, {}, payload, digest(issuer_key, to_be_signed(mac, b"", payload), "sha256")],
             "itself": signed_by_itself(meeting, payload) if how == "itself" else [],
             "algorithm-unprotected": [b"", loads(protected), payload, signature],
             "not-signed": [protected, unprotected, payload, b""],

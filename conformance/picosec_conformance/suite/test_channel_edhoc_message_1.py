@@ -151,10 +151,21 @@ def test_unsupported_suite_is_refused_with_those_that_are(
     expect_ended(control)
 
 
+@pytest.mark.requirement("CHN-190")
+def test_selected_suite_counts_and_not_the_offered_ones(target: Target, control: Control, rng: random.Random) -> None:
+    """SUITES_I ends with the selected suite: who takes another one of them speaks with a key on another curve."""
+    parties = meet(target, rng)
+    peer = HostileInitiator(target, parties)
+    message = b"".join({**parts(peer), "suites": dumps([parties.suite, 9])}.values())
+
+    refused(target, control, peer, Problem.UNSUPPORTED_SUITE, message)
+
+
 @pytest.mark.requirement("CHN-200", "CHN-210")
+@pytest.mark.parametrize("ahead", [[], [9], [25, 24, 9]], ids=["first", "second", "fourth"])
 @pytest.mark.parametrize("order", ["as preferred by the target", "as preferred by the suite"])
 def test_preferred_common_suite_must_be_selected(
-    target: Target, control: Control, rng: random.Random, order: str
+    target: Target, control: Control, rng: random.Random, order: str, ahead: list[int]
 ) -> None:
     """A forged error message made the Initiator select its second choice: the Responder is the one who can tell."""
     first, second = same_curves(target, 2)
@@ -162,7 +173,7 @@ def test_preferred_common_suite_must_be_selected(
     control.provision(suites=[first, second] if order == "as preferred by the target" else [second, first])
     peer = HostileInitiator(target, parties)
 
-    message = b"".join({**parts(peer), "suites": dumps([first, second])}.values())
+    message = b"".join({**parts(peer), "suites": dumps([*ahead, first, second])}.values())
     with target.expect_unchanged():
         error = expect_error(target, peer.send_1(message), Problem.UNSUPPORTED_SUITE)
 

@@ -15,7 +15,7 @@ from picosec.crypto.curves import Curve
 from picosec.messaging.cbor import dumps, loads
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
-from picosec_conformance.control import Control
+from picosec_conformance.control import Control, trusted_credential
 from picosec_conformance.edhoc_peer import (
     HostileResponder,
     as_initiator,
@@ -374,6 +374,24 @@ def test_own_credential_is_refused(target: Target, control: Control, rng: random
     peer = HostileResponder(target, control, parties)
     peer.wait_1()
     peer.run.responder = prover(parties.target)
+
+    refused(target, control, peer, Problem.BAD_CREDENTIAL, peer.run.compose_message_2())
+
+
+@pytest.mark.requirement("CHN-1040")
+@pytest.mark.needs("channel.edhoc.credential.kid")
+@pytest.mark.parametrize("method", [0, 3], ids=["method-0", "method-3"])
+def test_own_key_under_another_name_is_refused(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """Somebody had the target's public key registered as another's, and now plays its words back to it."""
+    parties = met(target, rng, method)
+    mirror = prover(parties.target)
+    ccs = dumps(claims("somebody else", mirror.key, b"\x7f"))
+    control.provision(trusted=[trusted_credential("kid", ccs, b"\x7f")])
+    peer = HostileResponder(target, control, parties)
+    peer.wait_1()
+    peer.run.responder = replace(mirror, id_cred=dumps({4: b"\x7f"}), cred=ccs)
 
     refused(target, control, peer, Problem.BAD_CREDENTIAL, peer.run.compose_message_2())
 

@@ -12,7 +12,7 @@ from picosec.channel.ead import EadItem, encode_ead
 from picosec.messaging.cbor import dumps, loads, loads_sequence
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
-from picosec_conformance.control import Control
+from picosec_conformance.control import Control, trusted_credential
 from picosec_conformance.edhoc_peer import (
     HostileInitiator,
     error_of,
@@ -313,6 +313,24 @@ def test_own_credential_is_refused(target: Target, control: Control, rng: random
     peer = HostileInitiator(target, parties)
     peer.reach_2()
     peer.run.initiator = prover(parties.target)
+
+    refused(target, control, peer, Problem.BAD_CREDENTIAL, peer.run.compose_message_3())
+
+
+@pytest.mark.requirement("CHN-480")
+@pytest.mark.needs("channel.edhoc.credential.kid")
+@pytest.mark.parametrize("method", [0, 3], ids=["method-0", "method-3"])
+def test_own_key_under_another_name_is_refused(
+    target: Target, control: Control, rng: random.Random, method: int
+) -> None:
+    """Somebody had the target's public key registered as another's, and now plays its words back to it."""
+    parties = met(target, rng, method)
+    mirror = prover(parties.target)
+    ccs = dumps(claims("somebody else", mirror.key, b"\x7f"))
+    control.provision(trusted=[trusted_credential("kid", ccs, b"\x7f")])
+    peer = HostileInitiator(target, parties)
+    peer.reach_2()
+    peer.run.initiator = replace(mirror, id_cred=dumps({4: b"\x7f"}), cred=ccs)
 
     refused(target, control, peer, Problem.BAD_CREDENTIAL, peer.run.compose_message_3())
 
