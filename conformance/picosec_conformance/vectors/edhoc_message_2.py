@@ -182,7 +182,7 @@ def _inside() -> Iterator[Case]:
         clash = replace(scene, responder=replace(scene.responder, c=c_r))
         inputs = _ask(scene, _run(clash).compose_message_2())
         flag = "EqualIdentifiers" if c_r == C_I else "LongIdentifier"
-        requirement = "CHN-300" if c_r == C_I else "CHN-310"
+        requirement = "CHN-300" if c_r == C_I else "CHN-1020"
         yield rejected(PROCESS, id, comment, (requirement,), inputs, "bad_identifier", (flag,))
 
 
@@ -209,14 +209,14 @@ def _identity() -> Iterator[Case]:
         ("kind-x5t-form", dumps({34: bytes(8)}), "A hash without its algorithm."),
     ):
         inputs = _ask(scene, _named(scene, id_cred))
-        yield rejected(PROCESS, id, comment, ("CHN-470",), inputs, "bad_credential", ("CredentialKind",))
+        yield rejected(PROCESS, id, comment, ("CHN-1030",), inputs, "bad_credential", ("CredentialKind",))
 
     reflected = replace(
         scene, responder=replace(scene.initiator, c=scene.responder.c, ephemeral=scene.responder.ephemeral)
     )
     inputs = _ask(reflected, _run(reflected).compose_message_2())
     comment = "The peer shows the Initiator's own credential, which the Initiator even trusts."
-    yield rejected(PROCESS, "own-credential", comment, ("CHN-480",), inputs, "bad_credential", ("Reflection",))
+    yield rejected(PROCESS, "own-credential", comment, ("CHN-1040",), inputs, "bad_credential", ("Reflection",))
 
     for method in (3, 0):
         scene = make_scene(method)
@@ -225,7 +225,7 @@ def _identity() -> Iterator[Case]:
         inputs = _ask(scene, _run(scene).compose_message_2(), trusted=[Party(wrong, b"", b"").trusted_as()])
         comment = f"The kid leads to a key that cannot serve method {method} in suite 2."
         yield rejected(
-            PROCESS, f"wrong-key-method-{method}", comment, ("CHN-470",), inputs, "bad_credential", ("WrongKey",)
+            PROCESS, f"wrong-key-method-{method}", comment, ("CHN-1030",), inputs, "bad_credential", ("WrongKey",)
         )
 
     untrusted = {Kind.KCCS: "CHN-420", Kind.KCWT: "CHN-440", Kind.X5CHAIN: "CHN-400"}
