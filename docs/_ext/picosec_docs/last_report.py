@@ -29,9 +29,9 @@ def summary(report: dict[str, Any]) -> str:
     return (
         f"<p><strong>{escape(target['name'])} {escape(target['version'])}: {verdict}</strong> for profile "
         f"{markup.code(report['profile']['name'])}. Of {requirements['total']} requirements {requirements['passed']} "
-        f"passed, {requirements['failed']} failed, {requirements['untested']} were untested and "
-        f"{requirements['not_applicable']} not applicable. {tests['passed']} of {tests['total']} tests passed, "
-        f"in {report['seconds']:.1f} seconds, with seed {report['seed']}.</p>"
+        f"passed and {requirements['inspection']} are for inspection; {requirements['failed']} failed, "
+        f"{requirements['untested']} were untested, {requirements['not_applicable']} not applicable. "
+        f"{tests['passed']} of {tests['total']} tests passed, in {report['seconds']:.1f} seconds, with seed {report['seed']}.</p>"
     )
 
 
