@@ -31,7 +31,8 @@ def summary(report: dict[str, Any]) -> str:
         f"{markup.code(report['profile']['name'])}. Of {requirements['total']} requirements {requirements['passed']} "
         f"passed and {requirements['inspection']} are for inspection; {requirements['failed']} failed, "
         f"{requirements['untested']} were untested, {requirements['not_applicable']} not applicable. "
-        f"{tests['passed']} of {tests['total']} tests passed, in {report['seconds']:.1f} seconds, with seed {report['seed']}.</p>"
+        f"{tests['passed']} of {tests['total']} tests passed, "
+        f"in {report['seconds']:.1f} seconds, with seed {report['seed']}.</p>"
     )
 
 
