@@ -15,7 +15,9 @@ from typing import TextIO
 
 from picosec_conformance.mutants.generate import Mutant, modules, mutants_of
 from picosec_conformance.mutants.run import Judgement, MutantsError, run_mutants, score
-from picosec_conformance.mutants.survivors import Key, ListError, Survivor, load_survivors
+from picosec_conformance.mutants.survivors import ListError, Survivor, load_survivors, reason_for
+
+Listed = tuple[Survivor, ...]
 
 _EXAMPLES = """\
 examples:
@@ -80,9 +82,9 @@ def _sample(module: str, mutants: list[Mutant], size: int | None, seed: int) -> 
     return [mutants[index] for index in sorted(chosen)]
 
 
-def _show(result: Judgement, listed: Mapping[Key, Survivor], stream: TextIO) -> None:
+def _show(result: Judgement, listed: Listed, stream: TextIO) -> None:
     if not result.detected:
-        word = "listed" if result.mutant.key in listed else result.outcome.upper()
+        word = "listed" if reason_for(listed, result.mutant, result.tests) else result.outcome.upper()
         print(f"{word:<9} {result.tests:>5} tests  {result.mutant}", file=stream, flush=True)
 
 
@@ -90,7 +92,7 @@ def _conclude(
     results: list[Judgement],
     sick: list[str],
     every: Mapping[str, list[Mutant]],
-    listed: Mapping[Key, Survivor],
+    listed: Listed,
     seconds: float,
     json_file: Path | None,
 ) -> int:
@@ -100,14 +102,12 @@ def _conclude(
     for module, mutants in every.items():
         _row(module, width, len(mutants), [result for result in results if result.mutant.module == module], listed)
     _row("all", width, sum(map(len, every.values())), results, listed)
-    unexplained = [result.mutant for result in results if not result.detected and result.mutant.key not in listed]
-    detected = {result.mutant.key for result in results if result.detected}
-    known = {mutant.key for mutants in every.values() for mutant in mutants}
-    out_of_date = [key for key in listed if key[0] in every and (key in detected or key not in known)]
+    unexplained = [result.mutant for result in results if not result.detected and not _reason(result, listed)]
     for mutant in unexplained:
         print(f"survived without a reason: {mutant}")
-    for key in out_of_date:
-        print(f"listed, but {'a test kills it' if key in detected else 'there is no such mutant'}: {' | '.join(key)}")
+    out_of_date = [entry for entry in listed if entry.module in every and _out_of_date(entry, every, results)]
+    for entry in out_of_date:
+        print(f"listed, but nothing of the kind survives: {entry}")
     for test in sick:
         print(f"left out, since the whole reference fails it: {test}")
     print(f"{len(results)} mutants in {seconds:.0f} s")
@@ -116,9 +116,19 @@ def _conclude(
     return 1 if unexplained or out_of_date or sick else 0
 
 
-def _row(name: str, width: int, total: int, results: list[Judgement], listed: Mapping[Key, Survivor]) -> None:
+def _reason(result: Judgement, listed: Listed) -> str:
+    return "" if result.detected else reason_for(listed, result.mutant, result.tests)
+
+
+def _out_of_date(entry: Survivor, every: Mapping[str, list[Mutant]], results: list[Judgement]) -> bool:
+    """Whether all that an entry is about was judged and detected, or does not exist."""
+    about = sum(entry.names(mutant) for mutant in every[entry.module])
+    return about == sum(result.detected and entry.names(result.mutant) for result in results)
+
+
+def _row(name: str, width: int, total: int, results: list[Judgement], listed: Listed) -> None:
     count = Counter(result.outcome for result in results)
-    explained = sum(not result.detected and result.mutant.key in listed for result in results)
+    explained = sum(bool(_reason(result, listed)) for result in results)
     survived = count["survived"] + count["broken"]
     share = score(results, listed)
     print(
@@ -128,11 +138,11 @@ def _row(name: str, width: int, total: int, results: list[Judgement], listed: Ma
 
 
 def _json(
-    results: list[Judgement], every: Mapping[str, list[Mutant]], listed: Mapping[Key, Survivor], seconds: float
+    results: list[Judgement], every: Mapping[str, list[Mutant]], listed: Listed, seconds: float
 ) -> dict[str, object]:
     def figures(total: int, chosen: list[Judgement]) -> dict[str, object]:
         count = Counter(result.outcome for result in chosen)
-        explained = sum(not result.detected and result.mutant.key in listed for result in chosen)
+        explained = sum(bool(_reason(result, listed)) for result in chosen)
         return {
             "mutants": total,
             "run": len(chosen),
@@ -152,8 +162,8 @@ def _json(
     }
 
 
-def _result(result: Judgement, listed: Mapping[Key, Survivor]) -> dict[str, object]:
-    mutant, entry = result.mutant, listed.get(result.mutant.key)
+def _result(result: Judgement, listed: Listed) -> dict[str, object]:
+    mutant = result.mutant
     return {
         "module": mutant.module,
         "place": mutant.place,
@@ -165,6 +175,6 @@ def _result(result: Judgement, listed: Mapping[Key, Survivor]) -> dict[str, obje
         "by": result.by,
         "said": result.reason,
         "tests": result.tests,
-        "unobservable": None if result.detected or entry is None else entry.reason,
+        "unobservable": _reason(result, listed) or None,
         "seconds": round(result.seconds, 2),
     }

@@ -55,11 +55,6 @@ class Mutant:
     after: str
     source: str
 
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What stays the same when lines move."""
-        return self.module, self.place, self.before, self.after
-
     def __str__(self) -> str:
         return f"{self.module}:{self.line} {self.place or 'top level'}: {self.before}  →  {self.after}"
 
@@ -73,7 +68,8 @@ def modules() -> tuple[str, ...]:
 def mutants_of(module: str) -> Iterator[Mutant]:
     """Yield the mutants of a module, leaving out those that do not compile, or compile to what was seen before.
 
-    Annotations count for nothing there: nothing reads them while the program runs.
+    Annotations and decorators count for nothing there: the former are never read while the program runs, and the
+    latter tell the reader of a class, such as that it is frozen, what its code observes anyway.
     """
     logging.getLogger("parso").setLevel(logging.WARNING)
     source = (REFERENCE / module).read_text(encoding="utf-8")
@@ -100,7 +96,7 @@ def _operators() -> Iterator[tuple[str, Any]]:
     yield "RemoveStatement", RemoveStatement()
 
 
-class _WithoutAnnotations(ast.NodeTransformer):
+class _WithoutStructure(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
@@ -111,11 +107,16 @@ class _WithoutAnnotations(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        node.decorator_list = []
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.decorator_list = []
         return self.generic_visit(node)
 
 
 def _meaning(source: str) -> str:
-    return ast.dump(_WithoutAnnotations().visit(ast.parse(source)))
+    return ast.dump(_WithoutStructure().visit(ast.parse(source)))
 
 
 def _places(source: str) -> list[tuple[int, int, str]]:

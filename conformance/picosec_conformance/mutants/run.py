@@ -14,7 +14,7 @@ import signal
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import wait
@@ -28,7 +28,7 @@ from picosec_conformance.certify import SUITE, pytest_arguments
 from picosec_conformance.manifest import REFERENCE, Manifest, load_manifest
 from picosec_conformance.mutants.generate import REFERENCE as PACKAGE
 from picosec_conformance.mutants.generate import Mutant
-from picosec_conformance.mutants.survivors import Key
+from picosec_conformance.mutants.survivors import Survivor, reason_for
 from picosec_conformance.mutants.tracing import ALWAYS, Tracing, reaching
 from picosec_conformance.report.model import Verdict
 from picosec_conformance.selection import select
@@ -254,7 +254,9 @@ def _tree(folder: Path) -> Path:
     return folder
 
 
-def score(judgements: Iterable[Judgement], unobservable: Container[Key]) -> float:
+def score(judgements: Iterable[Judgement], listed: Collection[Survivor]) -> float:
     """Return the share of mutants that the suite detects, out of those that a peer can tell from the original."""
-    counted = [result for result in judgements if result.detected or result.mutant.key not in unobservable]
+    counted = [
+        result for result in judgements if result.detected or not reason_for(listed, result.mutant, result.tests)
+    ]
     return sum(result.detected for result in counted) / len(counted) if counted else 1.0

@@ -10,7 +10,7 @@ pytest.importorskip("cosmic_ray")
 
 from picosec_conformance.mutants.generate import Mutant, modules
 from picosec_conformance.mutants.run import Judgement, Outcome, score
-from picosec_conformance.mutants.survivors import ListError, load_survivors
+from picosec_conformance.mutants.survivors import ListError, Survivor, load_survivors, reason_for
 
 ENTRY = '[[survivor]]\nmodule = "channel/replay.py"\nplace = "f"\nbefore = "a"\nafter = "b"\n'
 
@@ -21,8 +21,8 @@ def result(after: str, outcome: Outcome) -> Judgement:
 
 def test_each_listed_survivor_names_a_module_and_a_reason() -> None:
     """The list in the repository can be used."""
-    for key in load_survivors():
-        assert key[0] in modules()
+    for entry in load_survivors():
+        assert entry.module in modules()
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def test_each_listed_survivor_names_a_module_and_a_reason() -> None:
         pytest.param(ENTRY + 'reason = " "\n', id="blank reason"),
         pytest.param(ENTRY + 'reason = "r"\nwhy = "w"\n', id="unknown field"),
         pytest.param((ENTRY + 'reason = "r"\n') * 2, id="named twice"),
+        pytest.param(ENTRY.replace("before", "#") + 'reason = "r"\n', id="a line after without one before"),
         pytest.param("[[survivor]]\nreason = 3\n", id="wrong type"),
         pytest.param("[[survivor", id="no TOML"),
     ],
@@ -50,9 +51,25 @@ def test_score_leaves_out_what_nobody_can_observe() -> None:
     results = [result("1", "killed"), result("2", "timeout"), result("3", "killed"), result("4", "survived")]
     results.append(result("5", "survived"))
 
-    assert score(results, {("channel/replay.py", "f", "a", "5")}) == 0.75
+    assert score(results, [Survivor("channel/replay.py", "f", "a", "5", "reason")]) == 0.75
 
 
 def test_what_the_suite_broke_on_is_not_killed() -> None:
     """An error of the suite says nothing about the target."""
     assert score([result("1", "broken")], ()) == 0.0
+
+
+def test_entry_for_a_place_explains_only_what_no_test_reaches() -> None:
+    """Once a test goes there, each survivor has to be looked at again."""
+    entry = Survivor("channel/replay.py", "f", "", "", "the device never does this")
+
+    assert reason_for([entry], result("b", "survived").mutant, 0)
+    assert not reason_for([entry], result("b", "survived").mutant, 1)
+
+
+def test_entry_for_a_line_explains_every_change_of_it() -> None:
+    """A code that the device never sends may have any number."""
+    entry = Survivor("channel/replay.py", "f", "a", "", "never sent")
+
+    assert reason_for([entry], result("b", "survived").mutant, 7)
+    assert not reason_for([Survivor("channel/replay.py", "g", "a", "", "r")], result("b", "survived").mutant, 7)
