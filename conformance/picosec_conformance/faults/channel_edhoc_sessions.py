@@ -209,7 +209,7 @@ def finds_a_session_for_every_message() -> None:
     Responding.__init__, edhoc_coap.split_prefix = remember, split
 
 
-@fault("CHN-560")
+@fault("CHN-970")
 def closes_a_channel_at_the_word_of_a_stranger() -> None:
     """Error messages are in the open: one of them, sent by anybody after the handshake, takes a lamp off its owner."""
     original = Agent._respond
@@ -261,8 +261,21 @@ def discards_the_latest_session() -> None:
 def answers_an_error_with_an_error() -> None:
     """Two machines that are both right: their error messages go back and forth for ever."""
 
-    def indignant(responder: Responder, message: bytes) -> Answer:
+    def indignant(responder: Responder | None, message: bytes) -> Answer:
         raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "CHN-560")
+
+    handshakes._error = indignant
+
+
+@fault("CHN-970")
+def answers_an_error_about_nothing() -> None:
+    """No session has this identifier, and an error message says so: in answer to an error message."""
+    original = handshakes._error
+
+    def indignant(responder: Responder | None, message: bytes) -> Answer:
+        if responder is None:
+            raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "CHN-560")
+        return original(responder, message)
 
     handshakes._error = indignant
 

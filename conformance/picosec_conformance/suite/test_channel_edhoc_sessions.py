@@ -81,7 +81,7 @@ def test_identifier_without_a_session_is_refused(
     assert peer.send_3(honest).code == Code.CHANGED
 
 
-@pytest.mark.requirement("CHN-560")
+@pytest.mark.requirement("CHN-970")
 @pytest.mark.parametrize("message", [b"\x01\x67refused", b"\x03\xf5", b"\x00\xf5"], ids=["1", "3", "0"])
 def test_error_message_does_not_close_a_channel(
     target: Target, control: Control, rng: random.Random, message: bytes
@@ -91,9 +91,27 @@ def test_error_message_does_not_close_a_channel(
     assert peer.send_3().code == Code.CHANGED
 
     with target.expect_unchanged():
-        expect_error(target, peer.send_3(message, "error"), Problem.UNEXPECTED_MESSAGE)
+        reply = peer.send_3(message, "error")
 
+    assert reply.content_format != CONTENT_FORMAT_EDHOC
     assert control.state()[2] == 1
+
+
+@pytest.mark.requirement("CHN-970")
+@pytest.mark.parametrize("prefix", [b"\x37", b"\x42\xff\xff"], ids=["short", "long"])
+def test_error_message_without_a_session_is_not_answered_with_one(
+    target: Target, control: Control, rng: random.Random, prefix: bytes
+) -> None:
+    """RFC 9528 section 6: an error message answers any message but an error message."""
+    peer = begun(target, rng)
+    if encode_identifier(peer.run.c_r) == prefix:
+        prefix = b"\x17"
+
+    with target.expect_unchanged():
+        reply = peer.send_behind(prefix, ErrorMessage(1, "refused").encode(), "error")
+
+    assert reply.content_format != CONTENT_FORMAT_EDHOC
+    assert peer.send_3().code == Code.CHANGED
 
 
 @pytest.mark.requirement("CHN-560")

@@ -88,10 +88,12 @@ class Responding:
             c_r, message = edhoc_coap.split_prefix(payload)
             if c_r is None:
                 return self._first(message, config, now, choose)
-            if c_r not in self._sessions:
+            responder, _expires = self._sessions.pop(c_r, (None, now))  # whatever comes of it, the session is over
+            if is_error(message):
+                return _error(responder, message)
+            if responder is None:
                 raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "CHN-560", "no session in progress has this identifier")
-            responder, _expires = self._sessions.pop(c_r)  # whatever comes of it, the session is over
-            return _error(responder, message) if is_error(message) else _last(responder, message, time)
+            return _last(responder, message, time)
         except ProtocolError as error:
             return _refusal(error, error_message(error, ()))
 
@@ -122,8 +124,12 @@ class Responding:
         return sorted(self._sessions)
 
 
-def _error(responder: Responder, message: bytes) -> Answer:
-    """End the session without an error message in return, even when what came makes no sense (CHN-970)."""
+def _error(responder: Responder | None, message: bytes) -> Answer:
+    """End the session, if there is one, without an error message in return, even when what came makes no sense
+    (CHN-970).
+    """
+    if responder is None:
+        return Answer(edhoc_coap.response(Code.CHANGED))
     try:
         failure = responder.process_error(message).problem
     except ProtocolError as error:
