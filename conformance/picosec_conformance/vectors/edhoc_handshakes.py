@@ -63,8 +63,8 @@ def _options() -> Iterator[Case]:
     for method in range(4):
         scene = make_scene(method, 2)
         comment = f"Method {method} with message_4, which is empty inside."
-        requirements = ("CHN-580", "CHN-590", METHODS[method])
-        yield accepted(HANDSHAKE, f"message-4-method-{method}", comment, requirements, scene.handshake(message_4=True))
+        confirmed = ("CHN-580", "CHN-590", METHODS[method])
+        yield accepted(HANDSHAKE, f"message-4-method-{method}", comment, confirmed, scene.handshake(message_4=True))
     for suite in SUITES:
         comment = f"Suite {suite} with message_4."
         inputs = make_scene(3, suite, Kind.KCCS, Kind.KID).handshake(message_4=True)
