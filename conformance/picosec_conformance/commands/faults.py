@@ -81,7 +81,7 @@ def _chosen(faults: dict[str, Fault], names: list[str], chapter: str | None) -> 
 
 def _show(kill: Kill, width: int) -> None:
     verdict = f"killed by {len(kill.by)}" if kill.killed else "SURVIVED"
-    first = (kill.by or kill.unrelated or ("no test noticed",))[0]
+    first = (kill.by or kill.unrelated or kill.broken or ("no test noticed",))[0]
     print(f"{kill.fault.name:<{width}}  {kill.fault.requirement}  {verdict:<12} {first}", flush=True)
 
 

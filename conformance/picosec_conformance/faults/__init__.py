@@ -13,10 +13,15 @@ if TYPE_CHECKING:  # the device that a fault breaks has no use for manifests, an
 
 #: One module per chapter; importing it registers its faults.
 CHAPTERS = (
+    "messaging_payloads",
     "messaging_cbor",
-    "messaging_formats",
+    "messaging_datagrams",
+    "messaging_options",
+    "messaging_resources",
+    "messaging_server",
+    "messaging_retransmission",
+    "messaging_client",
     "messaging_framing",
-    "messaging_exchanges",
     "channel_edhoc",
     "channel_edhoc_suites",
     "channel_edhoc_exchange",

@@ -12,11 +12,15 @@ from picosec_conformance.specification.requirements import Requirement
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """What the suite said of one fault. ``by`` names the failing tests that name the violated requirement."""
+    """What the suite said of one fault. ``by`` names the failing tests that name the violated requirement.
+
+    A test that breaks instead of failing (``broken``) blames the harness, and kills nothing.
+    """
 
     fault: Fault
     by: tuple[str, ...]
     unrelated: tuple[str, ...]
+    broken: tuple[str, ...]
     seconds: float
 
     @property
@@ -30,7 +34,7 @@ def failing_without_fault(workers: Workers, requirements: Iterable[str], jobs: i
     names = sorted(requirements)
     parts = [frozenset(names[first::jobs]) for first in range(min(jobs, len(names)))]
     outcomes = workers.run([Task(None, part) for part in parts])
-    return sorted({test for outcome in outcomes for test, _ in outcome.failed})
+    return sorted({test for outcome in outcomes for test in (*(name for name, _ in outcome.failed), *outcome.broken)})
 
 
 def run_faults(
@@ -57,7 +61,7 @@ def run_faults(
 def _kill(fault: Fault, outcome: Outcome) -> Kill:
     by = tuple(test for test, requirements in outcome.failed if fault.requirement in requirements)
     unrelated = tuple(test for test, requirements in outcome.failed if fault.requirement not in requirements)
-    return Kill(fault, by, unrelated, outcome.seconds)
+    return Kill(fault, by, unrelated, outcome.broken, outcome.seconds)
 
 
 def without_fault(requirements: Iterable[Requirement], faults: Iterable[Fault]) -> Iterator[str]:

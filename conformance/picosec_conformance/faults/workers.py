@@ -36,9 +36,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Which tests failed, each with the requirements that it names, and how long it took."""
+    """Which tests failed, each with the requirements that it names; which broke; and how long it took."""
 
     failed: tuple[tuple[str, tuple[str, ...]], ...]
+    broken: tuple[str, ...]
     seconds: float
 
 
@@ -107,6 +108,7 @@ class _Loop:
         self._connection = connection
         self._manifest = manifest
         self._failed: list[tuple[str, tuple[str, ...]]] = []
+        self._broken: list[str] = []
         self._deaf = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -122,7 +124,7 @@ class _Loop:
 
     def _run(self, session: pytest.Session, task: Task) -> Outcome:
         plugin.aim(session.config, self._manifest if task.fault is None else faulty(self._manifest, task.fault))
-        self._failed, self._deaf = [], False
+        self._failed, self._broken, self._deaf = [], [], False
         began = time.perf_counter()
         items = [
             item
@@ -132,7 +134,7 @@ class _Loop:
         # With nothing to follow it, the last test also ends what belongs to the session: the links to the target.
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        return Outcome(tuple(sorted(self._failed)), time.perf_counter() - began)
+        return Outcome(tuple(sorted(self._failed)), tuple(sorted(self._broken)), time.perf_counter() - began)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -146,5 +148,7 @@ class _Loop:
         for name, value in cast(list[tuple[str, Any]], report.user_properties):
             if name == "picosec":
                 result = plugin.from_wire(value)
-                if result.verdict in (Verdict.FAILED, Verdict.ERROR):
+                if result.verdict is Verdict.FAILED:
                     self._failed.append((result.id, result.requirements))
+                elif result.verdict is Verdict.ERROR:
+                    self._broken.append(result.id)
