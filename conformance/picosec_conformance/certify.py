@@ -18,15 +18,18 @@ import pytest
 
 import picosec
 from picosec_conformance import plugin
+from picosec_conformance.adapters import AdapterError, TargetDied, open_adapter
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.report import model
 from picosec_conformance.report.model import FeatureTruth, Report, RequirementResult, State, TestResult, Verdict
 from picosec_conformance.selection import Selection
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import Requirement
+from picosec_conformance.target import Silence, Target
 
 SUITE = Path(__file__).with_name("suite")
-_BAD = frozenset({Verdict.FAILED, Verdict.ERROR})
+_FAILURES = frozenset({Verdict.FAILED, Verdict.EXPECTED_FAIL})
+_NO_VERDICT = frozenset({Verdict.ERROR, Verdict.INCONCLUSIVE})
 
 
 class HarnessError(Exception):
@@ -121,6 +124,21 @@ def run_suite(
     return _report(manifest, selection, seed, results, collector.observed, seconds, began, suite_hash(suite))
 
 
+def first_contact(manifest: Manifest) -> None:
+    """See that there is something to judge: a target that answers a ping.
+
+    Raises ``AdapterError`` when the link cannot be made or nobody answers: a run would say nothing about the target.
+    """
+    adapter = open_adapter(manifest.adapter)
+    try:
+        adapter.start()
+        Target(adapter, manifest).until_probe_answered()
+    except (Silence, TargetDied) as error:
+        raise AdapterError(f"no answer to a first ping ({error}); is this the target, and is it running?") from error
+    finally:
+        adapter.close()
+
+
 def pytest_arguments(
     manifest: Manifest, selection: Selection, seed: int, suite: Path, fault: str | None, began: datetime
 ) -> list[str]:
@@ -166,7 +184,9 @@ def _report(
 ) -> Report:
     requirements = tuple(_requirement(row, results, manifest) for row in selection.full.values())
     features = tuple(
-        _truth(name, manifest, observed.get(name)) for name in load_registry().features if _concerns(name, manifest)
+        _truth(name, manifest, observed.get(name), complete=selection.complete)
+        for name in load_registry().features
+        if _concerns(name, manifest)
     )
     reasons = tuple(_reasons(selection, results, requirements, features))
     command = ["picosec", "certify", *manifest.argument, "--profile", manifest.profile.name, "--seed", str(seed)]
@@ -219,9 +239,10 @@ def _requirement(row: Requirement, results: Iterable[TestResult], manifest: Mani
     verdicts = {result.verdict for result in tests}
     if row.check == "inspection":
         state, reason = State.INSPECTION, row.reason
-    elif verdicts & _BAD or Verdict.EXPECTED_FAIL in verdicts:
-        state = State.FAILED
-        reason = next(r.reason for r in tests if r.verdict in _BAD or r.verdict == Verdict.EXPECTED_FAIL)
+    elif verdicts & _FAILURES:
+        state, reason = State.FAILED, next(result.reason for result in tests if result.verdict in _FAILURES)
+    elif verdicts & _NO_VERDICT:
+        state, reason = State.UNTESTED, next(result.reason for result in tests if result.verdict in _NO_VERDICT)
     elif Verdict.PASSED in verdicts:
         state, reason = State.PASSED, ""
     elif not manifest.declares(row.feature) and row.feature not in manifest.profile.required:
@@ -237,14 +258,17 @@ def _concerns(feature: str, manifest: Manifest) -> bool:
     return feature in manifest.profile.features or manifest.declares(feature)
 
 
-def _truth(feature: str, manifest: Manifest, observed: bool | None) -> FeatureTruth:
-    """Hold what is declared against what was seen: four cells, and a fifth for what could not be seen."""
+def _truth(feature: str, manifest: Manifest, observed: bool | None, *, complete: bool) -> FeatureTruth:
+    """Hold what is declared against what was seen: four cells, and a fifth for what was not looked for.
+
+    In a complete run, what could not be seen was not seen.
+    """
     declared, required = manifest.declares(feature), feature in manifest.profile.required
     verdict: model.TruthVerdict
     if required and not declared:
         verdict = "fail"
     elif declared:
-        verdict = "fail" if observed is False else "ok"
+        verdict = "ok" if observed or (observed is None and not complete) else "fail"
     else:
         verdict = "warn" if observed else "absent"
     return FeatureTruth(feature, declared, observed, required, verdict, load_registry().features[feature])

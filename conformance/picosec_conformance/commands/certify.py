@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from picosec_conformance.adapters import AdapterError
 from picosec_conformance.bundle.contents import make_bundle
 from picosec_conformance.bundle.keys import KeyFileError, read_private, thumbprint
-from picosec_conformance.certify import HarnessError, default_jobs, run_suite
+from picosec_conformance.certify import HarnessError, default_jobs, first_contact, run_suite
 from picosec_conformance.faults import faulty
 from picosec_conformance.manifest import REFERENCE, Manifest, ManifestError, load_manifest
 from picosec_conformance.report import terminal
@@ -100,6 +100,11 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"picosec certify: --report {options.report}: {error.strerror}", file=sys.stderr)
         return WRONG_REQUEST
+    try:
+        first_contact(manifest)
+    except AdapterError as error:
+        print(f"picosec certify: {error}", file=sys.stderr)
+        return BROKEN
     display = terminal.Progress(manifest.name, manifest.profile.title)
     transcripts: list[bytes] = []
     try:

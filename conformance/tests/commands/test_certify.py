@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -83,15 +85,41 @@ def test_wrong_request_exits_2_with_one_sentence(
     assert len(said.strip().splitlines()) == 1
 
 
-def test_program_that_does_not_exist_exits_3(miniature: Path, tmp_path: Path) -> None:
+def test_program_that_does_not_exist_exits_3(
+    miniature: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A wrong path says nothing about the target, so no report may say it failed."""
     miniature.write_text(miniature.read_text().replace("{python}", "/no/such/python"))
 
     status, report = certify(miniature, "--jobs", 1, folder=tmp_path / "report")
 
-    assert status == 3
-    assert report["tests"]["failed"] == 0  # type: ignore[index]
-    assert report["tests"]["error"] > 0  # type: ignore[index]
+    assert (status, report) == (3, {})
+    assert "cannot start '/no/such/python'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        pytest.param('kind = "udp"\nhost = "127.0.0.1"\nport = {port}', id="nobody-listens"),
+        pytest.param('kind = "subprocess"\ncommand = ["cat", "/dev/null"]', id="ends-at-once"),
+        pytest.param('kind = "subprocess"\ncommand = ["sleep", "60"]', id="says-nothing"),
+    ],
+)
+def test_target_that_is_not_there_exits_3_with_one_sentence(
+    adapter: str, miniature: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A board that nobody plugged in must not get five hundred failures to its name."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    head, _, _ = miniature.read_text().partition("[adapter]")
+    miniature.write_text(textwrap.dedent(head) + "[adapter]\n" + adapter.replace("{port}", str(port)))
+
+    status, report = certify(miniature, folder=tmp_path / "report")
+
+    said = capsys.readouterr().err
+    assert (status, report) == (3, {})
+    assert len(said.strip().splitlines()) == 1, said
 
 
 def test_report_folder_that_cannot_be_made_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
