@@ -62,13 +62,15 @@ def introduce(
     target_role: Role = Role.RESPONDER,
     target_kind: Kind = Kind.KID,
     own_kind: Kind = Kind.KID,
+    target_kid: bytes = TARGET_KID,
+    own_kid: bytes = SUITE_KID,
     message_4: bool = False,
 ) -> Parties:
     """Give the target a credential and trust in the suite's, through the Test Interface; return the suite's side."""
     usages = {Role.INITIATOR: initiator_usage(method), Role.RESPONDER: responder_usage(method)}
     own_role = Role.INITIATOR if target_role is Role.RESPONDER else Role.RESPONDER
-    own = make_identity(own_kind, usages[own_role], suite, rng.randbytes, kid=SUITE_KID, name="suite")
-    theirs = make_identity(target_kind, usages[target_role], suite, rng.randbytes, kid=TARGET_KID, name="target")
+    own = make_identity(own_kind, usages[own_role], suite, rng.randbytes, kid=own_kid, name="suite")
+    theirs = make_identity(target_kind, usages[target_role], suite, rng.randbytes, kid=target_kid, name="target")
     Control(target).provision(
         own=[theirs.own()], trusted=[own.trust()], methods=[method], suites=[suite], message_4=message_4
     )
