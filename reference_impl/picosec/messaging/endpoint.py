@@ -97,7 +97,7 @@ class Endpoint:
             if confirmable and received.reply:
                 self._outbox.append((key, received.reply))
             return
-        lifetime = self.parameters.exchange_lifetime if confirmable else self.parameters.non_lifetime
+        expires = now + self.parameters.exchange_lifetime
         try:
             if size > self.parameters.max_message:
                 raise ProtocolError(Problem.TOO_LARGE, "MSG-810", f"{size} bytes")
@@ -106,15 +106,16 @@ class Endpoint:
                 raise ProtocolError(Problem.BUSY, "MSG-820", f"{len(peer.exchanges)} requests are being worked on")
         except ProtocolError as error:
             reply = _piggybacked(message, problem.error_response(error)).encode() if confirmable else b""
-            peer.received.add(message.message_id, now + lifetime, reply)
+            peer.received.add(message.message_id, expires, reply)
             if reply:
                 self._outbox.append((key, reply))
             return
-        received = peer.received.add(message.message_id, now + lifetime)
+        received = peer.received.add(message.message_id, expires)
         state = exchanges.State.RECEIVED if confirmable else exchanges.State.RECEIVED_NON_CONFIRMABLE
         exchange = Exchange(key, message, received, state)
         peer.exchanges.add(exchange)
-        self._timers.set(exchange, now + (self.parameters.piggyback_window if confirmable else lifetime))
+        patience = self.parameters.piggyback_window if confirmable else self.parameters.non_lifetime
+        self._timers.set(exchange, now + patience)
         self._events.append(RequestReceived(exchange, message))
 
     def _match_by_token(self, message: Message, key: Hashable, now: float) -> None:
