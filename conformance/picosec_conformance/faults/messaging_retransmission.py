@@ -193,14 +193,14 @@ def counts_answers_for_themselves() -> None:
     """Client and server are two modules with a counter each: an answer has the id of a question, and passes for its
     copy."""
     original = Endpoint.respond
-    counters: dict[Hashable, MessageIds] = {}
+    counters: dict[MessageIds, MessageIds] = {}
 
     def respond(self: Endpoint, exchange: Exchange, response: Message, now: float) -> None:
         peer = self._peers.find(exchange.peer)
         if peer is None:
             return
         own = peer.ids
-        peer.ids = counters.setdefault(exchange.peer, MessageIds(own._next, self.parameters.exchange_lifetime))
+        peer.ids = counters.setdefault(own, MessageIds(own._next, self.parameters.exchange_lifetime))
         original(self, exchange, response, now)
         peer.ids = own
 

@@ -13,9 +13,10 @@ import pytest
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, code_text
-from picosec.registry import CONTENT_FORMAT_CBOR, RESPONSE_CODE, Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, RESPONSE_CODE, Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
+from picosec_conformance.plugin import Inconclusive
 from picosec_conformance.target import Nonconformity, Target
 
 MALFORMED, NOT_DETERMINISTIC, TOO_LARGE = Problem.MALFORMED, Problem.NOT_DETERMINISTIC, Problem.TOO_LARGE
@@ -46,6 +47,20 @@ def test_what_is_sent_is_deterministic(target: Target, path: str) -> None:
         cbor.loads(reply.payload)
     except ProtocolError as error:
         raise Nonconformity(f"the payload of {path} is not deterministic CBOR: {error}") from error
+
+
+@pytest.mark.requirement("MSG-010")
+@pytest.mark.needs("channel.oscore.server")
+def test_what_is_sent_over_a_channel_is_deterministic(target: Target, channel: Channel) -> None:
+    """A measured value is where floating-point numbers stand: one temperature has one encoding."""
+    reply = channel.request(Code.GET, target.manifest.resources.protected_get)
+    assert reply.code == Code.CONTENT
+    if reply.content_format not in (CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR):
+        raise Inconclusive(f"content format {reply.content_format} is not CBOR; name another protected_get")
+    try:
+        cbor.loads(reply.payload)
+    except ProtocolError as error:
+        raise Nonconformity(f"the payload is not deterministic CBOR: {error}") from error
 
 
 @pytest.mark.requirement("MSG-010")
@@ -159,10 +174,17 @@ def test_a_repeated_map_key_is_refused(target: Target, payload: str) -> None:
 
 
 @pytest.mark.requirement("MSG-100")
-@pytest.mark.parametrize("payload", ["a204a00180", "a3028003800180", "a104a204f403f5"])
+@pytest.mark.parametrize("payload", ["a204a00180", "a3028003800180", "a104a204f403f5", "a22000181800"])
 def test_map_keys_out_of_order_are_refused(target: Target, payload: str) -> None:
     """One map in two orders has two hashes."""
     expect_refused(target, "provision", payload, NOT_DETERMINISTIC)
+
+
+@pytest.mark.requirement("MSG-100")
+def test_a_longer_key_may_come_first(target: Target) -> None:
+    """24 comes before -1, byte by byte; the older order, short keys first, is another order."""
+    reply = post(target, "provision", "a21818002000")
+    target.expect_refusal(reply, Code.BAD_REQUEST, Problem.BAD_REQUEST)
 
 
 @pytest.mark.requirement("MSG-110")

@@ -45,6 +45,13 @@ def expect_silence(target: Target, data: bytes) -> None:
         assert target.replies_to(data) == []
 
 
+def late_response(target: Target, control: Control) -> bytes:
+    """Make the target send a confirmable message that waits for its acknowledgement, and return it."""
+    target.replies_to(target.build(Code.GET, target.manifest.resources.slow))
+    (response,) = control.advance(1.0)
+    return response
+
+
 @pytest.mark.requirement("MSG-200")
 @pytest.mark.parametrize("version", [0, 2, 3])
 @pytest.mark.parametrize("kind", list(Type), ids=lambda kind: kind.name)
@@ -79,13 +86,13 @@ def test_an_empty_message_with_bytes_behind_it_is_malformed(target: Target, tail
 
 @pytest.mark.requirement("MSG-230")
 @pytest.mark.parametrize("kind", [Type.ACK, Type.RST], ids=lambda kind: kind.name)
-def test_an_acknowledgement_with_bytes_behind_it_counts_for_nothing(
-    target: Target, control: Control, kind: Type
+@pytest.mark.parametrize(("token_length", "tail"), [(0, "ff00"), (0, "00"), (4, "00000000"), (1, "")])
+def test_an_acknowledgement_with_luggage_counts_for_nothing(
+    target: Target, control: Control, kind: Type, token_length: int, tail: str
 ) -> None:
     """It must not be taken for the empty one that it begins with: what it would acknowledge is sent again."""
-    target.replies_to(target.build(Code.GET, target.manifest.resources.slow))
-    (response,) = control.advance(1.0)
-    expect_silence(target, bytes([0x40 | kind << 4, 0]) + response[2:4] + b"\xff\0")
+    response = late_response(target, control)
+    expect_silence(target, bytes([0x40 | kind << 4 | token_length, 0]) + response[2:4] + bytes.fromhex(tail))
     assert control.advance(3.01) == [response]
 
 
@@ -126,7 +133,7 @@ def test_a_token_that_is_cut_short_is_malformed(target: Target, length: int) -> 
 
 @pytest.mark.requirement("MSG-260")
 @pytest.mark.parametrize(
-    "option", ["01", "0261", "0d", "0e", "0e00", "d0", "e0", "e000", "0dff61", "0effff61", "dd0000"]
+    "option", ["01", "0261", "0d", "0e", "0e00", "d0", "e0", "e000", "0dff61", "0effff61", "0efef3", "dd0000"]
 )
 def test_an_option_that_is_cut_short_is_malformed(target: Target, option: str) -> None:
     """Lengths up to 65,804 bytes in a datagram of twenty: each must be held against what is there."""
@@ -221,6 +228,18 @@ def test_a_meaningless_combination_is_ignored(target: Target, kind: Type, code: 
         request = target.build(Code.PUT, target.manifest.resources.put, b"smuggled")
         message = replace(request, type=kind, code=code)
     expect_silence(target, message.encode())
+
+
+@pytest.mark.requirement("MSG-380")
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [(Type.NON, Code.EMPTY), (Type.ACK, Code.GET), (Type.RST, Code.GET), (Type.RST, Code.BAD_REQUEST)],
+)
+def test_a_meaningless_combination_ends_nothing(target: Target, control: Control, kind: Type, code: int) -> None:
+    """A type that fits is not enough: whoever forges an error onto a reset must not silence the server."""
+    response = late_response(target, control)
+    expect_silence(target, Message(kind, code, int.from_bytes(response[2:4], "big")).encode())
+    assert control.advance(3.01) == [response]
 
 
 @pytest.mark.requirement("MSG-380")

@@ -90,15 +90,19 @@ def test_an_unknown_elective_option_in_a_response_is_ignored(target: Target, con
         [(Option.URI_HOST, bytes(256))],
         [(Option.URI_PORT, bytes(3))],
         [(Option.ACCEPT, bytes(3))],
+        [(Option.URI_PATH, bytes(256))],
+        [(Option.URI_PATH, b".")],
+        [(Option.URI_PATH, b"..")],
+        [(Option.URI_PATH, b"caf\xe9")],
         [(Option.URI_QUERY, bytes(256))],
         [(Option.URI_HOST, b"a"), (Option.URI_HOST, b"b")],
         [(Option.URI_PORT, b"\x16\x33"), (Option.URI_PORT, b"\x16\x34")],
         [(Option.ACCEPT, b"\x3c"), (Option.ACCEPT, b"\x28")],
     ],
-    ids=lambda options: "-".join(f"{int(number)}:{len(value)}" for number, value in options),
+    ids=lambda options: "-".join(f"{int(number)}:{value[:5].hex()}:{len(value)}" for number, value in options),
 )
 def test_a_critical_option_outside_its_definition_is_refused(target: Target, options: list[tuple[int, bytes]]) -> None:
-    """Two hosts, or a port of three bytes: one reader takes the first, another the last, a third overruns."""
+    """Two hosts, a port of three bytes, a path that leads up: each reader makes something else of it."""
     request = write(target, *options)
     with target.expect_unchanged():
         target.expect_refusal(target.reply_to(request), Code.BAD_OPTION, Problem.BAD_OPTION)

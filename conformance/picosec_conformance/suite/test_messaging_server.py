@@ -120,12 +120,13 @@ def test_sixteen_messages_are_remembered(target: Target, control: Control, kind:
 
 
 @pytest.mark.requirement("MSG-350")
-def test_a_message_is_remembered_for_its_lifetime(target: Target, control: Control) -> None:
+@pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: kind.name)
+def test_a_message_is_remembered_for_its_lifetime(target: Target, control: Control, kind: Type) -> None:
     """Four minutes after it was sent, a copy can still come out of some queue."""
-    request = write(target)
+    request = write(target, kind=kind)
     first = target.replies_to(request)
     control.advance(EXCHANGE_LIFETIME - 1)
-    assert target.replies_to(request, "a copy") == first
+    assert target.replies_to(request, "a copy") == (first if kind is Type.CON else [])
     assert control.changes(target.manifest.resources.put) == 1
 
 
@@ -143,6 +144,7 @@ def test_a_late_response_is_announced(target: Target, control: Control) -> None:
     """The client stops repeating, and knows that its request arrived."""
     request = target.build(Code.GET, target.manifest.resources.slow)
     replies = target.replies_to(request) or control.advance(1.0)
+    assert replies, "no word within a second"
     assert target.parse(replies[0]) == Message(Type.ACK, Code.EMPTY, request.message_id)
 
 
@@ -219,17 +221,30 @@ def test_a_server_without_room_says_so(target: Target, control: Control) -> None
 
 @pytest.mark.requirement("MSG-560")
 @pytest.mark.parametrize(
-    "path", ["/", "/no-such-resource", "/ps", "/ps/info/", "/ps/info/further", "/PS/INFO", "/ps%2Finfo", "/ps/"]
+    "path",
+    [
+        "/",
+        "/no-such-resource",
+        "/ps",
+        "/ps/",
+        "/ps/info/",
+        "/ps/info/further",
+        "/PS/INFO",
+        "/ps%2Finfo",
+        "/ps/%2569nfo",
+        "/ps/info%00",
+        "/ps/info%00.txt",
+    ],
 )
 @pytest.mark.parametrize("code", [Code.GET, Code.PUT])
 def test_an_unknown_path_is_not_found(target: Target, path: str, code: int) -> None:
-    """A path that only resembles one that is served opens nothing: a slash inside a segment is not a separator."""
+    """A path that only resembles one that is served opens nothing, neither decoded twice nor up to a zero byte."""
     with target.expect_unchanged():
         target.expect_refusal(target.request(code, path), Code.NOT_FOUND, Problem.NOT_FOUND)
 
 
 @pytest.mark.requirement("MSG-570")
-@pytest.mark.parametrize("code", [Code.POST, Code.PUT, Code.DELETE, Code.FETCH, Code.PATCH, Code.IPATCH, 0x08, 0x1F])
+@pytest.mark.parametrize("code", [Code.POST, Code.PUT, Code.DELETE, Code.FETCH, Code.PATCH, Code.IPATCH, 8, 9, 17, 31])
 def test_a_method_that_a_resource_does_not_take_is_refused(target: Target, code: int) -> None:
     """A method that is taken for its neighbour turns a question into a command."""
     with target.expect_unchanged():
@@ -263,6 +278,21 @@ def test_a_content_format_that_is_not_understood_is_refused(target: Target, cont
     with target.expect_unchanged():
         reply = target.request(Code.POST, "/ps/test/entropy", b"\x40", content_format=content_format)
         target.expect_refusal(reply, Code.UNSUPPORTED_CONTENT_FORMAT, Problem.UNSUPPORTED_FORMAT)
+
+
+@pytest.mark.requirement("MSG-310")
+@pytest.mark.needs("messaging.client")
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_request_may_have_the_id_of_a_message_of_the_targets(
+    target: Target, control: Control, answered: bool
+) -> None:
+    """Each side counts for itself, and the counts meet: a request is no copy of what went the other way."""
+    control.act("request", {1: int(Code.GET), 2: "/x"})
+    theirs = target.receive("a request")
+    if answered:
+        target.send(Message(Type.ACK, Code.CONTENT, theirs.message_id, theirs.token, (), b"answer"))
+    reply = target.reply_to(replace(read(target), message_id=theirs.message_id))
+    assert (reply.type, reply.message_id, reply.code) == (Type.ACK, theirs.message_id, Code.CONTENT)
 
 
 @pytest.mark.requirement("MSG-310", "MSG-330")

@@ -66,6 +66,14 @@ def test_frames_may_share_a_delimiter(stream: Target) -> None:
     assert stream.replies_to_raw(data) == [b"\x70\0" + first[2:], b"\x70\0" + second[2:]]
 
 
+@pytest.mark.requirement("MSG-600")
+@pytest.mark.needs("conformance.test-interface")
+@pytest.mark.parametrize("size", [64, 256, 1000])
+def test_a_long_message_is_one_frame_too(stream: Target, size: int) -> None:
+    """A driver that sends what fits into its buffer makes two frames of one message, each of them in order."""
+    assert echoed(stream, bytes(size)) == bytes(size)
+
+
 @pytest.mark.requirement("MSG-610")
 @pytest.mark.parametrize(
     "payload",
@@ -103,7 +111,19 @@ def test_a_flipped_bit_is_caught(stream: Target, bit: int, rng: random.Random) -
 
 
 @pytest.mark.requirement("MSG-630")
-@pytest.mark.parametrize("form", ["missing", "zero", "not complemented", "swapped", "without 0xA9", "truncated"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "missing",
+        "zero",
+        "not complemented",
+        "swapped",
+        "without 0xA9",
+        "truncated",
+        "first byte right",
+        "second byte right",
+    ],
+)
 def test_a_wrong_frame_check_sequence_is_caught(stream: Target, form: str) -> None:
     """The mistakes that implementations make: each would accept frames that nobody else sends."""
     content = COAP + command(stream).encode()
@@ -115,6 +135,8 @@ def test_a_wrong_frame_check_sequence_is_caught(stream: Target, form: str) -> No
         "swapped": fcs[::-1],
         "without 0xA9": slipmux.frame_check_sequence(content[1:]),
         "truncated": fcs[:1],
+        "first byte right": fcs[:1] + bytes([fcs[1] ^ 1]),
+        "second byte right": bytes([fcs[0] ^ 1]) + fcs[1:],
     }[form]
     expect_dropped(stream, escaped(content + wrong))
 
@@ -196,6 +218,15 @@ def test_diagnostics_are_not_messages(stream: Target, text: str) -> None:
 def test_a_frame_that_does_not_end_costs_only_itself(stream: Target, size: int, filling: bytes) -> None:
     """A stuck line sends for minutes: when it ends, the target has its memory and its wits."""
     expect_dropped(stream, END + COAP + filling * (size // len(filling)) + END)
+
+
+@pytest.mark.requirement("MSG-690")
+@pytest.mark.parametrize("buffer", [1024, 1152, 1280, 1500])
+def test_the_end_of_a_long_frame_is_not_a_frame(stream: Target, buffer: int) -> None:
+    """A buffer that starts over when it is full holds, in its last lap, whatever the sender put there."""
+    content = COAP + command(stream).encode()
+    whole = content + slipmux.frame_check_sequence(content)
+    expect_dropped(stream, escaped(bytes(64 * buffer) + whole))
 
 
 @pytest.mark.requirement("MSG-630", "MSG-660")
