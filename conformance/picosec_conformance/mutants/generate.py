@@ -68,8 +68,9 @@ def modules() -> tuple[str, ...]:
 def mutants_of(module: str) -> Iterator[Mutant]:
     """Yield the mutants of a module, leaving out those that do not compile, or compile to what was seen before.
 
-    Annotations and decorators count for nothing there: the former are never read while the program runs, and the
-    latter tell the reader of a class, such as that it is frozen, what its code observes anyway.
+    Annotations, decorators and f-strings count for nothing there: the first are never read while the program runs, the
+    second tell the reader of a class, such as that it is frozen, what its code observes anyway, and the last are words
+    for people.
     """
     logging.getLogger("parso").setLevel(logging.WARNING)
     source = (REFERENCE / module).read_text(encoding="utf-8")
@@ -104,6 +105,9 @@ class _WithoutStructure(ast.NodeTransformer):
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
         return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return ast.Constant("")
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None

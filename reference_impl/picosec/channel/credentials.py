@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from picosec.channel.edhoc_messages import bstr, compact_id_cred
 from picosec.crypto.curves import Curve, PublicKey, decode_public
@@ -141,7 +141,7 @@ def _public_key(key: dict[Any, Any]) -> PublicKey:
     x, y = key.get(_X), key.get(_Y)
     if type(x) is not bytes:
         raise bad_credential("the COSE_Key has no x")
-    identified = (key.get(_KTY), key.get(_CRV))
+    identified = (_integer(key, _KTY), _integer(key, _CRV))
     if identified == (_EC2, Curve.P256.value):
         if type(y) is not bytes or len(y) != 32:
             raise bad_credential("the COSE_Key has no y")
@@ -158,12 +158,20 @@ def _public_key(key: dict[Any, Any]) -> PublicKey:
         raise bad_credential(error.detail) from error
 
 
+def _integer(key: dict[Any, Any], label: int) -> int | None:
+    """Return a member of a COSE_Key, ``None`` without it; 1.0 and true, which equal 1 in Python, are no integers."""
+    value = key.get(label)
+    if type(value) not in (int, type(None)):
+        raise bad_credential(f"member {label} of the COSE_Key is no integer")
+    return cast(int | None, value)
+
+
 def _usages(key: dict[Any, Any]) -> frozenset[Usage]:
     usages = BOTH_USAGES
-    operations, algorithm = key.get(_KEY_OPS), key.get(_ALG)
+    operations, algorithm = key.get(_KEY_OPS), _integer(key, _ALG)
     if operations is not None:
-        if type(operations) is not list:
-            raise bad_credential("key_ops is an array")
+        if type(operations) is not list or not all(type(operation) in (int, str) for operation in operations):
+            raise bad_credential("key_ops is an array of integers and texts")
         usages &= {usage for operation, usage in _OPERATIONS.items() if operation in operations}
     if algorithm is not None:
         usages &= {Usage.SIGNATURE if algorithm in _SIGNATURE_ALGORITHMS else Usage.STATIC_DH}

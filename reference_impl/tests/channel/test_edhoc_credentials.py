@@ -217,6 +217,31 @@ def test_an_issuer_is_used_within_its_validity(year, accepted):
     assert caught.value.problem is Problem.BAD_CREDENTIAL
 
 
+@pytest.mark.parametrize(
+    "member", [{1: 2.0}, {-1: 1.0}, {3: -7.0}, {4: [True]}, {4: [7.0]}, {3: "ES256"}], ids=lambda member: str(member)
+)
+def test_what_equals_an_integer_is_none(member):
+    """1.0 and true are other CBOR items than 1, however equal Python finds them: two readers would see two keys."""
+    identity = make_identity(Kind.KCCS, Usage.STATIC_DH, 2, entropy("x"))
+    changed = claims("x", parse_credential(Kind.KCCS, identity.credential).key)
+    changed[8][1] |= member
+
+    with pytest.raises(ProtocolError) as caught:
+        parse_ccs(dumps(changed))
+
+    assert caught.value.problem is Problem.BAD_CREDENTIAL
+
+
+def test_an_algorithm_that_equals_ours_is_another():
+    """A CWT whose protected header says -8.0 was signed by somebody with another idea of integers."""
+    cwt = dumps([dumps({1: -8.0}), {}, dumps({}), bytes(64)])
+
+    with pytest.raises(ProtocolError) as caught:
+        parse_credential(Kind.KCWT, cwt)
+
+    assert "algorithm" in caught.value.detail
+
+
 def test_an_own_credential_needs_its_own_private_key():
     """A mix-up at provisioning shows at once, not in the first handshake."""
     vault = software_vault(bytes)
