@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from picosec_conformance.certify import HarnessError
-from picosec_conformance.faults import Fault, load_faults
-from picosec_conformance.faults.matrix import Kill, failing_without_fault, run_faults, without_fault
+from picosec_conformance.faults import Fault, load_faults, without_fault
+from picosec_conformance.faults.matrix import Kill, failing_without_fault, run_faults
 from picosec_conformance.faults.workers import Workers
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import load_requirements

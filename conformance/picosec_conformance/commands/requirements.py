@@ -13,7 +13,7 @@ from picosec_conformance.specification.requirements import load_requirements
 
 _EXAMPLES = """\
 examples:
-  picosec requirements                        every requirement with the number of tests, vectors and errors
+  picosec requirements                        every requirement with the number of tests, vectors and faults
   picosec requirements --chapter channel      one chapter
   picosec requirements CHN-120 MSG-200        the text of some, and what shows them
   picosec requirements --features             the features that a manifest may declare
@@ -23,12 +23,14 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser.description = "List the requirements of the specification with the tests and vectors that show them."
+    parser.description = "List the requirements of the specification with the tests, vectors and faults that show them."
     parser.epilog = _EXAMPLES
     parser.add_argument("ids", nargs="*", metavar="ID", help="requirements to show in full")
     parser.add_argument("--chapter", metavar="C", help="only this chapter")
     parser.add_argument("--features", action="store_true", help="list the features instead")
-    parser.add_argument("--gate", action="store_true", help="exit 1 on any gap between pages, tests and vectors")
+    parser.add_argument(
+        "--gate", action="store_true", help="exit 1 on any gap between pages, tests, faults and vectors"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,10 +58,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _table(chapter: str | None) -> None:
     rows = [row for row in load_requirements().values() if chapter in (None, row.page)]
-    print(f"{'id':<8} {'level':<7} {'check':<10} {'tests':>5} {'vectors':>7}  title")
+    print(f"{'id':<8} {'level':<7} {'check':<10} {'tests':>5} {'vectors':>7} {'faults':>6}  title")
     for row in rows:
         shown = trace()[row.id]
-        print(f"{row.id:<8} {row.level:<7} {row.check:<10} {len(shown.tests):>5} {len(shown.vectors):>7}  {row.title}")
+        counts = f"{len(shown.tests):>5} {len(shown.vectors):>7} {len(shown.faults):>6}"
+        print(f"{row.id:<8} {row.level:<7} {row.check:<10} {counts}  {row.title}")
     pages = Counter(row.page for row in rows)
     print(f"\n{len(rows)} requirements: " + ", ".join(f"{page} {count}" for page, count in pages.items()))
 
@@ -69,7 +72,8 @@ def _show(names: list[str]) -> None:
         row, shown = load_requirements()[name], trace()[name]
         print(f"{row.id}  {row.title}\n\n  {row.text}\n")
         print(f"  level {row.level}, roles {', '.join(row.role)}, feature {row.feature}, check {row.check}")
-        for label, values in (("tests", shown.tests), ("vectors", shown.vectors), ("errors", shown.errors)):
+        rows = {"tests": shown.tests, "vectors": shown.vectors, "faults": shown.faults, "errors": shown.errors}
+        for label, values in rows.items():
             print(f"  {label}: " + (f"\n    {'':4}".join(values) if values else "none"))
         print()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the device that a fault breaks has no use for manifests, and starts for each fault anew
     from picosec_conformance.manifest import Manifest
+    from picosec_conformance.specification.requirements import Requirement
 
 #: One module per chapter; importing it registers its faults.
 CHAPTERS = (
@@ -75,6 +76,14 @@ def load_faults() -> dict[str, Fault]:
     for chapter in CHAPTERS:
         importlib.import_module(f"{__name__}.{chapter}")
     return dict(_REGISTERED)
+
+
+def without_fault(requirements: Iterable[Requirement], faults: Iterable[Fault]) -> Iterator[str]:
+    """Yield the testable requirements of level MUST that no fault violates."""
+    violated = {fault.requirement for fault in faults}
+    for row in requirements:
+        if row.testable and row.level == "MUST" and row.id not in violated:
+            yield row.id
 
 
 def faulty(manifest: Manifest, fault: str) -> Manifest:

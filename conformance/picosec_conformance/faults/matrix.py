@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from picosec_conformance.faults import Fault
 from picosec_conformance.faults.workers import Outcome, Task, Workers
-from picosec_conformance.specification.requirements import Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +61,3 @@ def _kill(fault: Fault, outcome: Outcome) -> Kill:
     by = tuple(test for test, requirements in outcome.failed if fault.requirement in requirements)
     unrelated = tuple(test for test, requirements in outcome.failed if fault.requirement not in requirements)
     return Kill(fault, by, unrelated, outcome.broken, outcome.seconds)
-
-
-def without_fault(requirements: Iterable[Requirement], faults: Iterable[Fault]) -> Iterator[str]:
-    """Yield the testable requirements of level MUST that no fault violates."""
-    violated = {fault.requirement for fault in faults}
-    for row in requirements:
-        if row.testable and row.level == "MUST" and row.id not in violated:
-            yield row.id

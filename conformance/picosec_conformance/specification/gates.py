@@ -1,9 +1,10 @@
-"""The gates: what must hold between pages, tests and vectors before a change is accepted."""
+"""The gates: what must hold between pages, tests, faults and vectors before a change is accepted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from picosec_conformance.faults import load_faults, without_fault
 from picosec_conformance.resources import data_root
 from picosec_conformance.specification.generate import stale_files
 from picosec_conformance.specification.matrix import tests_by_requirement, trace, vectors_by_requirement
@@ -27,6 +28,7 @@ def gaps() -> Iterator[str]:
             yield f"{name} ({requirement.title}) has no test"
         if requirement.check == "inspection" and row.tests:
             yield f"{name} is checked by inspection, but {row.tests[0]} tests it; make it check: test"
+    yield from _faults()
     used = {requirement.feature for requirement in requirements.values()}
     for profile in load_registry().profiles.values():
         for feature in sorted(profile.features - set(load_registry().features)):
@@ -40,6 +42,16 @@ def gaps() -> Iterator[str]:
     for entry in load_registry().errors:
         if entry.name not in named:
             yield f"error {entry.name} is named by no requirement"
+
+
+def _faults() -> Iterator[str]:
+    """Whether each fault is killed is what ``picosec faults`` finds out; here it counts that there is one."""
+    requirements, faults = load_requirements(), load_faults()
+    for fault in faults.values():
+        if fault.requirement not in requirements or requirements[fault.requirement].withdrawn:
+            yield f"fault {fault.name} violates {fault.requirement}, which no page demands"
+    for name in without_fault(requirements.values(), faults.values()):
+        yield f"{name} ({requirements[name].title}) has no fault: nobody has seen its tests fail"
 
 
 def _stale() -> Iterator[str]:

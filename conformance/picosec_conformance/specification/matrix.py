@@ -1,4 +1,4 @@
-"""The traceability matrix: what shows each requirement. Computed from tests, vectors and pages; nobody edits it."""
+"""The traceability matrix: what shows each requirement. Computed from tests, vectors, faults and pages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from picosec_conformance import plugin
+from picosec_conformance.faults import load_faults
 from picosec_conformance.resources import vectors_folder
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import load_requirements
@@ -22,10 +23,11 @@ _QUOTED = re.compile(r"`([a-z_]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What names one requirement: functions of the suite, vectors (``file#case``); and the errors its text names."""
+    """What names one requirement: functions of the suite, vectors (``file#case``), faults; and the errors it names."""
 
     tests: tuple[str, ...]
     vectors: tuple[str, ...]
+    faults: tuple[str, ...]
     errors: tuple[str, ...]
 
 
@@ -42,6 +44,7 @@ def trace() -> dict[str, Trace]:
         row.id: Trace(
             tuple(tests.get(row.id, ())),
             tuple(vectors.get(row.id, ())),
+            tuple(fault.name for fault in load_faults().values() if fault.requirement == row.id),
             tuple(name for name in dict.fromkeys(_QUOTED.findall(row.text)) if name in names),
         )
         for row in load_requirements().values()
