@@ -6,11 +6,12 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 from picosec_conformance.certify import HarnessError
 from picosec_conformance.faults import Fault, load_faults, without_fault
-from picosec_conformance.faults.matrix import Kill, failing_without_fault, run_faults
+from picosec_conformance.faults.matrix import Kill, document, failing_without_fault, run_faults
 from picosec_conformance.faults.workers import Workers
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import load_requirements
@@ -57,6 +58,13 @@ def run(options: argparse.Namespace) -> int:
             print(f"{name:<{width}}  {fault.requirement}  {fault.story}")
         return 0
     try:
+        if options.json is not None:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.touch()
+    except OSError as error:
+        print(f"picosec faults: --json {options.json}: {error.strerror}", file=sys.stderr)
+        return 2
+    try:
         with Workers(min(options.jobs, max(len(chosen), 1)), options.seed) as workers:
             sick = failing_without_fault(workers, {fault.requirement for fault in chosen.values()}, options.jobs)
             if sick:
@@ -86,29 +94,21 @@ def _show(kill: Kill, width: int) -> None:
 
 
 def _conclude(kills: list[Kill], faults: dict[str, Fault], *, complete: bool, json_file: Path | None) -> int:
-    survived = [kill.fault.name for kill in kills if not kill.killed]
-    unrelated = [kill.fault.name for kill in kills if not kill.killed and kill.unrelated]
     bare = list(without_fault(load_requirements().values(), faults.values()))
-    matrix = {
-        "faults": {"total": len(kills), "killed": len(kills) - len(survived), "survived": survived},
-        "requirements_without_fault": bare,
-        "killed_by_unrelated_test_only": unrelated,
-        "matrix": [
-            {
-                "fault": kill.fault.name,
-                "requirement": kill.fault.requirement,
-                "story": kill.fault.story,
-                "killed_by": list(kill.by),
-                "also_noticed_by": list(kill.unrelated),
-            }
-            for kill in kills
-        ],
-    }
     if json_file is not None:
-        json_file.write_text(json.dumps(matrix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"\n{len(kills)} faults, {len(kills) - len(survived)} killed, {len(survived)} survived")
-    for name in survived:
-        print(f"survived: {name} ({faults[name].requirement}): {faults[name].story}")
+        text = json.dumps(document(kills, bare), indent=1, ensure_ascii=False) + "\n"
+        json_file.write_text(text, encoding="utf-8")
+    survived = [kill.fault for kill in kills if not kill.killed]
+    print(f"\n{len(kills)} faults, {len(kills) - len(survived)} killed, {len(survived)} survived: {_by_chapter(kills)}")
+    for fault in survived:
+        print(f"survived: {fault.name} ({fault.requirement}): {fault.story}")
     if complete:
         print(f"{len(bare)} requirements without a fault{': ' + ', '.join(bare) if bare else ''}")
     return 1 if survived else 0
+
+
+def _by_chapter(kills: list[Kill]) -> str:
+    requirements = load_requirements()
+    total = Counter(requirements[kill.fault.requirement].page for kill in kills)
+    killed = Counter(requirements[kill.fault.requirement].page for kill in kills if kill.killed)
+    return ", ".join(f"{page} {killed[page]} of {count}" for page, count in total.items())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 from picosec_conformance.faults import Fault
 from picosec_conformance.faults.workers import Outcome, Task, Workers
@@ -61,3 +65,35 @@ def _kill(fault: Fault, outcome: Outcome) -> Kill:
     by = tuple(test for test, requirements in outcome.failed if fault.requirement in requirements)
     unrelated = tuple(test for test, requirements in outcome.failed if fault.requirement not in requirements)
     return Kill(fault, by, unrelated, outcome.broken, outcome.seconds)
+
+
+def document(kills: Sequence[Kill], bare: Sequence[str]) -> dict[str, Any]:
+    """Return the matrix as JSON values, under ``matrix.schema.json``; ``bare`` are the requirements without a fault."""
+    survived = [kill for kill in kills if not kill.killed]
+    return {
+        "faults": {
+            "total": len(kills),
+            "killed": len(kills) - len(survived),
+            "survived": [kill.fault.name for kill in survived],
+        },
+        "requirements_without_fault": list(bare),
+        "killed_by_unrelated_test_only": [kill.fault.name for kill in survived if kill.unrelated],
+        "matrix": [
+            {
+                "fault": kill.fault.name,
+                "requirement": kill.fault.requirement,
+                "story": kill.fault.story,
+                "killed_by": list(kill.by),
+                "also_noticed_by": list(kill.unrelated),
+            }
+            for kill in kills
+        ],
+    }
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the matrix."""
+    text = files("picosec_conformance.faults").joinpath("matrix.schema.json").read_text(encoding="utf-8")
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
+import jsonschema
 import pytest
 
 from picosec_conformance.cli import main
 from picosec_conformance.faults import Fault, faulty, load_faults, without_fault
-from picosec_conformance.faults.matrix import failing_without_fault, run_faults
+from picosec_conformance.faults.matrix import document, failing_without_fault, run_faults, schema
 from picosec_conformance.faults.workers import Outcome, Task, Workers
 from picosec_conformance.manifest import REFERENCE, load_manifest
 from picosec_conformance.specification.requirements import load_requirements
@@ -88,6 +89,19 @@ def test_tests_that_fail_anyway_are_found(sick: Outcome) -> None:
     assert failing_without_fault(Script(sick)(), ["MSG-010"], 2) == ["test_a.py::test_right"]
 
 
+def test_matrix_tells_survivors_apart() -> None:
+    """What nobody noticed, and what the wrong test noticed, are mended differently."""
+    jsonschema.Draft202012Validator.check_schema(schema())
+    script = Script(NOTHING, Outcome((OTHER,), (), 1.0))
+
+    written = document(run_faults(script(), [fault("one"), fault("two")]), ["MSG-050"])
+
+    jsonschema.Draft202012Validator(schema()).validate(written)
+    assert written["faults"] == {"total": 2, "killed": 0, "survived": ["one", "two"]}
+    assert written["killed_by_unrelated_test_only"] == ["one", "two"]
+    assert written["requirements_without_fault"] == ["MSG-050"]
+
+
 def test_requirements_without_a_fault_are_listed() -> None:
     """Only what is testable and binds needs one."""
     rows = load_requirements()
@@ -123,6 +137,7 @@ def test_command_writes_the_matrix(tmp_path: Path, capsys: pytest.CaptureFixture
 
     assert status == 0, capsys.readouterr()
     written = json.loads(file.read_text())
+    jsonschema.Draft202012Validator(schema()).validate(written)
     assert written["faults"] == {"total": 2, "killed": 2, "survived": []}
     assert written["killed_by_unrelated_test_only"] == []
     rows = {row["fault"]: row for row in written["matrix"]}
@@ -131,6 +146,12 @@ def test_command_writes_the_matrix(tmp_path: Path, capsys: pytest.CaptureFixture
         "test_messaging_client.py::test_tokens_differ_from_one_life_to_the_next",
         "test_messaging_client.py::test_tokens_do_not_follow_from_one_another",
     ]
+
+
+def test_file_that_cannot_be_written_is_noticed_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not after a minute of work."""
+    assert main(["faults", "counts-tokens", "--json", "/dev/null/matrix.json"]) == 2
+    assert "--json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [["no-such-fault"], ["--chapter", "no-such-chapter"], ["--jobs", "0"]])
