@@ -1,4 +1,4 @@
-"""The target as Initiator, and a hostile Responder: messages 2 and 4, and error messages that lie."""
+"""The target as Initiator, and a hostile message_2."""
 
 from __future__ import annotations
 
@@ -16,56 +16,17 @@ from picosec.messaging.cbor import dumps, loads
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
 from picosec_conformance.control import Control, trusted_credential
+from picosec_conformance.edhoc_initiators import ALL_METHODS, begun, goes_on, met, refused
 from picosec_conformance.edhoc_peer import (
     HostileResponder,
-    as_initiator,
     expect_given_up,
     kinds,
-    meet,
-    methods,
     prover,
-    same_curves,
     suites,
 )
-from picosec_conformance.handshake import SUITE_KID, Parties, answer, receive_message_1
+from picosec_conformance.handshake import SUITE_KID, answer, receive_message_1
 from picosec_conformance.identity import claims, make_identity
 from picosec_conformance.target import Target
-
-ALL_METHODS = pytest.mark.parametrize("method", range(4), ids=[f"method-{method}" for method in range(4)])
-
-
-def met(target: Target, rng: random.Random, method: int | None = None, **choices: object) -> Parties:
-    """Introduce the target as Initiator. Skips a method that it does not declare."""
-    if method is None:
-        method = methods(target)[0]
-    elif method not in methods(target):
-        pytest.skip(f"not declared: channel.edhoc.method.{method}")
-    return meet(target, rng, **as_initiator(method=method, **choices))
-
-
-def begun(
-    target: Target, control: Control, rng: random.Random, method: int | None = None, **choices: object
-) -> tuple[HostileResponder, Parties]:
-    """Return a hostile Responder that has an honest message_1."""
-    parties = met(target, rng, method, **choices)
-    peer = HostileResponder(target, control, parties)
-    peer.wait_1()
-    return peer, parties
-
-
-def refused(target: Target, control: Control, peer: HostileResponder, problem: Problem, message: bytes) -> None:
-    """Answer with a message_2 and check that the target gives up for this reason."""
-    peer.send_2(message)
-    expect_given_up(target, control, problem, peer.run.c_r)
-
-
-def goes_on(target: Target, control: Control, peer: HostileResponder, message: bytes | None = None) -> None:
-    """Answer with a message_2 and check that the handshake completes."""
-    peer.send_2(message)
-    peer.wait_3()
-    peer.send_4(b"", "end of the handshake")
-    target.until_probe_answered()
-    assert control.event("channel").fields[5] == "initiator"
 
 
 @pytest.mark.requirement("CHN-020", "CHN-550")
@@ -475,193 +436,6 @@ def test_any_changed_bit_of_message_2_ends_the_handshake(target: Target, control
         message[rng.randrange(34, len(message))] ^= 1 << rng.randrange(8)
         peer.send_2(bytes(message))
         expect_given_up(target, control, None, peer.run.c_r)
-
-
-# -- negotiation ---------------------------------------------------------------------------------------------------
-
-
-def offered(target: Target, control: Control, rng: random.Random, count: int = 2) -> tuple[list[int], Parties]:
-    """Give the target credentials and a policy for several suites, in the order of the returned list."""
-    several = same_curves(target, count)
-    parties = met(target, rng, suite=several[0])
-    control.provision(suites=several)
-    return several, parties
-
-
-def next_message_1(target: Target) -> tuple[Message1, object]:
-    """Receive the next message_1."""
-    request, message = receive_message_1(target)
-    return Message1.decode(message), request
-
-
-def refuse_suite(target: Target, request: object, *suites_r: int) -> None:
-    """Answer message_1 with ERR_CODE 2."""
-    answer(target, request, ErrorMessage(2, suites_r).encode(), "error 2", Code.BAD_REQUEST)  # type: ignore[arg-type]
-
-
-@pytest.mark.requirement("CHN-180", "CHN-220", "CHN-280")
-@pytest.mark.parametrize("order", ["one way", "other way"])
-def test_initiator_shows_its_preferences_and_tries_again(
-    target: Target, control: Control, rng: random.Random, order: str
-) -> None:
-    """The Responder has the second choice only. The first must stay in sight, or a forged error would be enough to
-    hide it.
-    """
-    several, parties = offered(target, control, rng)
-    if order == "other way":
-        several.reverse()
-        control.provision(suites=several)
-    control.act("open", {1: parties.method, 2: several})
-    first, request = next_message_1(target)
-    refuse_suite(target, request, several[1])
-    second, _ = next_message_1(target)
-
-    assert first.suites == (several[0],)
-    assert second.suites == tuple(several)
-    assert first.g_x != second.g_x
-
-
-@pytest.mark.requirement("CHN-220")
-def test_order_and_strangers_in_suites_r_do_not_matter(target: Target, control: Control, rng: random.Random) -> None:
-    """SUITES_R is a set; what the Initiator does not know in it is passed over."""
-    several, parties = offered(target, control, rng)
-    control.act("open", {1: parties.method, 2: several})
-    _, request = next_message_1(target)
-    refuse_suite(target, request, 25, -21, several[1], 9)
-
-    assert next_message_1(target)[0].suites == tuple(several)
-
-
-@pytest.mark.requirement("CHN-220")
-def test_initiator_goes_by_its_own_order(target: Target, control: Control, rng: random.Random) -> None:
-    """Two suites in common: whoever writes the error message must not be the one who chooses between them."""
-    several, parties = offered(target, control, rng, count=3)
-    control.act("open", {1: parties.method, 2: several})
-    _, request = next_message_1(target)
-    refuse_suite(target, request, several[2], several[1])
-
-    assert next_message_1(target)[0].suites == tuple(several[:2])
-
-
-@pytest.mark.requirement("CHN-230")
-@pytest.mark.parametrize("answers", ["nothing in common", "the refused one", "back and forth"])
-def test_initiator_gives_up_where_no_suite_is_left(
-    target: Target, control: Control, rng: random.Random, answers: str
-) -> None:
-    """A Responder, or somebody in between, sends the Initiator round in circles."""
-    several, parties = offered(target, control, rng)
-    control.act("open", {1: parties.method, 2: several})
-    _, request = next_message_1(target)
-    if answers == "nothing in common":
-        refuse_suite(target, request, 9, 24)
-    elif answers == "the refused one":
-        refuse_suite(target, request, several[0], several[1])
-    else:
-        refuse_suite(target, request, several[1])
-        _, request = next_message_1(target)
-        refuse_suite(target, request, several[0])
-
-    expect_given_up(target, control, Problem.UNSUPPORTED_SUITE)
-
-
-@pytest.mark.requirement("CHN-550")
-@pytest.mark.parametrize(
-    "message",
-    [
-        pytest.param(b"\x01\x67refused", id="unspecified"),
-        pytest.param(b"\x03\xf5", id="unknown-credential"),
-        pytest.param(b"\x18\x2a\xa0", id="unknown-code"),
-        pytest.param(b"\x00\xf5", id="success"),
-        pytest.param(b"\x02\x80", id="no-suites"),
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"\xff", id="no-cbor"),
-    ],
-)
-def test_error_message_ends_the_attempt(target: Target, control: Control, rng: random.Random, message: bytes) -> None:
-    """Whatever the error response says, there is no channel, no second attempt and no crash."""
-    parties = met(target, rng)
-    peer = HostileResponder(target, control, parties)
-    peer.wait_1()
-    peer.send_2(message, "error", Code.BAD_REQUEST)
-
-    expect_given_up(target, control, None)
-
-
-# -- message_4 -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.requirement("CHN-590")
-@pytest.mark.needs("channel.edhoc.initiator")
-def test_initiator_waits_for_message_4(target: Target, control: Control, rng: random.Random) -> None:
-    """Key confirmation that can be left out by whoever drops it is none."""
-    peer, _ = begun(target, control, rng, message_4=True)
-    peer.send_2()
-    peer.wait_3()
-    assert control.state()[2] == 0
-
-    peer.send_4(b"", "no message_4")
-
-    expect_given_up(target, control, None, peer.run.c_r)
-
-
-@pytest.mark.requirement("CHN-590", "CHN-330")
-@pytest.mark.needs("channel.edhoc.initiator", "channel.edhoc.message4")
-@pytest.mark.parametrize(
-    "ead",
-    [b"", encode_ead(padding(9)), encode_ead(padding(300)), encode_ead([EadItem(65535, b"")])],
-    ids=["empty", "padding", "long-padding", "unknown"],
-)
-def test_message_4_opens_the_channel(target: Target, control: Control, rng: random.Random, ead: bytes) -> None:
-    """With message_4 the Initiator knows that the Responder has the same keys."""
-    peer, _ = begun(target, control, rng, message_4=True)
-    peer.send_2()
-    peer.wait_3()
-    peer.send_4(peer.run.compose_message_4(ead))
-
-    target.until_probe_answered()
-    assert control.event("channel")
-
-
-@pytest.mark.requirement("CHN-990")
-@pytest.mark.needs("channel.edhoc.initiator")
-@pytest.mark.parametrize("where", ["first-byte", "last-byte", "shorter", "empty", "other-session"])
-def test_forged_message_4_is_refused(target: Target, control: Control, rng: random.Random, where: str) -> None:
-    """Whoever answered message_2 honestly may still lack the keys that message_4 proves."""
-    peer, _ = begun(target, control, rng, message_4=True)
-    peer.send_2()
-    peer.wait_3()
-    content = bytearray(loads(peer.run.compose_message_4()))
-    if where == "first-byte":
-        content[0] ^= 1
-    elif where == "last-byte":
-        content[-1] ^= 1
-    elif where == "other-session":
-        content = bytearray(rng.randbytes(len(content)))
-    else:
-        del content[len(content) - 1 if where == "shorter" else 0 :]
-    peer.send_4(dumps(bytes(content)))
-
-    expect_given_up(target, control, Problem.AUTHENTICATION_FAILED, peer.run.c_r)
-
-
-@pytest.mark.requirement("CHN-020", "CHN-040", "CHN-350")
-@pytest.mark.needs("channel.edhoc.message4")
-@pytest.mark.parametrize("what", ["text", "surplus", "value-inside", "label-8-bit-inside", "critical-inside"])
-def test_malformed_message_4_is_refused(target: Target, control: Control, rng: random.Random, what: str) -> None:
-    """The last message is held to the same rules as the first."""
-    peer, _ = begun(target, control, rng, message_4=True)
-    peer.send_2()
-    peer.wait_3()
-    if what == "critical-inside":
-        inside = encode_ead([EadItem(65535, None, critical=True)])
-    else:
-        inside = {"value-inside": b"\x40", "label-8-bit-inside": b"\x18\x00"}.get(what, b"")
-    honest = peer.run.compose_message_4(inside)
-    message = {"text": dumps("a" * 8), "surplus": honest + b"\x00"}.get(what, honest)
-    problem = {"label-8-bit-inside": Problem.NOT_DETERMINISTIC, "critical-inside": Problem.CRITICAL_EAD}
-    peer.send_4(message)
-
-    expect_given_up(target, control, problem.get(what, Problem.MALFORMED), peer.run.c_r)
 
 
 @pytest.mark.requirement("CHN-550")
