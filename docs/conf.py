@@ -20,6 +20,7 @@ extensions = [
     "picosec_docs.requirement",
     "picosec_docs.registry_tables",
     "picosec_docs.state_machine",
+    "picosec_docs.stride",
     "picosec_docs.vector",
     "picosec_docs.sequence",
     "picosec_docs.evidence",

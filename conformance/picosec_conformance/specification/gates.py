@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from picosec_conformance.faults import load_faults, without_fault
-from picosec_conformance.resources import data_root
+from picosec_conformance.resources import data_root, spec_folder
 from picosec_conformance.specification.generate import stale_files
 from picosec_conformance.specification.matrix import tests_by_requirement, trace, vectors_by_requirement
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import SpecError, load_requirements
+from picosec_conformance.specification.stride import StrideError, count_verifier_steps, load_stride, stride_gaps
 
 
 def gaps() -> Iterator[str]:
@@ -42,6 +43,21 @@ def gaps() -> Iterator[str]:
     for entry in load_registry().errors:
         if entry.name not in named:
             yield f"error {entry.name} is named by no requirement"
+    yield from _stride()
+
+
+def _stride() -> Iterator[str]:
+    grammar = (spec_folder() / "picosec.cddl").read_text(encoding="utf-8")
+    pages = {name: (spec_folder() / f"{name}.md").read_text(encoding="utf-8") for name in load_registry().chapters}
+    in_force = {row.id for row in load_requirements().values() if not row.withdrawn}
+    try:
+        yield from stride_gaps(load_stride(), grammar, in_force, count_verifier_steps(pages["conformance"]))
+    except StrideError as error:
+        yield f"stride.toml: {error}"
+        return
+    for table in load_stride().tables.values():
+        if f"{{stride}} {table.name}\n" not in pages.get(table.chapter, ""):
+            yield f"stride: page {table.chapter} does not show table {table.name}"
 
 
 def _faults() -> Iterator[str]:

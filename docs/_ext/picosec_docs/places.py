@@ -72,3 +72,8 @@ def vector(path: str, case: str) -> str:
 def fault(name: str) -> str:
     """Where a broken reference is described."""
     return f"reference/faults#fault-{slug(name)}"
+
+
+def stride(chapter: str, message: str) -> str:
+    """Where a message stands against the six threats; ``chapter`` is the name of its page."""
+    return f"spec/v1/{chapter}#stride-{slug(message)}"
