@@ -17,7 +17,6 @@ from typing import Any, cast
 import pytest
 
 import picosec
-from picosec_conformance import plugin
 from picosec_conformance.adapters import AdapterError, TargetDied, open_adapter
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.report import model
@@ -26,6 +25,7 @@ from picosec_conformance.selection import Selection
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import Requirement
 from picosec_conformance.target import Silence, Target
+from picosec_conformance.verdicts import from_wire
 
 SUITE = Path(__file__).with_name("suite")
 _FAILURES = frozenset({Verdict.FAILED, Verdict.EXPECTED_FAIL})
@@ -62,9 +62,10 @@ class Collector:
         if report.failed:
             self.broken.append(str(report.longrepr))
 
-    def pytest_internalerror(self, excrepr: object) -> None:
-        """Note a fault of the harness."""
+    def pytest_internalerror(self, excrepr: object) -> bool:
+        """Note a fault of the harness, so that pytest need not print it."""
         self.broken.append(str(excrepr))
+        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdict that the plugin attached."""
@@ -77,7 +78,7 @@ class Collector:
             elif name == "picosec-transcript" and value[1]:
                 test, self.records[test] = value
             elif name == "picosec":
-                result = plugin.from_wire(value)
+                result = from_wire(value)
                 self.results.append(result)
                 self.progress(result)
 

@@ -1,52 +1,32 @@
-"""The pytest side of a run: chooses the tests, hands out the target, and turns outcomes into verdicts."""
+"""The pytest side of a run: takes its settings, chooses the tests, and attaches a verdict to each."""
 
 from __future__ import annotations
 
 import inspect
-import random
-import re
 import shlex
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from picosec.errors import ProtocolError
 from picosec_conformance import transcript
-from picosec_conformance.adapters import AdapterError, TargetDied
-from picosec_conformance.channel import Channel, joined, provision
-from picosec_conformance.control import Control
 from picosec_conformance.faults import faulty
-from picosec_conformance.links import Links, LiveLinks, RecordedLinks
-from picosec_conformance.manifest import GivenContext, Manifest, load_manifest
+from picosec_conformance.fixtures import channel, control, links, production, rng, settings, target
+from picosec_conformance.links import LiveLinks, RecordedLinks
+from picosec_conformance.manifest import Manifest, load_manifest
 from picosec_conformance.report.model import Frame, TestResult, Verdict
-from picosec_conformance.selection import Selection, select
+from picosec_conformance.selection import select
+from picosec_conformance.settings import CONTROL, LINKS, SETTINGS, Settings
 from picosec_conformance.specification.requirements import load_requirements
 from picosec_conformance.specification.sets import load_set
-from picosec_conformance.target import Silence, Target
+from picosec_conformance.verdicts import apply_known_failures, to_wire, verdict_of
 
-_SETTINGS = pytest.StashKey["Settings"]()
-_LINKS = pytest.StashKey[Links]()
+#: pytest takes a plugin's fixtures from its module.
+__all__ = ["channel", "control", "links", "production", "rng", "settings", "target"]
+
 _RESULT = pytest.StashKey[TestResult]()
-CONTROL = "conformance.test-interface"
-
-
-class Inconclusive(Exception):
-    """A test cannot tell, and says why. Neither a pass nor the target's fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a run is about; every worker of a parallel run builds the same."""
-
-    manifest: Manifest
-    selection: Selection
-    seed: int
-    command: tuple[str, ...]
-    today: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +80,17 @@ def pytest_configure(config: pytest.Config) -> None:
     command += judged_by.argument
     command += ["--fault", fault] if fault is not None else []
     day = datetime.now(UTC).date() if today is None else date.fromisoformat(today)
-    config.stash[_SETTINGS] = Settings(manifest, chosen, seed, tuple(command), day)
+    config.stash[SETTINGS] = Settings(manifest, chosen, seed, tuple(command), day)
     recording = config.getoption("picosec_transcript")
-    config.stash[_LINKS] = (
+    config.stash[LINKS] = (
         LiveLinks() if recording is None else RecordedLinks(lambda: transcript.decode(Path(recording).read_bytes()))
     )
 
 
 def aim(config: pytest.Config, manifest: Manifest) -> None:
     """Let the tests that a session runs from now on talk to another target."""
-    config.stash[_SETTINGS] = replace(config.stash[_SETTINGS], manifest=manifest)
-    config.stash[_LINKS] = LiveLinks()
+    config.stash[SETTINGS] = replace(config.stash[SETTINGS], manifest=manifest)
+    config.stash[LINKS] = LiveLinks()
 
 
 def name_of(item: pytest.Item) -> str:
@@ -141,7 +121,7 @@ def describe(item: pytest.Item) -> TestInfo:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests that judge a chosen requirement."""
-    settings = config.stash.get(_SETTINGS, None)
+    settings = config.stash.get(SETTINGS, None)
     if settings is None:
         return
     kept: list[pytest.Item] = []
@@ -155,8 +135,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Stop before anything is sent when the target does not declare what the test needs."""
-    settings = item.config.stash[_SETTINGS]
-    item.config.stash[_LINKS].begin(name_of(item))
+    settings = item.config.stash[SETTINGS]
+    item.config.stash[LINKS].begin(name_of(item))
     if item.get_closest_marker("undeclared"):
         return
     missing = [name for name in describe(item).features if not settings.manifest.declares(name)]
@@ -176,14 +156,14 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the outcome of each phase into a verdict, and attach it to the report in a form that crosses processes."""
     report = yield
-    settings = item.config.stash[_SETTINGS]
+    settings = item.config.stash[SETTINGS]
     previous = None if call.when == "setup" else item.stash.get(_RESULT, None)
     if call.when == "setup" or call.excinfo is not None:
         item.stash[_RESULT] = _judge(item, call, settings, previous)
     elif call.when == "call":
         item.stash[_RESULT] = _judge(item, call, settings, None)
     if call.when == "teardown":
-        record, mismatch = item.config.stash[_LINKS].end()
+        record, mismatch = item.config.stash[LINKS].end()
         result = item.stash[_RESULT]
         if mismatch:
             result = replace(result, verdict=Verdict.ERROR, reason=mismatch)
@@ -196,14 +176,14 @@ def _judge(
     item: pytest.Item, call: pytest.CallInfo[None], settings: Settings, previous: TestResult | None
 ) -> TestResult:
     info = describe(item)
-    verdict, reason = _verdict(call.excinfo)
+    verdict, reason = verdict_of(call.excinfo)
     if previous is not None and previous.verdict in (Verdict.FAILED, Verdict.ERROR):
         verdict, reason = previous.verdict, previous.reason
     frames: tuple[Frame, ...] = ()
     target = getattr(item, "funcargs", {}).get("target")
     if target is not None and verdict not in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
         frames = tuple(target.frames)
-    verdict, reason = _known(name_of(item), verdict, reason, settings)
+    verdict, reason = apply_known_failures(name_of(item), verdict, reason, settings)
     repeat = shlex.join([*settings.command, "--requirement", info.requirements[0]])
     return TestResult(
         name_of(item),
@@ -217,154 +197,3 @@ def _judge(
         info.title,
         info.story,
     )
-
-
-def _verdict(outcome: pytest.ExceptionInfo[BaseException] | None) -> tuple[Verdict, str]:
-    match outcome and outcome.value:
-        case None:
-            return Verdict.PASSED, ""
-        case pytest.skip.Exception() as skipped:
-            return Verdict.NOT_APPLICABLE, str(skipped.msg)
-        case Inconclusive() as reason:
-            return Verdict.INCONCLUSIVE, str(reason)
-        case AssertionError() | pytest.fail.Exception() | ProtocolError() as failure:
-            return Verdict.FAILED, _ADDRESS.sub("", str(failure)) or type(failure).__name__
-        case AdapterError() as broken:
-            return Verdict.ERROR, str(broken)
-        case error:
-            return Verdict.ERROR, _ADDRESS.sub("", f"{type(error).__name__}: {error}")
-
-
-#: Where an object lay in memory tells nobody anything, and differs from run to run.
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+(?=>)")
-
-
-def _known(test: str, verdict: Verdict, reason: str, settings: Settings) -> tuple[Verdict, str]:
-    """Apply the manifest's known failures, strictly: one that does not happen, or has expired, is a failure."""
-    for known in settings.manifest.known_failures:
-        if known.test == test:
-            if verdict == Verdict.FAILED and settings.today <= known.until:
-                return Verdict.EXPECTED_FAIL, f"{known.reason} ({reason})"
-            if verdict == Verdict.FAILED:
-                return Verdict.FAILED, f"{reason} (known until {known.until}, which is past: {known.reason})"
-            if verdict == Verdict.PASSED:
-                return Verdict.FAILED, "the manifest lists this as a known failure, but it passes; remove the entry"
-    return verdict, reason
-
-
-def to_wire(result: TestResult) -> dict[str, Any]:
-    """Return a result as plain values, which a worker can send to the process that reports."""
-    values = {name: getattr(result, name) for name in TestResult.__slots__}
-    frames = [[f.direction, f.seconds, f.data.hex(), f.note, f.layer, f.peer] for f in result.frames]
-    return {**values, "verdict": result.verdict.value, "frames": frames}
-
-
-def from_wire(values: dict[str, Any]) -> TestResult:
-    """Undo ``to_wire``."""
-    frames = tuple(
-        Frame(d, s, bytes.fromhex(data), note, layer, peer) for d, s, data, note, layer, peer in values["frames"]
-    )
-    return TestResult(
-        **{
-            **values,
-            "requirements": tuple(values["requirements"]),
-            "features": tuple(values["features"]),
-            "verdict": Verdict(values["verdict"]),
-            "frames": frames,
-        }
-    )
-
-
-@pytest.fixture(scope="session")
-def settings(pytestconfig: pytest.Config) -> Settings:
-    """What the run is about."""
-    return pytestconfig.stash[_SETTINGS]
-
-
-@pytest.fixture(scope="session")
-def links(pytestconfig: pytest.Config) -> Iterator[Links]:
-    """All ways to the outside. They outlive a test; what they mean to the next one is in its record."""
-    opened = pytestconfig.stash[_LINKS]
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-@pytest.fixture
-def rng(settings: Settings, request: pytest.FixtureRequest) -> random.Random:
-    """Everything random in a test comes from here: the run's seed and the test's name decide it."""
-    return random.Random(f"{settings.seed}:{request.node.name}")
-
-
-@pytest.fixture
-def target(links: Links, settings: Settings, rng: random.Random) -> Iterator[Target]:
-    """The target, alive and, where it has the Test Interface, in its factory state.
-
-    One that the test before has left dead or deaf gets a power cycle first, so that each failure counts once.
-    """
-    target = Target(links.open("target", settings.manifest.adapter), settings.manifest)
-    try:
-        _prepare(target, links, rng)
-    except (Silence, TargetDied):
-        target.power_cycle()
-        _prepare(target, links, rng)
-    try:
-        yield target
-    finally:
-        links.keep(_MESSAGE_ID, target.message_id)
-
-
-_MESSAGE_ID = "message id of target"
-
-
-def _prepare(target: Target, links: Links, rng: random.Random) -> None:
-    target.begin(rng)
-    if target.manifest.declares(CONTROL):
-        Control(target).reset(rng.randbytes(32))
-    else:
-        target.message_id = links.recall(_MESSAGE_ID, target.message_id)
-        target.until_probe_answered()
-    target.record_from_here()
-
-
-@pytest.fixture
-def production(links: Links, settings: Settings, rng: random.Random) -> Iterator[Target]:
-    """The production build of the target."""
-    if settings.manifest.production is None:
-        raise Inconclusive("the manifest has no [production] table: name the adapter of the production build")
-    production = Target(links.open("production", settings.manifest.production), settings.manifest)
-    production.begin(rng)
-    production.message_id = links.recall("message id of production", production.message_id)
-    try:
-        yield production
-    finally:
-        links.keep("message id of production", production.message_id)
-
-
-@pytest.fixture
-def control(target: Target) -> Control:
-    """The target's Test Interface."""
-    return Control(target)
-
-
-@pytest.fixture
-def channel(
-    target: Target, settings: Settings, links: Links, rng: random.Random, request: pytest.FixtureRequest
-) -> Iterator[Channel]:
-    """A fresh OSCORE channel with the target; on a black box, the context that its manifest gives.
-
-    The replay window of a black box outlives each test, so each goes on behind the last number of the one before.
-    """
-    given = settings.manifest.oscore
-    if given is None:
-        given = GivenContext(b"\x01", b"\x02", rng.randbytes(16), rng.randbytes(8))
-        provision(request.getfixturevalue("control"), given)
-        yield joined(target, given)
-        return
-    number = links.recall("sequence number of channel", given.first_number)
-    channel = joined(target, replace(given, first_number=number))
-    try:
-        yield channel
-    finally:
-        links.keep("sequence number of channel", channel.context.numbers.value)

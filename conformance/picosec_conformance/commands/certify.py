@@ -119,7 +119,10 @@ def run(options: argparse.Namespace) -> int:
             recorded=transcripts.append,
         )
     except (HarnessError, AdapterError) as error:
-        print(f"picosec certify: the harness broke: {error}", file=sys.stderr)
+        details = options.report / "harness-error.txt"
+        details.write_text(f"{error}\n", encoding="utf-8")
+        last = str(error).strip().splitlines()[-1]
+        print(f"picosec certify: the harness broke: {last}; please report {details}", file=sys.stderr)
         return BROKEN
     finally:
         display.close()

@@ -24,6 +24,7 @@ from picosec_conformance.faults import faulty
 from picosec_conformance.manifest import REFERENCE, Manifest, load_manifest
 from picosec_conformance.report.model import Verdict
 from picosec_conformance.selection import select
+from picosec_conformance.verdicts import from_wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class _Loop:
         self._deaf |= report.when == "setup" and report.failed
         for name, value in cast(list[tuple[str, Any]], report.user_properties):
             if name == "picosec":
-                result = plugin.from_wire(value)
+                result = from_wire(value)
                 if result.verdict is Verdict.FAILED:
                     self._failed.append((result.id, result.requirements))
                 elif result.verdict is Verdict.ERROR:

@@ -32,6 +32,7 @@ from picosec_conformance.mutants.survivors import Survivor, reason_for
 from picosec_conformance.mutants.tracing import ALWAYS, Tracing, reaching
 from picosec_conformance.report.model import Verdict
 from picosec_conformance.selection import select
+from picosec_conformance.verdicts import from_wire
 
 #: Seconds after which a mutant counts as endless; the whole suite takes a tenth of it.
 LIMIT = 60.0
@@ -124,7 +125,7 @@ class _Session:
         """Note the verdict on a test; this happens in the children."""
         for name, value in report.user_properties if report.when == "teardown" else ():
             if name == "picosec":
-                result = plugin.from_wire(value)  # type: ignore[arg-type]
+                result = from_wire(value)  # type: ignore[arg-type]
                 self._verdicts.append((result.id, result.verdict, result.reason))
 
     @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,7 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Type
 from picosec.registry import CONTENT_FORMAT_CBOR
 from picosec_conformance.features import PROBES, Probe
-from picosec_conformance.plugin import CONTROL, Settings
+from picosec_conformance.settings import CONTROL, Settings
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.target import Nonconformity, Target
 

@@ -16,8 +16,8 @@ from picosec.messaging.coap import Code, Message, code_text
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, RESPONSE_CODE, Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
-from picosec_conformance.plugin import Inconclusive
 from picosec_conformance.target import Nonconformity, Target
+from picosec_conformance.verdicts import Inconclusive
 
 MALFORMED, NOT_DETERMINISTIC, TOO_LARGE = Problem.MALFORMED, Problem.NOT_DETERMINISTIC, Problem.TOO_LARGE
 

@@ -8,8 +8,8 @@ import pytest
 
 from picosec.messaging import slipmux
 from picosec.messaging.coap import Code, Message, Option, Type
-from picosec_conformance.plugin import Inconclusive
 from picosec_conformance.target import Target
+from picosec_conformance.verdicts import Inconclusive
 
 END, ESC = slipmux.END, slipmux.ESC
 COAP = bytes([slipmux.COAP])

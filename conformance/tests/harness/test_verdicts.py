@@ -8,9 +8,9 @@ import pytest
 
 from picosec_conformance.certify import HarnessError, run_suite
 from picosec_conformance.manifest import Manifest, parse_manifest
-from picosec_conformance.plugin import from_wire, to_wire
 from picosec_conformance.report.model import Report, State, Verdict
 from picosec_conformance.selection import select
+from picosec_conformance.verdicts import from_wire, to_wire
 
 SAMPLES = Path(__file__).with_name("sample_suite")
 PROGRAM = Path(__file__).with_name("miniature.py")

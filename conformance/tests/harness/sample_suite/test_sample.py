@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from picosec.messaging.coap import Code
-from picosec_conformance.plugin import Inconclusive
 from picosec_conformance.target import Target
+from picosec_conformance.verdicts import Inconclusive
 
 
 @pytest.mark.requirement("CNF-510")
