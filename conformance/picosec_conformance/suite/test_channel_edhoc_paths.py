@@ -49,7 +49,7 @@ def shown_chain(meeting: Meeting, chain: list[bytes]) -> bool:
 
 @pytest.mark.requirement("CHN-390")
 @BOTH_SIDES
-@pytest.mark.parametrize("lengths", [(0,), (0, 1), (None, 1), (1, 1), (0, 1, 2), (None,) * 7], ids=str)
+@pytest.mark.parametrize("lengths", [(0,), (0, 1), (None, 1), (1, 1), (0, 1, 2), (None,) * 8], ids=str)
 def test_path_length_is_what_lies_below(
     target: Target, control: Control, rng: random.Random, side: str, lengths: tuple[int | None, ...]
 ) -> None:
@@ -362,6 +362,44 @@ def test_signed_claims_about_an_unusable_key_are_refused(
             whole[4] = "2044"
 
     assert not issued.shown({1: -8}, {}, payload)
+
+
+@EITHER_SIDE
+@pytest.mark.needs("channel.edhoc.credential.kcwt")
+@pytest.mark.parametrize(
+    "form", ["three-parts", "five-parts", "payload-detached", "header-is-a-map", "unprotected-is-an-array", "text"]
+)
+def test_token_in_another_form_is_refused(
+    target: Target, control: Control, rng: random.Random, side: str, form: str
+) -> None:
+    """A COSE_Sign1 has four parts of fixed types: whoever unpacks before looking falls over the fifth."""
+    issued = Issued(target, control, rng, side)
+    header, payload = dumps({1: -8}), dumps(issued.claims)
+    parts: list[Any] = [header, {}, payload, bytes(64)]
+    token: Any = {
+        "three-parts": parts[:3],
+        "five-parts": [*parts, b""],
+        "payload-detached": [header, {}, None, bytes(64)],
+        "header-is-a-map": [{1: -8}, {}, payload, bytes(64)],
+        "unprotected-is-an-array": [header, [], payload, bytes(64)],
+        "text": "token",
+    }[form]
+
+    assert not issued.meeting.shown(dumps({13: token}), dumps(token))
+
+
+@EITHER_SIDE
+@pytest.mark.needs("channel.edhoc.credential.x5t")
+def test_certificate_whose_key_may_do_what_it_does_is_accepted(
+    target: Target, control: Control, rng: random.Random, side: str
+) -> None:
+    """A key usage that fits: signatures for who signs, key agreement for who does not."""
+    meeting = Meeting(target, control, rng, side, Kind.X5T)
+    signs = meeting.parties.own.usage is Usage.SIGNATURE
+    shown = certificate("suite", meeting.honest.key.native, "issuer", signer(rng), signs=signs)
+    meeting.trust_only("x5t", shown)
+
+    assert meeting.shown(dumps({34: [-15, sha256(shown).digest()[:8]]}), dumps(shown))
 
 
 @EITHER_SIDE

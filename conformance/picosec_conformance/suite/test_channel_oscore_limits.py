@@ -1,4 +1,4 @@
-"""How often a key may be used, algorithm by algorithm, and where the replay window of a new channel begins."""
+"""The edges of a context: how often a key may be used, where its window begins, how long its names may be."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from picosec.messaging.coap import Code
-from picosec.registry import Problem
+from picosec.channel.oscore_option import OscoreOption
+from picosec.messaging.cbor import dumps
+from picosec.messaging.coap import Code, Option
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel
-from picosec_conformance.control import Control
-from picosec_conformance.protection import again, expect_refusal, fresh_context, read, set_up
+from picosec_conformance.control import Control, oscore_context
+from picosec_conformance.protection import (
+    TargetAsClient,
+    again,
+    expect_refusal,
+    fresh_context,
+    read,
+    set_up,
+    with_option,
+    write,
+)
 from picosec_conformance.target import Target
 
 #: COSE algorithm, how many messages a Sender Key may protect, and how many may fail with a Recipient Key.
@@ -61,3 +72,45 @@ def test_first_requests_may_overtake_each_other(target: Target, channel: Channel
         assert channel.unprotect(target.exchange(request)).code == Code.CONTENT
     for request in requests:
         target.expect_refusal(target.exchange(again(target, request)), Code.UNAUTHORIZED, Problem.REPLAYED)
+
+
+@pytest.mark.requirement("CHN-620", "CHN-710")
+@pytest.mark.parametrize("length", [0, 1, 240, 241])
+def test_id_context_of_any_length_serves(target: Target, control: Control, rng: random.Random, length: int) -> None:
+    """With the longest names beside it, the option is full, and has to work in both directions."""
+    given = fresh_context(rng, id_context=bytes(length), sender_id=bytes(7), recipient_id=b"\x01" * 7)
+    channel = set_up(target, control, given, first_number=2**20 - 2)
+    assert channel.ask(read(target)).code == Code.CONTENT
+    client = TargetAsClient(target, control, channel.context)
+
+    client.act()
+
+    protected = client.receive()
+    option = OscoreOption.decode(protected.option(Option.OSCORE) or b"")
+    assert option.kid_context in (None, bytes(length))
+    client.opened(protected)
+
+
+@pytest.mark.requirement("CHN-1090")
+@pytest.mark.parametrize("length", [242, 255, 256, 1000])
+def test_id_context_that_no_option_can_carry_is_refused(
+    target: Target, control: Control, rng: random.Random, length: int
+) -> None:
+    """A length of 256 is a length of 0 to a byte: the request would name another context."""
+    given = fresh_context(rng)
+    entry = oscore_context(given.sender_id, given.recipient_id, given.master_secret, id_context=bytes(length))
+    request = target.build(Code.POST, "/ps/test/provision", dumps({3: [entry]}), content_format=CONTENT_FORMAT_CBOR)
+
+    expect_refusal(target, request, Code.BAD_REQUEST, Problem.BAD_IDENTIFIER)
+
+
+@pytest.mark.requirement("CHN-700")
+def test_option_of_255_bytes_is_read(target: Target, channel: Channel) -> None:
+    """The longest that the option may be: it is read, and found to name nobody."""
+    good = channel.protect(write(target))
+    partial_iv = OscoreOption.decode(good.option(Option.OSCORE) or b"").partial_iv
+    value = OscoreOption(partial_iv, bytes(255 - 1 - len(partial_iv))).encode()
+    assert len(value) == 255
+
+    expect_refusal(target, with_option(good, value), Code.UNAUTHORIZED, Problem.UNKNOWN_CONTEXT)
+    expect_refusal(target, with_option(again(target, good), value + b"\0"), Code.BAD_OPTION, Problem.BAD_OPTION)

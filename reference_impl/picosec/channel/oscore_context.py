@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from picosec.channel.limits import KEY_LIMITS
-from picosec.channel.oscore_option import MAX_KID_CONTEXT
 from picosec.channel.replay import WINDOW_SIZE, ReplayWindow
 from picosec.channel.sequence import Counter, Reservations
 from picosec.crypto.aead import Aead, Cipher, cipher
@@ -17,6 +16,8 @@ from picosec.registry import Problem
 
 #: Bytes of a nonce that are not the identifier's: one for its length, five for the Partial IV.
 NONCE_OVERHEAD: Final = 6
+#: Bytes of an ID Context that an option of 255 bytes has room for, beside five of Partial IV and seven of kid.
+MAX_ID_CONTEXT: Final = 241
 
 _AAD_START: Final = b"\x83\x68Encrypt0\x40"  # ["Encrypt0", h'', external_aad: what follows]
 _AAD_ARRAY: Final = b"\x85\x01\x81"  # [version 1, [algorithm: what follows], kid, Partial IV, options]
@@ -60,14 +61,16 @@ def derive_keys(
 
 
 def check_identifiers(sender_id: bytes, recipient_id: bytes, id_context: bytes | None, aead: Aead) -> None:
-    """Raise ``ProtocolError`` with ``BAD_IDENTIFIER`` for identifiers that could repeat a nonce (CHN-610)."""
+    """Raise ``ProtocolError`` with ``BAD_IDENTIFIER`` for identifiers that could repeat a nonce (CHN-610), or that the
+    option has no room for (CHN-1090).
+    """
     longest = aead.nonce_length - NONCE_OVERHEAD
     if max(len(sender_id), len(recipient_id)) > longest:
         raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-610", f"{aead.name} takes identifiers of {longest} bytes")
     if sender_id == recipient_id:
         raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-610", "both sides have the same identifier")
-    if id_context is not None and len(id_context) > MAX_KID_CONTEXT:
-        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-610", "an ID Context that no option can carry")
+    if id_context is not None and len(id_context) > MAX_ID_CONTEXT:
+        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-1090", "an ID Context that no option can carry")
 
 
 class Direction:

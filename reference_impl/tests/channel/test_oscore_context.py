@@ -8,6 +8,7 @@ from oscore_pair import SALT, SECRET, Flash, pair
 
 from picosec.channel.limits import KEY_LIMITS
 from picosec.channel.oscore_context import SecurityContext, derive_keys
+from picosec.channel.oscore_option import OscoreOption
 from picosec.crypto.aead import Aead
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
@@ -20,7 +21,7 @@ from picosec.registry import Problem
         pytest.param(b"\1", b"\1", None, id="equal"),
         pytest.param(bytes(8), b"", None, id="long-sender"),
         pytest.param(b"", bytes(8), None, id="long-recipient"),
-        pytest.param(b"", b"\1", bytes(256), id="long-context"),
+        pytest.param(b"", b"\1", bytes(242), id="long-context"),
     ],
 )
 def test_identifiers_that_endanger_a_nonce_are_refused(sender_id, recipient_id, id_context):
@@ -29,7 +30,16 @@ def test_identifiers_that_endanger_a_nonce_are_refused(sender_id, recipient_id, 
         SecurityContext(SECRET, sender_id, recipient_id, id_context=id_context)
 
     assert refused.value.problem is Problem.BAD_IDENTIFIER
-    assert refused.value.requirement == "CHN-610"
+    assert refused.value.requirement == ("CHN-610" if id_context is None else "CHN-1090")
+
+
+def test_longest_names_fit_into_the_option():
+    """RFC 8613 section 2: the option has at most 255 bytes, and a context that is set up can always be named."""
+    context = SecurityContext(SECRET, bytes(7), b"\1" * 7, id_context=bytes(241))
+
+    option = OscoreOption(b"\xff" * 5, context.sender_id, context.id_context).encode()
+
+    assert len(option) == 255
 
 
 @pytest.mark.parametrize("aead", [Aead.A128GCM, Aead.CHACHA20_POLY1305])
