@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from picosec.messaging.coap import Code, Option, Type
+from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
+from picosec_conformance.control import Control
 from picosec_conformance.target import Target
 
 
@@ -95,3 +96,36 @@ def test_empty_message_with_a_token_length_is_malformed(target: Target, kind: Ty
     data = bytes((0x41 | kind << 4, 0, 0x12, 0x34))
     with target.expect_unchanged():
         assert target.replies_to(data) == ([b"\x70\0\x12\x34"] if kind is Type.CON else [])
+
+
+@pytest.mark.requirement("MSG-540")
+@pytest.mark.needs("conformance.test-interface")
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([b"\0\0\x2a"], id="three-bytes"),
+        pytest.param([b"\x3c", b"\x2a"], id="twice"),
+    ],
+)
+def test_format_outside_its_definition_is_no_format(target: Target, options: list[bytes]) -> None:
+    """A check that reads the first format and a parser that reads the last one see two payloads in one."""
+    plain = target.request(Code.POST, "/ps/test/entropy", b"\x40", content_format=CONTENT_FORMAT_CBOR)
+    formats = tuple((int(Option.CONTENT_FORMAT), value) for value in options)
+
+    reply = target.request(Code.POST, "/ps/test/entropy", b"\x40", options=formats)
+
+    assert (reply.code, reply.payload) == (plain.code, plain.payload)
+
+
+@pytest.mark.requirement("MSG-840")
+@pytest.mark.needs("messaging.client", "conformance.test-interface")
+def test_answer_to_a_non_confirmable_request_may_take_a_while(target: Target, control: Control) -> None:
+    """Nothing is sent again, so nothing came back yet: two seconds are no reason to give up."""
+    control.act("request", {1: int(Code.GET), 2: "/x", 4: False})
+    request = target.receive("the request that the act demands")
+    assert control.advance(2) == []
+
+    answer = Message(Type.NON, Code.CONTENT, target.fresh_message_id(), request.token, (), b"answer")
+
+    assert target.replies_to(answer) == []
+    assert [(event.name, event.fields[2]) for event in control.events()] == [("response", b"answer")]
