@@ -7,9 +7,16 @@ from collections.abc import Iterator
 from picosec_conformance.faults import load_faults, without_fault
 from picosec_conformance.resources import data_root, spec_folder
 from picosec_conformance.specification.generate import stale_files
-from picosec_conformance.specification.matrix import tests_by_requirement, trace, vectors_by_requirement
+from picosec_conformance.specification.interop import interop_gaps, load_events
+from picosec_conformance.specification.matrix import (
+    requirements_by_test,
+    tests_by_requirement,
+    trace,
+    vectors_by_requirement,
+)
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import SpecError, load_requirements
+from picosec_conformance.specification.standards import StandardsError, load_standards, standards_gaps
 from picosec_conformance.specification.stride import StrideError, count_verifier_steps, load_stride, stride_gaps
 
 
@@ -44,6 +51,17 @@ def gaps() -> Iterator[str]:
         if entry.name not in named:
             yield f"error {entry.name} is named by no requirement"
     yield from _stride()
+    yield from _standards()
+
+
+def _standards() -> Iterator[str]:
+    in_force = {row.id for row in load_requirements().values() if not row.withdrawn}
+    functions = {test.partition("[")[0] for test in requirements_by_test()}
+    try:
+        yield from standards_gaps(load_standards(), in_force)
+        yield from interop_gaps(load_events(), functions)
+    except StandardsError as error:
+        yield str(error)
 
 
 def _stride() -> Iterator[str]:
