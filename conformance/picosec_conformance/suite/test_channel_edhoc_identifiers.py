@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from picosec.channel.credentials import Kind
 from picosec.channel.session import Role
-from picosec.messaging.cbor import dumps
+from picosec.messaging.cbor import dumps, loads_sequence
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
 from picosec_conformance.control import Control, trusted_credential
-from picosec_conformance.edhoc_peer import HostileInitiator, HostileResponder, as_initiator, expect_error, meet, settle
+from picosec_conformance.edhoc_peer import (
+    HostileInitiator,
+    HostileResponder,
+    as_initiator,
+    expect_error,
+    meet,
+    prover,
+    settle,
+)
 from picosec_conformance.handshake import Parties, initiate, open_channel, respond
 from picosec_conformance.identity import claims
 from picosec_conformance.meeting import Meeting
@@ -104,6 +113,29 @@ def test_claims_set_is_known_by_its_key_identifier(
     trust(control, meeting.parties, trusted_credential(kind, ccs, given))
 
     assert meeting.shown(dumps({4: given or inside}), ccs)
+
+
+@pytest.mark.needs("channel.edhoc.responder")
+@pytest.mark.parametrize("how", ["in-the-claims-set", "given-beside", "given-instead"])
+def test_own_credential_goes_by_the_key_identifier_that_was_given(
+    target: Target, control: Control, rng: random.Random, how: str
+) -> None:
+    """Two factories number their devices alike; whoever sets one up gives it another name."""
+    parties = meet(target, rng, own_kind=Kind.KID, target_kind=Kind.KID)
+    inside, given = b"inside", b"given"
+    named = dumps(claims("target", prover(parties.target).key, None if how == "given-beside" else inside))
+    entry = {**parties.target.own(), 2: named}
+    entry.pop(4)
+    if how.startswith("given"):
+        entry[4] = given
+    control.reset()
+    control.provision(own=[entry], trusted=[parties.own.trust()], methods=[parties.method], suites=[parties.suite])
+    peer = HostileInitiator(target, parties)
+    peer.run.responder = replace(prover(parties.target), private_key=None, cred=named)
+
+    peer.reach_2()
+
+    assert loads_sequence(peer.run["plaintext_2"])[1] == (given if how.startswith("given") else inside)
 
 
 @pytest.mark.requirement("CHN-450")

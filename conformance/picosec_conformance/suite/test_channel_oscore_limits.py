@@ -47,6 +47,29 @@ def test_sender_key_serves_to_its_limit_and_no_further(
     expect_refusal(target, channel.protect(read(target)), Code.INTERNAL_SERVER_ERROR, Problem.EXHAUSTED)
 
 
+@pytest.mark.requirement("CHN-880")
+@pytest.mark.needs("channel.oscore.client")
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_requests_and_responses_count_together(
+    target: Target, control: Control, rng: random.Random, answers: int
+) -> None:
+    """One key, two counters: whoever holds the limit against each of them alone protects twice as much."""
+    channel = set_up(target, control, fresh_context(rng), first_number=2**20 - 2)
+    client = TargetAsClient(target, control, channel.context)
+    for _ in range(answers):
+        assert channel.ask(read(target)).code == Code.CONTENT
+    for _ in range(2 - answers):
+        client.act()
+        protected = client.receive()
+        _, binding = client.opened(protected)
+        client.deliver(client.response(binding, protected, b""))
+
+    act = dumps(["request", {1: int(Code.GET), 2: "/some/path", 5: channel.context.sender_id}])
+    request = target.build(Code.POST, "/ps/test/act", act, content_format=CONTENT_FORMAT_CBOR)
+    assert [message for message in target.replies(request) if message.token != request.token] == []
+    expect_refusal(target, channel.protect(read(target)), Code.INTERNAL_SERVER_ERROR, Problem.EXHAUSTED)
+
+
 @pytest.mark.requirement("CHN-890")
 @pytest.mark.parametrize(("aead", "protected", "failed"), LIMITS)
 def test_recipient_key_bears_forgeries_to_its_limit_and_no_further(

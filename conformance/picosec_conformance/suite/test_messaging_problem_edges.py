@@ -1,0 +1,74 @@
+"""Problem details as RFC 9290 has them, sent over a channel, and those of others that the target has to read."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from picosec.messaging.cbor import loads
+from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes
+from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec_conformance.channel import Channel
+from picosec_conformance.control import Control
+from picosec_conformance.edhoc_peer import as_initiator, expect_no_channel, meet
+from picosec_conformance.target import Target
+
+TITLE, DETAIL, INSTANCE, RESPONSE_CODE, BASE_URI, BASE_LANGUAGE, BASE_DIRECTION = range(-1, -8, -1)
+
+
+@pytest.mark.requirement("MSG-700")
+@pytest.mark.needs("channel.oscore.server", "messaging.problem-details")
+@pytest.mark.parametrize("payload", [b"\xff", b"\x18\x01", b"", b"\x81" * 17 + b"\0", b"text", b"\x07"], ids=bytes.hex)
+def test_entries_of_a_protected_refusal_are_those_of_the_standard(
+    target: Target, channel: Channel, payload: bytes
+) -> None:
+    """A sentence where a reference belongs is followed by whoever takes it for one."""
+    path = target.manifest.resources.protected_put
+    reply = channel.request(Code.PUT, path, payload, content_format=CONTENT_FORMAT_CBOR)
+    assert reply.code >> 5 == 4
+
+    entries = loads(reply.payload)
+
+    for label in (TITLE, DETAIL):
+        assert type(entries.get(label, "")) is str
+    assert " " not in str(entries.get(INSTANCE, "")), "a sentence is no reference"
+    assert entries.get(RESPONSE_CODE, int(reply.code)) == reply.code
+    assert not [label for label in entries if type(label) is int and label < BASE_DIRECTION]
+
+
+@pytest.mark.requirement("CHN-550", "MSG-760")
+@pytest.mark.needs("channel.edhoc.initiator")
+@pytest.mark.parametrize("code", [Code.BAD_REQUEST, Code.NOT_FOUND, Code.SERVICE_UNAVAILABLE])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param("a0", id="empty"),
+        pytest.param("a2206462757379" + "19fde8a1000e", id="order"),
+        pytest.param("a119fde8a10001", id="number"),
+        pytest.param("a119fde8a1001903e7", id="unknown-number"),
+        pytest.param("a119fde8a1006162", id="number-is-text"),
+        pytest.param("a119fde8a100f5", id="number-is-true"),
+        pytest.param("a119fde8a10120", id="another-label"),
+        pytest.param("a119fde801", id="no-map-inside"),
+        pytest.param("a201f619fde8a10001", id="unknown-entry"),
+        pytest.param("80", id="array"),
+        pytest.param("01", id="number-alone"),
+        pytest.param("ff", id="no-cbor"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_refusal_in_problem_details_ends_the_attempt(
+    target: Target, control: Control, rng: random.Random, code: Code, payload: str
+) -> None:
+    """The server has no EDHOC, or no room: the client reads why, whatever stands there, and is done."""
+    parties = meet(target, rng, **as_initiator())
+    control.act("open", {1: parties.method, 2: [parties.suite]})
+    request = target.receive("message_1")
+    options = ((int(Option.CONTENT_FORMAT), uint_bytes(CONTENT_FORMAT_PROBLEM_DETAILS)),)
+
+    refusal = Message(Type.ACK, code, request.message_id, request.token, options, bytes.fromhex(payload))
+
+    assert target.replies_to(refusal) == []
+    assert control.event("channel-failed").fields[1]
+    expect_no_channel(control)
