@@ -11,6 +11,7 @@ from picosec_conformance.vectors import (
     edhoc_message_2,
     edhoc_message_3,
     edhoc_operations,
+    edhoc_plaintexts,
 )
 from picosec_conformance.vectors.model import VectorFile
 
@@ -19,5 +20,12 @@ __all__ = ["edhoc_operations", "files"]
 
 def files() -> Iterator[VectorFile]:
     """Yield the generated files about EDHOC."""
-    for part in (edhoc_message_1, edhoc_message_2, edhoc_message_3, edhoc_credentials, edhoc_handshakes):
+    for part in (
+        edhoc_message_1,
+        edhoc_message_2,
+        edhoc_message_3,
+        edhoc_plaintexts,
+        edhoc_credentials,
+        edhoc_handshakes,
+    ):
         yield from part.files()

@@ -13,6 +13,7 @@ from picosec_conformance.edhoc_run import Run, sign, to_be_signed
 from picosec_conformance.identity import claims, make_identity
 from picosec_conformance.vectors.edhoc_message_1 import FLAGS as FLAGS_1
 from picosec_conformance.vectors.edhoc_message_1 import NO_POINT, P256_PRIME, SMALL_ORDER
+from picosec_conformance.vectors.edhoc_plaintexts import broken_2
 from picosec_conformance.vectors.edhoc_scene import (
     C_I,
     KID_I,
@@ -140,41 +141,11 @@ def _inside() -> Iterator[Case]:
     plaintext = honest.compose_plaintext_2()
     mac = dumps(honest["signature_or_mac_2"])
     assert plaintext == b"\x27\x32" + mac
-    broken = {
-        "inside-no-mac": (b"\x27\x32", "The MAC is missing."),
-        "inside-identifier-alone": (b"\x27", "The identifier alone."),
-        "inside-mac-text": (b"\x27\x32" + b"\x68" + b"a" * 8, "The MAC is a text."),
-        "inside-identifier-text": (b"\x61\x27\x32" + mac, "The connection identifier is a text."),
-        "inside-kid-map": (b"\x27\xa1\x04\x41\x32" + mac, "A lone kid inside its map."),
-        "inside-id-cred-empty": (b"\x27\xa0" + mac, "An empty ID_CRED_R."),
-        "inside-id-cred-array": (b"\x27\x81\x32" + mac, "ID_CRED_R is an array."),
-        "inside-id-cred-text": (b"\x27\x61\x32" + mac, "ID_CRED_R is a text."),
-        "inside-item-without-label": (plaintext + b"\x40", "A value without a label before it."),
-        "inside-array": (b"\x83" + plaintext, "The sequence is wrapped into an array."),
-        "inside-cut": (plaintext[:-1], "The plaintext ends inside the MAC."),
-    }
-    for id, (content, comment) in broken.items():
-        inputs = _ask(scene, _encrypted(scene, content))
-        yield rejected(PROCESS, id, comment, ("CHN-020",), inputs, "malformed", ("Grammar",))
-    long_forms = {
-        "inside-identifier-long-form": (
-            b"\x41\x27\x32" + mac,
-            "The connection identifier as a byte string.",
-        ),
-        "inside-kid-long-form": (b"\x27\x41\x32" + mac, "The kid as a byte string."),
-    }
-    for id, (content, comment) in long_forms.items():
-        inputs = _ask(scene, _encrypted(scene, content))
-        yield rejected(PROCESS, id, comment, ("CHN-020",), inputs, "malformed", ("IdentifierForm",))
-    other = {
-        "inside-mac-length-8-bit": (b"\x27\x32\x58\x08" + mac[1:], "The length of the MAC in 8 bits."),
-        "inside-identifier-8-bit": (b"\x18\x07\x32" + mac, "The identifier 7 in 8 bits."),
-        "inside-item-8-bit": (plaintext + b"\x18\x00", "A label in 8 bits."),
-        "inside-map-indefinite": (b"\x27\xbf\x18\x22\x40\xff" + mac, "A map of indefinite length."),
-    }
-    for id, (content, comment) in other.items():
-        inputs = _ask(scene, _encrypted(scene, content))
-        yield rejected(PROCESS, id, comment, ("CHN-040",), inputs, "not_deterministic", ("Deterministic",))
+    for each in broken_2(mac):
+        inputs = _ask(scene, _encrypted(scene, each.content))
+        yield rejected(
+            PROCESS, f"inside-{each.id}", each.comment, (each.requirement,), inputs, each.error, (each.flag,)
+        )
     for id, c_r, comment in (
         ("equal-identifiers", C_I, "Both sides choose the same identifier."),
         ("long-identifier", bytes(8), "An identifier of eight bytes; the nonce has room for seven."),

@@ -11,6 +11,7 @@ from picosec.messaging.cbor import dumps, loads
 from picosec_conformance.edhoc_run import Run
 from picosec_conformance.identity import claims, make_identity
 from picosec_conformance.vectors.edhoc_message_2 import FLAGS as FLAGS_2
+from picosec_conformance.vectors.edhoc_plaintexts import broken_3
 from picosec_conformance.vectors.edhoc_scene import KID_I, Party, Row, Scene, entropy_of, make_scene, other_usage
 from picosec_conformance.vectors.model import Case, VectorFile
 from picosec_conformance.vectors.operations import accepted, rejected
@@ -133,27 +134,11 @@ def _inside() -> Iterator[Case]:
     plaintext = honest.compose_plaintext_3()
     mac = dumps(honest["signature_or_mac_3"])
     assert plaintext == b"\x2b" + mac
-    broken = {
-        "inside-empty": (b"", "Nothing inside."),
-        "inside-no-mac": (b"\x2b", "The MAC is missing."),
-        "inside-mac-text": (b"\x2b\x68" + b"a" * 8, "The MAC is a text."),
-        "inside-kid-map": (b"\xa1\x04\x41\x2b" + mac, "A lone kid inside its map."),
-        "inside-id-cred-empty": (b"\xa0" + mac, "An empty ID_CRED_I."),
-        "inside-id-cred-24": (b"\x18\x18" + mac, "An integer above 23 is no identifier."),
-        "inside-item-text": (plaintext + b"\x61\x61", "An item whose label is a text."),
-        "inside-cut": (plaintext[:-1], "The plaintext ends inside the MAC."),
-    }
-    for id, (content, comment) in broken.items():
-        inputs = _ask(scene, _encrypted(scene, content))
-        yield rejected(PROCESS_3, id, comment, ("CHN-010",), inputs, "malformed", ("Grammar",))
-    inputs = _ask(scene, _encrypted(scene, b"\x41" + plaintext))
-    comment = "The kid as a byte string."
-    yield rejected(PROCESS_3, "inside-kid-long-form", comment, ("CHN-010",), inputs, "malformed", ("IdentifierForm",))
-    inputs = _ask(scene, _encrypted(scene, b"\x2b\x58\x08" + mac[1:]))
-    comment = "The length of the MAC in 8 bits."
-    yield rejected(
-        PROCESS_3, "inside-mac-length-8-bit", comment, ("CHN-030",), inputs, "not_deterministic", ("Deterministic",)
-    )
+    for each in broken_3(mac):
+        inputs = _ask(scene, _encrypted(scene, each.content))
+        yield rejected(
+            PROCESS_3, f"inside-{each.id}", each.comment, (each.requirement,), inputs, each.error, (each.flag,)
+        )
 
     for id, id_cred, problem, requirement, flag, comment in (
         ("unknown-kid", b"\xa1\x04\x41\x99", "unknown_credential", "CHN-450", "UnknownReference",
