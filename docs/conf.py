@@ -19,6 +19,7 @@ extensions = [
     "picosec_docs.inline_svg",
     "picosec_docs.requirement",
     "picosec_docs.registry_tables",
+    "picosec_docs.standards",
     "picosec_docs.state_machine",
     "picosec_docs.stride",
     "picosec_docs.vector",

@@ -77,3 +77,8 @@ def fault(name: str) -> str:
 def stride(chapter: str, message: str) -> str:
     """Where a message stands against the six threats; ``chapter`` is the name of its page."""
     return f"spec/v1/{chapter}#stride-{slug(message)}"
+
+
+def standard(name: str, section: str = "") -> str:
+    """Where the statements of a standard are listed; ``section`` is one of its sections."""
+    return f"reference/standards/{name}" + (f"#section-{slug(section)}" if section else "")
