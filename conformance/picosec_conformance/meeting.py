@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -42,9 +43,11 @@ BOTH_SIDES = pytest.mark.parametrize(
 class Meeting:
     """The target on one side, and a peer that shows a credential of one kind."""
 
-    def __init__(self, target: Target, control: Control, rng: random.Random, side: str, kind: Kind) -> None:
+    def __init__(
+        self, target: Target, control: Control, rng: random.Random, side: str, kind: Kind, **choices: Any
+    ) -> None:
         self._target, self._control, self._side = target, control, side
-        choices = {"own_kind": kind}
+        choices |= {"own_kind": kind}
         self.parties: Parties = meet(target, rng, **(as_initiator(**choices) if side == "initiator" else choices))
 
     @property

@@ -156,6 +156,23 @@ def test_identifier_that_only_resembles_one_is_unknown(
     expect_error(target, reply, Problem.UNKNOWN_CREDENTIAL)
 
 
+@pytest.mark.requirement("CHN-450")
+@pytest.mark.needs("channel.edhoc.responder", "channel.edhoc.credential.kccs")
+def test_claims_set_without_an_identifier_is_not_known_by_the_empty_one(
+    target: Target, control: Control, rng: random.Random
+) -> None:
+    """No name is not the name of no bytes: by that, everybody without one would be the same."""
+    meeting = Meeting(target, control, rng, "responder", Kind.KCCS)
+    ccs = dumps(claims("suite", meeting.honest.key))
+    trust(control, meeting.parties, trusted_credential("kccs", ccs))
+    peer = HostileInitiator(target, meeting.parties)
+    peer.reach_2()
+
+    reply = peer.send_3(peer.run.encrypt_3(peer.run.compose_plaintext_3(id_cred=dumps({4: b""}), cred=ccs)))
+
+    expect_error(target, reply, Problem.UNKNOWN_CREDENTIAL)
+
+
 #: References in the form of a certificate's hash, and others that are no reference at all.
 REFERENCES = [
     pytest.param([-15, bytes(8)], Problem.UNKNOWN_CREDENTIAL, id="truncated"),

@@ -124,6 +124,15 @@ EITHER_SIDE = pytest.mark.parametrize(
     ],
 )
 
+#: The method decides what the keys are for.
+EITHER_USE = pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(0, id="signs", marks=pytest.mark.needs("channel.edhoc.method.0")),
+        pytest.param(3, id="agrees", marks=pytest.mark.needs("channel.edhoc.method.3")),
+    ],
+)
+
 
 @EITHER_SIDE
 @pytest.mark.needs("channel.edhoc.credential.x5chain")
@@ -178,8 +187,16 @@ def test_chain_in_another_form_is_refused(
 class Issued:
     """A peer with a CWT whose every part can be chosen; the target trusts its issuer."""
 
-    def __init__(self, target: Target, control: Control, rng: random.Random, side: str, algorithm: int = -8) -> None:
-        self.meeting = Meeting(target, control, rng, side, Kind.KCWT)
+    def __init__(
+        self,
+        target: Target,
+        control: Control,
+        rng: random.Random,
+        side: str,
+        algorithm: int = -8,
+        **choices: Any,
+    ) -> None:
+        self.meeting = Meeting(target, control, rng, side, Kind.KCWT, **choices)
         self._curve = Curve.P256 if algorithm == -7 else Curve.ED25519
         self._private = rng.randbytes(32)
         native = (
@@ -260,6 +277,7 @@ def test_token_whose_headers_say_more_or_less_is_refused(
 
 
 @EITHER_SIDE
+@EITHER_USE
 @pytest.mark.needs("channel.edhoc.credential.kcwt")
 @pytest.mark.parametrize(
     "change",
@@ -295,10 +313,10 @@ def test_token_whose_headers_say_more_or_less_is_refused(
     ],
 )
 def test_signed_claims_about_an_unusable_key_are_refused(
-    target: Target, control: Control, rng: random.Random, side: str, change: str
+    target: Target, control: Control, rng: random.Random, side: str, change: str, method: int
 ) -> None:
     """The issuer signed whatever it was given: that a key is vouched for does not make it one."""
-    issued = Issued(target, control, rng, side)
+    issued = Issued(target, control, rng, side, method=method)
     whole = issued.claims
     key, signs = whole[8][1], issued.meeting.parties.own.usage is Usage.SIGNATURE
     two = -3 in key
@@ -389,12 +407,13 @@ def test_token_in_another_form_is_refused(
 
 
 @EITHER_SIDE
+@EITHER_USE
 @pytest.mark.needs("channel.edhoc.credential.x5t")
 def test_certificate_whose_key_may_do_what_it_does_is_accepted(
-    target: Target, control: Control, rng: random.Random, side: str
+    target: Target, control: Control, rng: random.Random, side: str, method: int
 ) -> None:
     """A key usage that fits: signatures for who signs, key agreement for who does not."""
-    meeting = Meeting(target, control, rng, side, Kind.X5T)
+    meeting = Meeting(target, control, rng, side, Kind.X5T, method=method)
     signs = meeting.parties.own.usage is Usage.SIGNATURE
     shown = certificate("suite", meeting.honest.key.native, "issuer", signer(rng), signs=signs)
     meeting.trust_only("x5t", shown)
@@ -403,13 +422,14 @@ def test_certificate_whose_key_may_do_what_it_does_is_accepted(
 
 
 @EITHER_SIDE
+@EITHER_USE
 @pytest.mark.needs("channel.edhoc.credential.kcwt")
 @pytest.mark.parametrize("change", ["operation", "operations", "algorithm", "kid", "no-subject", "times", "unknown"])
 def test_signed_claims_may_say_more_about_the_key(
-    target: Target, control: Control, rng: random.Random, side: str, change: str
+    target: Target, control: Control, rng: random.Random, side: str, change: str, method: int
 ) -> None:
     """What fits the use does no harm, and what is not about the key is none of the handshake's business."""
-    issued = Issued(target, control, rng, side)
+    issued = Issued(target, control, rng, side, method=method)
     whole = issued.claims
     key, signs = whole[8][1], issued.meeting.parties.own.usage is Usage.SIGNATURE
     match change:
