@@ -15,7 +15,7 @@ from picosec_conformance.resources import spec_folder
 from picosec_conformance.specification.interop import Event, load_events
 from picosec_conformance.specification.requirements import LEVELS, load_requirements
 from picosec_conformance.specification.standards import (
-    LATER,
+    AWAITED,
     STATES,
     Fate,
     Standard,
@@ -109,7 +109,9 @@ def _by_state(fates: Collection[Fate]) -> list[str]:
 
 
 def _reason(fate: Fate, link: Link) -> str:
-    return f"<em>{'not yet' if fate.state == LATER else 'no'}</em>: {prose(fate.reason, link)}"
+    if fate.awaited:
+        return f"<strong>{escape(AWAITED.rstrip(': '))}</strong>: {prose(fate.reason.removeprefix(AWAITED), link)}"
+    return f"<em>{fate.state}</em>: {prose(fate.reason, link)}"
 
 
 def _test(name: str, link: Link) -> str:
