@@ -52,6 +52,12 @@ def accepts_any_identifiers() -> None:
     Direction.__init__ = cut
 
 
+@fault("CHN-1090")
+def names_what_no_option_can_carry() -> None:
+    """The length of an ID Context is one byte, so 255 are fine: the option that holds it is too long to be read."""
+    oscore_context.MAX_ID_CONTEXT = 255
+
+
 @fault("CHN-620")
 def pads_the_partial_iv() -> None:
     """A struct with a fixed field of two bytes is copied into the option as it is."""

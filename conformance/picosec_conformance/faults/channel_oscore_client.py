@@ -224,3 +224,9 @@ def counts_replays_as_forgeries() -> None:
             raise
 
     channels.unprotect_request = counting
+
+
+@fault("CHN-1080")
+def leaves_the_question_unanswered() -> None:
+    """4.01 is a refusal, whatever comes with it: after a reboot of the server its owner never gets in again."""
+    client.echo_request = lambda message, response: None
