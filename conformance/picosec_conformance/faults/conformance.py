@@ -228,6 +228,31 @@ def pings_without_telling() -> None:
     Agent.events = lambda self: [event for event in original(self) if type(event).__name__ != "Pong"]
 
 
+def _reports_instead(reason: str, other: str) -> None:
+    """Report a failed handshake with another reason."""
+    original = test_interface._event
+
+    def event(happened: Any) -> list[Any]:
+        name, entries = original(happened)
+        if name == "channel-failed" and entries[1] == reason:
+            return [name, {**entries, 1: other}]
+        return [name, entries]
+
+    test_interface._event = event
+
+
+@fault("CNF-360")
+def calls_every_reason_a_refusal() -> None:
+    """An error message is an error message: "busy" comes out as "refused", and nobody tries again later."""
+    _reports_instead("busy", "refused")
+
+
+@fault("CNF-370")
+def calls_an_unknown_credential_a_refusal() -> None:
+    """ERR_CODE 3 has no text, so there is none to report: whoever is at fault keeps the credential that nobody knows."""
+    _reports_instead("unknown_credential", "refused")
+
+
 @fault("CNF-350")
 def blames_itself_for_a_refusal() -> None:
     """Every end of a handshake is reported alike: whoever looks for the cause looks on the wrong side."""
