@@ -71,7 +71,7 @@ def _description(row: dict[str, Any], where: str) -> Description:
         id=take(row, "id", str, where),
         title=take(row, "title", str, where),
         fate=take_fate(row, "tests", where),
-        note=row.pop("note", ""),
+        note=take(row, "note", str, where) if "note" in row else "",
     )
     refuse_surplus(row, where)
     return found

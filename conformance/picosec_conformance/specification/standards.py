@@ -90,10 +90,21 @@ def parse_standard(path: Path) -> Standard:
         url=take(table, "url", str, path.name),
         scope=take(table, "scope", str, path.name),
         statements=tuple(_statement(row, f"{path.name}, statement {number}") for number, row in enumerate(rows, 1)),
-        keywords=table.pop("keywords", {}),
+        keywords=_keywords(table, path.name),
     )
     refuse_surplus(table, path.name)
     return found
+
+
+def _keywords(table: dict[str, Any], where: str) -> dict[str, dict[str, int]]:
+    if "keywords" not in table:
+        return {}
+    sections = take(table, "keywords", dict, where)
+    for section, levels in sections.items():
+        of_form = isinstance(levels, dict) and set(levels) <= set(LEVELS)
+        if not of_form or not _SECTION.match(section) or not all(isinstance(n, int) for n in levels.values()):
+            raise StandardsError(f"{where}: keywords of {section!r} are not counts of {', '.join(LEVELS)} in a section")
+    return sections
 
 
 def _statement(row: dict[str, Any], where: str) -> Statement:

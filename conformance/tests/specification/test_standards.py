@@ -145,6 +145,9 @@ def test_document_without_keywords_is_not_counted(tmp_path: Path) -> None:
         ('"A permission."', '"So"', "statement 3: needs `requirement`, or state"),
         ('reason = "A permission."\n', "", "statement 3: `reason` is missing"),
         ('reason = "A permission."', 'reason = "A permission."\nmood = "good"', "statement 3: unknown mood"),
+        ("{ MUST = 1 }", "{ SHALL = 1 }", "rfc1.toml: keywords of '2' are not counts"),
+        ("{ MUST = 1 }", "1", "rfc1.toml: keywords of '2' are not counts"),
+        ('"2" = {', "two = {", "rfc1.toml: keywords of 'two' are not counts"),
         ("[keywords]", 'editor = "me"\n[keywords]', "rfc1.toml: unknown editor"),
         ("[keywords]", "[keywords", "rfc1.toml: "),
     ],
@@ -184,6 +187,7 @@ def test_description_that_does_not_resolve_is_named(tmp_path: Path, old: str, ne
     ("old", "new", "words"),
     [
         ('title = "Hello"\n', "", "event 1, description 1: `title` is missing"),
+        ('note = "In English."', "note = 1", "event 1, description 1: `note` is missing, empty or not of type str"),
         ('note = "In English."', 'mood = "good"', "event 1, description 1: unknown mood"),
         ("descriptions = 2", "descriptions = 0", "event 1: `descriptions` is missing"),
         ("[[event]]", 'editor = "me"\n[[event]]', "interop.toml: unknown editor"),

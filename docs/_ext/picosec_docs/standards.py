@@ -72,6 +72,7 @@ def statements(standard: Standard, link: Link) -> str:
     return (
         f"<p>{document}. {escape(standard.scope)}</p>"
         + markup.table(["level", *_HEAD], counts)
+        + "<p>A section leads to the document, an id to the requirement with what shows it.</p>"
         + markup.table(["section", "level", "statement", "covered by"], rows, "matrix", anchors)
     )
 
