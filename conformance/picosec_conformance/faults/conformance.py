@@ -249,7 +249,7 @@ def calls_every_reason_a_refusal() -> None:
 
 @fault("CNF-370")
 def calls_an_unknown_credential_a_refusal() -> None:
-    """ERR_CODE 3 has no text, so there is none to report: whoever is at fault keeps the credential that nobody knows."""
+    """ERR_CODE 3 has no text, so there is none to report: the credential that nobody knows is tried again."""
     _reports_instead("unknown_credential", "refused")
 
 

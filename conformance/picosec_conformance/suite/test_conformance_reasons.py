@@ -51,3 +51,32 @@ def test_text_that_is_no_name_is_a_refusal(target: Target, control: Control, rng
     ended_with(target, control, rng, ErrorMessage(1, text).encode())
 
     expect_given_up(target, control, Problem.REFUSED)
+
+
+@pytest.mark.requirement("CHN-550")
+@pytest.mark.parametrize(
+    "message",
+    [
+        "01",
+        "01617801",
+        "6178",
+        "f5f5",
+        "0101",
+        "01f5",
+        "03f4",
+        "0301",
+        "0261",
+        "02f5",
+        "00617a",
+        "20f5",
+        "18ff6178",
+        "81",
+    ],
+)
+def test_error_message_of_another_form_ends_the_attempt(
+    target: Target, control: Control, rng: random.Random, message: str
+) -> None:
+    """Too little, too much, or the information of another code: whoever takes it apart before it looks falls over."""
+    ended_with(target, control, rng, bytes.fromhex(message))
+
+    expect_given_up(target, control, None)
