@@ -61,9 +61,9 @@ def run(options: argparse.Namespace) -> int:
             print(mutant)
         return 0
     began = time.monotonic()
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")  # pytest keeps what is printed while it runs
     try:
-        results, sick = run_mutants(sample, jobs=options.jobs, done=lambda result: _show(result, listed, stream))
+        with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:  # pytest keeps what is printed while it runs
+            results, sick = run_mutants(sample, jobs=options.jobs, done=lambda result: _show(result, listed, stream))
     except MutantsError as error:
         print(f"picosec mutants: {error}", file=sys.stderr)
         return 1
@@ -112,7 +112,8 @@ def _conclude(
         print(f"left out, since the whole reference fails it: {test}")
     print(f"{len(results)} mutants in {seconds:.0f} s")
     if json_file is not None:
-        json_file.write_text(json.dumps(_json(results, every, listed, seconds), indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(_json(results, every, listed, seconds), indent=1, ensure_ascii=False)
+        json_file.write_text(text + "\n", encoding="utf-8")
     return 1 if unexplained or out_of_date or sick else 0
 
 
