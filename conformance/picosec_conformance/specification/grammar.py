@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _RULE = re.compile(r"^([A-Za-z][\w-]*)\s*=\s*", re.M)
+_BODY = re.compile(r"^([A-Za-z][\w-]*)\s*=\s*([A-Za-z][\w-]*|.)", re.M)
 _NAME = re.compile(r"(?<![\w.#-])[A-Za-z][\w-]*")
 _NOISE = re.compile(r';[^\n]*|"[^"\n]*"')
 #: The name of a member, before its colon: no reference to a rule of that name.
@@ -25,3 +26,21 @@ def top_rules(grammar: str) -> tuple[str, ...]:
     found = rules(grammar)
     inside = frozenset().union(*found.values())
     return tuple(name for name in found if name not in inside)
+
+
+def closure(found: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Return the rules, each with those that it refers to over any number of steps."""
+    whole = dict(found)
+    for _ in found:
+        wider = {name: names.union(*(whole[each] for each in names)) for name, names in whole.items()}
+        if wider == whole:
+            break
+        whole = wider
+    return whole
+
+
+def groups(grammar: str) -> frozenset[str]:
+    """Return the rules that are groups: sequences without a wrapping, and choices between such."""
+    bodies = dict(_BODY.findall(_NOISE.sub("", grammar)))
+    found = {name for name, start in bodies.items() if start == "("}
+    return frozenset(found | {name for name, start in bodies.items() if start in found})

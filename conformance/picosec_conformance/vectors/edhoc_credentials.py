@@ -95,6 +95,10 @@ def _readable() -> Iterator[Case]:
         claims = {8: whole[8]} if extra is None else {**whole, **extra}
         inputs = {"kind": "kccs", "credential": dumps(claims)}
         yield accepted(PARSE, id, comment, ("CHN-410",), inputs)
+    for_signatures = {**whole[8][1], 3: -7, 4: [2]}
+    inputs = {"kind": "kccs", "credential": dumps({8: {1: for_signatures}})}
+    comment = "The key says for which algorithm and which operations it is."
+    yield accepted(PARSE, "key-operations", comment, ("CHN-410",), inputs)
 
 
 def _unreadable() -> Iterator[Case]:

@@ -1,0 +1,160 @@
+"""Instances of the grammar's rules for conformance: what the suite and the reference device say to each other.
+
+No vectors hold them, because they belong to no operation. A real device is taken through everything that the Test
+Interface offers; the frames are read, each payload is an instance of the rule of its resource, and the record of the
+run, with a signature, is an instance of a bundle's.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from picosec.channel.session import Role
+from picosec.messaging import cbor
+from picosec.messaging.coap import Code, Message, Type
+from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec_conformance.bundle.contents import PARTS
+from picosec_conformance.bundle.listing import Listing, Part, Run, sign
+from picosec_conformance.control import Control, oscore_context
+from picosec_conformance.handshake import initiate, introduce, respond
+from picosec_conformance.links import LiveLinks
+from picosec_conformance.manifest import REFERENCE, load_manifest
+from picosec_conformance.report.model import Frame
+from picosec_conformance.specification.instances import Instance
+from picosec_conformance.suite.test_conformance_interface import test_payload_outside_the_grammar_is_refused as refused
+from picosec_conformance.target import Target
+from picosec_conformance.transcript import Operation, Outcome, Step, encode_test
+
+#: The rule of a request's payload, by the path.
+REQUESTS: Mapping[str, str] = {
+    "/ps/test/reset": "test-reset",
+    "/ps/test/provision": "test-provision",
+    "/ps/test/time": "test-time",
+    "/ps/test/entropy": "test-entropy",
+    "/ps/test/act": "test-act",
+    "/ps/test/export": "test-export",
+    "/.well-known/edhoc": "edhoc-request",
+}
+#: The rule of the payload of a successful response, by the path of its request.
+RESPONSES: Mapping[str, str] = {
+    "/ps/info": "info",
+    "/ps/test/act": "test-handle",
+    "/ps/test/events": "test-events",
+    "/ps/test/state": "test-state",
+    "/ps/test/export": "test-exported",
+}
+_LAMP = "/actuators/lamp"
+
+
+def instances_of_conversation() -> Iterator[Instance]:
+    """Start the reference device, talk with it, and yield what was said.
+
+    Raises ``AdapterError``, and ``Nonconformity`` when the device does otherwise than it must.
+    """
+    manifest = load_manifest(REFERENCE)
+    with closing(LiveLinks()) as links:
+        links.begin("conversation")
+        target = Target(links.open("target", manifest.adapter), manifest)
+        target.begin(random.Random(1))
+        _converse(target, Control(target))
+        frames = tuple(target.frames)
+        record, _ = links.end()
+    yield from _said(frames)
+    yield from _refused()
+    yield Instance("transcript", "transcript of the conversation", record, True)
+    yield Instance("transcript", "transcript of several tests", record + _failures(), True)
+    yield from _bundles(record)
+
+
+def _converse(target: Target, control: Control) -> None:
+    """Use everything that the Test Interface offers, at least once."""
+    rng = random.Random(1)
+    control.reset(bytes(32))
+    control.reset()
+    control.provision(
+        oscore=[oscore_context(b"\x01", b"\x02", bytes(16), bytes(8), b"\x37", first_number=7, failures=1)]
+    )
+    target.request(Code.GET, "/ps/info")
+    control.state()
+    session = initiate(target, introduce(target, rng))
+    control.export(session.sender_id, 32768, b"context", 16)
+    control.act("key-update", {1: session.sender_id, 2: b"context"})
+    control.act("ping")
+    ping = target.receive("a ping")
+    target.send(Message(Type.RST, Code.EMPTY, ping.message_id))
+    for code in (Code.CONTENT, None):
+        control.act("request", {1: Code.PUT, 2: "/lamp", 3: b"\xf5", 4: True, 6: 60})
+        request = target.receive("a request")
+        if code is None:
+            target.send(Message(Type.RST, Code.EMPTY, request.message_id))
+        else:
+            target.send(Message(Type.ACK, code, request.message_id, request.token, (), b"\xf5"))
+    control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id})
+    target.receive("a protected request")
+    control.advance(300)
+    control.events()
+    control.reset(bytes(32))
+    control.inject(bytes(32))
+    parties = introduce(target, rng, target_role=Role.INITIATOR)
+    control.act("open", {1: 3, 2: [2], 3: "kid"})
+    respond(target, parties)
+    control.act("open")
+    request = target.receive("message_1")
+    target.send(Message(Type.RST, Code.EMPTY, request.message_id))
+    control.events()
+    control.events()
+    control.state()
+    control.reboot()
+
+
+def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:
+    """Yield the payloads of frames, by direction and number."""
+    paths: dict[bytes, str] = {}
+    for number, frame in enumerate(frames, 1):
+        message = Message.decode(frame.data)
+        name = f"frame {number} of the conversation, {frame.direction}"
+        if message.code and message.code >> 5 == 0:
+            paths[message.token] = message.path
+            rule = REQUESTS.get(message.path)
+        elif message.content_format == CONTENT_FORMAT_PROBLEM_DETAILS:
+            rule = "problem-details"
+        else:
+            rule = RESPONSES.get(paths.get(message.token, "")) if message.code >> 5 == 2 else None
+        if rule is not None and message.payload:
+            yield Instance(rule, name, message.payload, True)
+
+
+def _refused() -> Iterator[Instance]:
+    """Yield what a test of the suite sends to be refused as outside the grammar."""
+    marks = getattr(refused, "pytestmark")  # noqa: B009  # pytest keeps marks in an attribute that types do not know
+    (cases,) = (mark.args[1] for mark in marks if mark.name == "parametrize")
+    for case in cases:
+        name, value = case.values
+        yield Instance(REQUESTS[f"/ps/test/{name}"], f"{refused.__name__}[{case.id}]", cbor.dumps(value), False)
+
+
+def _failures() -> bytes:
+    """Return the record of a test in which a target died and a link broke."""
+    steps = (
+        Step(0, "target", Operation.RECALL, 7),
+        Step(1, "target", Operation.RECEIVE, None, Outcome.DIED, "it ended with status 1"),
+        Step(2, "target", Operation.POWER_CYCLE, None, Outcome.BROKE, "no such device"),
+    )
+    return encode_test("another test", steps)
+
+
+def _bundles(record: bytes) -> Iterator[Instance]:
+    """Yield signed listings: of a full run, and of one that was limited and of a broken reference."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    parts = tuple(Part.of(name, record) for name in PARTS)
+    for name, selection, fault in (("full run", (), None), ("limited run", ("chapter channel",), "dies-of-noise")):
+        run = Run(
+            1, "2020-02-29T12:00:00+00:00", "device", selection, "draft", bytes(32), "1", bytes(32), "lamp.toml", fault
+        )
+        yield Instance(
+            "bundle-signed", f"listing of a {name}", sign(Listing(run, parts, key.public_key(), True), key), True
+        )
