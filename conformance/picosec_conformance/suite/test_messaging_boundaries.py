@@ -21,6 +21,8 @@ from picosec_conformance.target import Target
         pytest.param(Option.URI_QUERY, b"", id="empty-query"),
         pytest.param(Option.URI_QUERY, b"q" * 255, id="longest-query"),
         pytest.param(Option.URI_QUERY, "ä=ö".encode(), id="query-beyond-ascii"),
+        pytest.param(Option.URI_QUERY, b".", id="query-of-a-dot"),
+        pytest.param(Option.URI_QUERY, b"..", id="query-of-two-dots"),
     ],
 )
 def test_critical_option_at_the_edge_of_its_definition_is_understood(target: Target, number: int, value: bytes) -> None:
