@@ -126,10 +126,18 @@ EITHER_SIDE = pytest.mark.parametrize(
 
 #: The method decides what the keys are for.
 EITHER_USE = pytest.mark.parametrize(
-    "method",
+    ("method", "suite"),
     [
-        pytest.param(0, id="signs", marks=pytest.mark.needs("channel.edhoc.method.0")),
-        pytest.param(3, id="agrees", marks=pytest.mark.needs("channel.edhoc.method.3")),
+        pytest.param(
+            0, 0, id="signs-ed25519", marks=pytest.mark.needs("channel.edhoc.method.0", "channel.edhoc.suite.0")
+        ),
+        pytest.param(0, 2, id="signs-p256", marks=pytest.mark.needs("channel.edhoc.method.0", "channel.edhoc.suite.2")),
+        pytest.param(
+            3, 0, id="agrees-x25519", marks=pytest.mark.needs("channel.edhoc.method.3", "channel.edhoc.suite.0")
+        ),
+        pytest.param(
+            3, 2, id="agrees-p256", marks=pytest.mark.needs("channel.edhoc.method.3", "channel.edhoc.suite.2")
+        ),
     ],
 )
 
@@ -313,10 +321,10 @@ def test_token_whose_headers_say_more_or_less_is_refused(
     ],
 )
 def test_signed_claims_about_an_unusable_key_are_refused(
-    target: Target, control: Control, rng: random.Random, side: str, change: str, method: int
+    target: Target, control: Control, rng: random.Random, side: str, change: str, method: int, suite: int
 ) -> None:
     """The issuer signed whatever it was given: that a key is vouched for does not make it one."""
-    issued = Issued(target, control, rng, side, method=method)
+    issued = Issued(target, control, rng, side, method=method, suite=suite)
     whole = issued.claims
     key, signs = whole[8][1], issued.meeting.parties.own.usage is Usage.SIGNATURE
     two = -3 in key
@@ -410,10 +418,10 @@ def test_token_in_another_form_is_refused(
 @EITHER_USE
 @pytest.mark.needs("channel.edhoc.credential.x5t")
 def test_certificate_whose_key_may_do_what_it_does_is_accepted(
-    target: Target, control: Control, rng: random.Random, side: str, method: int
+    target: Target, control: Control, rng: random.Random, side: str, method: int, suite: int
 ) -> None:
     """A key usage that fits: signatures for who signs, key agreement for who does not."""
-    meeting = Meeting(target, control, rng, side, Kind.X5T, method=method)
+    meeting = Meeting(target, control, rng, side, Kind.X5T, method=method, suite=suite)
     signs = meeting.parties.own.usage is Usage.SIGNATURE
     shown = certificate("suite", meeting.honest.key.native, "issuer", signer(rng), signs=signs)
     meeting.trust_only("x5t", shown)
@@ -426,10 +434,10 @@ def test_certificate_whose_key_may_do_what_it_does_is_accepted(
 @pytest.mark.needs("channel.edhoc.credential.kcwt")
 @pytest.mark.parametrize("change", ["operation", "operations", "algorithm", "kid", "no-subject", "times", "unknown"])
 def test_signed_claims_may_say_more_about_the_key(
-    target: Target, control: Control, rng: random.Random, side: str, change: str, method: int
+    target: Target, control: Control, rng: random.Random, side: str, change: str, method: int, suite: int
 ) -> None:
     """What fits the use does no harm, and what is not about the key is none of the handshake's business."""
-    issued = Issued(target, control, rng, side, method=method)
+    issued = Issued(target, control, rng, side, method=method, suite=suite)
     whole = issued.claims
     key, signs = whole[8][1], issued.meeting.parties.own.usage is Usage.SIGNATURE
     match change:
