@@ -270,13 +270,13 @@ def nests_one_level_less() -> None:
 
 @fault("MSG-150")
 def nests_without_end() -> None:
-    """A recursive decoder on a stack of unknown size."""
+    """A recursive decoder on a stack of unknown size (CVE-2026-26209, in cbor2)."""
     cbor.MAX_DEPTH = 1 << 30
 
 
 @fault("MSG-150")
 def counts_lists_but_not_tags() -> None:
-    """Depth is counted where lists and maps are read; tags wrap tags until the stack ends (compare CVE-2026-26209)."""
+    """Depth is counted where lists and maps are read; tags wrap tags until the stack ends."""
     original = cbor._item
 
     def item(data: bytes, start: int, depth: int) -> tuple[Any, int]:

@@ -22,7 +22,7 @@ from picosec_conformance.faults.alterations import with_parameters
 
 @fault("MSG-360")
 def acknowledges_the_first_copy_only() -> None:
-    """The second copy matches no request any more, and is answered by silence."""
+    """The second copy matches no request any more, and is answered by silence (an early Californium, issue 66)."""
     original = Endpoint._match_by_token
 
     def match(self: Endpoint, message: Message, key: Hashable, now: float) -> None:

@@ -150,7 +150,7 @@ def reads_options_behind_the_end() -> None:
 
 @fault("MSG-260")
 def takes_what_is_there_of_a_token() -> None:
-    """The token's length is not held against the datagram's (CVE-2020-12886): what lies behind it goes out again."""
+    """The token's length is not held against the datagram's (CVE-2020-12886): what lies behind goes out again."""
     _mend("MSG-260", lambda data: data + bytes(8) if len(data) < 12 else data)
 
 
@@ -190,7 +190,7 @@ def takes_an_empty_payload() -> None:
 
 @fault("MSG-280")
 def counts_options_in_sixteen_bits() -> None:
-    """The sum of the deltas wraps around: 65,547 becomes Uri-Path."""
+    """The sum of the deltas wraps around: 65,547 becomes Uri-Path (CVE-2020-12887, in mbed-coap)."""
     coap.MAX_OPTION_NUMBER = 1 << 30
     original = coap.decode_options
 

@@ -122,7 +122,7 @@ _DEFINITIONS = cast("dict[int, Definition]", DEFINITIONS)
 
 @fault("MSG-540")
 def takes_the_first_of_several() -> None:
-    """A look-up returns at the first match, and nobody counts."""
+    """A look-up returns at the first match, and nobody counts (FreeCoAP issue 45)."""
     for number, definition in list(_DEFINITIONS.items()):
         _DEFINITIONS[number] = replace(definition, repeatable=True)
 

@@ -78,7 +78,7 @@ def refuses_without_token() -> None:
 
 @fault("MSG-330")
 def does_not_recognise_copies() -> None:
-    """Every datagram is a new request: the door opens twice."""
+    """Every datagram is a new request: the door opens twice (Contiki issue 2085)."""
     ReceivedIds.get = lambda self, message_id, now: None
 
 

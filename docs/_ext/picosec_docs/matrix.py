@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -63,13 +65,30 @@ def test_table(link: Link) -> str:
     return markup.table(["module", "what it judges", "tests"], rows)
 
 
-def fault_table(link: Link) -> str:
-    """Return the list of broken references."""
+def fault_table(link: Link, kills: Mapping[str, Sequence[str]]) -> str:
+    """Return the list of broken references, with the tests that caught them in the last run, if there was one."""
     rows, anchors = [], []
     for fault in load_faults().values():
-        rows.append([markup.code(fault.name), requirement_links([fault.requirement], link), escape(fault.story)])
+        cells = [markup.code(fault.name), requirement_links([fault.requirement], link), escape(fault.story)]
+        rows.append([*cells, _killers(kills.get(fault.name, ()), link)] if kills else cells)
         anchors.append(places.anchor_of(places.fault(fault.name)))
-    return markup.table(["fault", "violates", "as it happens"], rows, "faults", anchors)
+    head = ["fault", "violates", "as it happens", *(["caught by"] if kills else [])]
+    return markup.table(head, rows, "faults", anchors)
+
+
+def _killers(tests: Sequence[str], link: Link) -> str:
+    """Return the number of tests that caught a fault, and, folded, their functions: parameters would fill pages."""
+    functions = dict.fromkeys(test.partition("[")[0].partition("::")[::2] for test in tests)
+    anchors = (markup.anchor(link(places.test(file, name)), markup.code(name)) for file, name in functions)
+    return markup.folded(str(len(tests)), markup.listed(anchors)) if tests else "–"
+
+
+def last_kills(folder: Path) -> dict[str, list[str]]:
+    """Return by fault which tests caught it in the last ``picosec faults --json`` of this checkout."""
+    file = folder / "report" / "faults.json"
+    if not file.is_file():
+        return {}
+    return {row["fault"]: row["killed_by"] for row in json.loads(file.read_text(encoding="utf-8"))["matrix"]}
 
 
 class Computed(SphinxDirective):
@@ -118,7 +137,7 @@ class Faults(Computed):
 
     def text(self, link: Link) -> str:
         """Return the table."""
-        return fault_table(link)
+        return fault_table(link, last_kills(Path(self.env.app.confdir).parent))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
