@@ -23,6 +23,7 @@ CHAPTERS = (
     "messaging_retransmission",
     "messaging_client",
     "messaging_framing",
+    "messaging_sent",
     "channel_edhoc",
     "channel_edhoc_suites",
     "channel_edhoc_exchange",
