@@ -88,3 +88,18 @@ def test_context_goes_on_behind_the_proof(target: Target, control: Control, chan
         assert channel.unprotect(target.exchange(message)).code == Code.CONTENT
     for message in later:
         expect_refusal(target, again(target, message), Code.UNAUTHORIZED, Problem.REPLAYED)
+
+
+@pytest.mark.requirement("CHN-700", "CHN-710")
+@pytest.mark.parametrize("zone", [None, b"", b"z", b"zone"])
+@pytest.mark.parametrize("name", [b"", b"\0", b"\0\0", bytes(7)], ids=len)
+def test_shortest_and_longest_names_are_found(
+    target: Target, control: Control, rng: random.Random, name: bytes, zone: bytes | None
+) -> None:
+    """The client without a name is one client among others: its option ends where another's name would begin."""
+    channel = set_up(target, control, fresh_context(rng, recipient_id=name, id_context=zone))
+    stranger = fresh_context(rng, recipient_id=name + b"\0" if len(name) < 7 else name[1:], id_context=zone)
+    set_up(target, control, stranger)
+
+    for _ in range(2):
+        assert channel.ask(read(target)).code == Code.CONTENT
