@@ -37,7 +37,7 @@ def test_entries_of_a_protected_refusal_are_those_of_the_standard(
     assert not [label for label in entries if type(label) is int and label < BASE_DIRECTION]
 
 
-@pytest.mark.requirement("CHN-550", "MSG-760")
+@pytest.mark.requirement("CHN-550")
 @pytest.mark.needs("channel.edhoc.initiator")
 @pytest.mark.parametrize("code", [Code.BAD_REQUEST, Code.NOT_FOUND, Code.SERVICE_UNAVAILABLE])
 @pytest.mark.parametrize(
