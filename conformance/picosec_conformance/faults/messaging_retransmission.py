@@ -219,3 +219,14 @@ def sends_everything_under_one_id() -> None:
         return before
 
     MessageIds.take = take
+
+
+@fault("MSG-460")
+def counts_from_one_after_each_start() -> None:
+    """A static variable begins at one: after a loss of power, the server repeats its answers to the old questions."""
+    original = MessageIds.__init__
+
+    def init(self: MessageIds, start: int, lifetime: float) -> None:
+        original(self, 1, lifetime)
+
+    MessageIds.__init__ = init

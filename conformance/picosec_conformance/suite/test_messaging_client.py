@@ -201,6 +201,14 @@ def test_message_ids_do_not_return_soon(target: Target, control: Control) -> Non
         seen.add(message.message_id)
 
 
+@pytest.mark.requirement("MSG-460")
+def test_message_ids_do_not_return_after_a_restart(target: Target, control: Control) -> None:
+    """A device that counts from one after each loss of power gets, for its new question, the answer to an old one."""
+    before = {answered_request(target, control).message_id for _ in range(8)}
+    control.reboot()
+    assert before.isdisjoint(answered_request(target, control).message_id for _ in range(8))
+
+
 def answered_request(target: Target, control: Control) -> Message:
     """Make the target send a confirmable request, and answer it."""
     _, request = ask(target, control)
