@@ -9,6 +9,7 @@ from pathlib import Path
 from picosec_conformance.adapters import AdapterError
 from picosec_conformance.resources import data_root, spec_folder
 from picosec_conformance.specification.cddl import CheckerError, Outcome, check
+from picosec_conformance.specification.conversation import instances_of_conversation
 from picosec_conformance.specification.freezing import damaged, freeze
 from picosec_conformance.specification.generate import stale_files, write_files
 from picosec_conformance.specification.instances import (
@@ -84,8 +85,6 @@ def _freeze(version: str) -> int:
 
 
 def _cddl(zcbor: Path | None) -> int:
-    from picosec_conformance.specification.conversation import instances_of_conversation  # brings the suite with it
-
     try:
         instances = [*instances_of_vectors(), *instances_of_conversation()]
         instances += changed_instances([instance for instance in instances if instance.valid])

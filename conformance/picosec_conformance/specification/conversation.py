@@ -14,7 +14,6 @@ from contextlib import closing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picosec.channel.session import Role
-from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Type
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.bundle.contents import PARTS
@@ -25,7 +24,6 @@ from picosec_conformance.links import LiveLinks
 from picosec_conformance.manifest import REFERENCE, load_manifest
 from picosec_conformance.report.model import Frame
 from picosec_conformance.specification.instances import Instance
-from picosec_conformance.suite.test_conformance_interface import test_payload_outside_the_grammar_is_refused as refused
 from picosec_conformance.target import Target
 from picosec_conformance.transcript import Operation, Outcome, Step, encode_test
 
@@ -64,7 +62,6 @@ def instances_of_conversation() -> Iterator[Instance]:
         frames = tuple(target.frames)
         record, _ = links.end()
     yield from _said(frames)
-    yield from _refused()
     yield Instance("transcript", "transcript of the conversation", record, True)
     yield Instance("transcript", "transcript of several tests", record + _failures(), True)
     yield from _bundles(record)
@@ -126,15 +123,6 @@ def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:
             rule = RESPONSES.get(paths.get(message.token, "")) if message.code >> 5 == 2 else None
         if rule is not None and message.payload:
             yield Instance(rule, name, message.payload, True)
-
-
-def _refused() -> Iterator[Instance]:
-    """Yield what a test of the suite sends to be refused as outside the grammar."""
-    marks = getattr(refused, "pytestmark")  # noqa: B009  # pytest keeps marks in an attribute that types do not know
-    (cases,) = (mark.args[1] for mark in marks if mark.name == "parametrize")
-    for case in cases:
-        name, value = case.values
-        yield Instance(REQUESTS[f"/ps/test/{name}"], f"{refused.__name__}[{case.id}]", cbor.dumps(value), False)
 
 
 def _failures() -> bytes:

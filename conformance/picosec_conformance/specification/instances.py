@@ -165,6 +165,8 @@ def _change(value: Any, path: Sequence[Any], put: Any) -> Any:
     step, rest = path[0], path[1:]
     if step == _CBOR:
         return cbor.dumps(_change(cbor.loads(value), rest, put))
+    if not isinstance(value, Mapping | list):
+        raise TypeError(f"nothing lies inside {value!r}")
     copy = dict(value) if isinstance(value, Mapping) else dict(enumerate(value))
     if rest:
         copy[step] = _change(copy[step], rest, put)
