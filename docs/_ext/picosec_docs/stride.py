@@ -6,6 +6,7 @@ threat, and everything that remains.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ class StrideTable(SphinxDirective):
         """Return a table of threats by messages: the cells as they stand."""
         head = [self._text("threat"), *(self._text(message.title) for message in messages)]
         rows = [
-            [self._text(threat), *(self._answer(message.cells[threat]) for message in messages)] for threat in THREATS
+            [self._text(threat), *(self._whole(message.cells[threat]) for message in messages)] for threat in THREATS
         ]
         return _table(head, rows, "stride", anchors=[places.anchor_of(places.stride("", row.name)) for row in messages])
 
@@ -57,15 +58,22 @@ class StrideTable(SphinxDirective):
         return _table([self._text("message"), *map(self._text, THREATS)], rows, "stride stride-all")
 
     def _remainder(self, messages: Sequence[Message]) -> nodes.Node:
-        """Return the list of what remains."""
-        found = [
-            f"{cell.remains} ({message.title}, {threat})"
-            for message in messages
-            for threat, cell in message.cells.items()
-            if cell.remains
-        ]
-        items = [nodes.list_item("", nodes.paragraph("", "", *self._text(sentence))) for sentence in found]
+        """Return the list of what remains, each sentence once with all that it is said of."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for message in messages:
+            for threat, cell in message.cells.items():
+                if cell.remains:
+                    found[cell.remains].append(f"{message.title}: {threat}")
+        sentences = (f"{sentence} ({'; '.join(said_of)})" for sentence, said_of in found.items())
+        items = [nodes.list_item("", nodes.paragraph("", "", *self._text(sentence))) for sentence in sentences]
         return nodes.bullet_list("", *items)
+
+    def _whole(self, cell: Cell) -> list[nodes.Node]:
+        """Return the answer, and what remains."""
+        if not cell.remains:
+            return self._answer(cell)
+        remains = nodes.inline("", "", *self._text(f"*remains:* {cell.remains}"), classes=["remains"])
+        return [*self._answer(cell), nodes.Text(" "), remains]
 
     def _answer(self, cell: Cell) -> list[nodes.Node]:
         if cell.arises:
