@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 
-from picosec_conformance.adapters import Adapter, TargetDied, open_adapter
+from picosec_conformance.adapters import Adapter, AdapterError, TargetDied, open_adapter
 from picosec_conformance.adversary.invariants import Broken, Invariant, Tally
 from picosec_conformance.adversary.setting import Setting, abilities
 from picosec_conformance.adversary.stage import Stage
@@ -36,7 +36,11 @@ class Arena:
         self._standing = None if given is None else joined(self.link, given).context
 
     def __enter__(self) -> Arena:
-        self._adapter.start()
+        try:
+            self._adapter.start()
+        except AdapterError:
+            self._adapter.close()
+            raise
         self._wake()
         return self
 

@@ -28,8 +28,10 @@ INITIATORS = ("alice", "bob")
 RESPONDER = "dora"
 #: Has a channel that was provisioned.
 PROVISIONED = "carol"
-#: Shows alice's credential, and dora's.
+#: Show alice's credential, and dora's, without the key.
 IMPOSTORS = {"mallory": "alice", "trudy": "dora"}
+#: Show credentials of their own making, by the names of alice and dora.
+STRANGERS = {"eve": "alice", "ivan": "dora"}
 
 _SHORTEST_SECRET = 8
 
@@ -110,6 +112,10 @@ def _introduce_to_handshakes(
         own = _stolen(identities[victim], usages[victim], setting, vault, rng)
         config = EdhocConfig(vault, [own], trusted, policy)
         cast.parties[name] = Party(name, link, rng.randbytes, identifiers, config, setting.method, honest=False)
+    for name, victim in STRANGERS.items():
+        made = _identity(setting, usages[victim], victim, rng, identities[victim].kid or b"")
+        config = EdhocConfig(vault, [made.unlock(vault)], trusted, policy)
+        cast.parties[name] = Party(name, link, rng.randbytes, identifiers, config, setting.method, honest=False)
     everybody: Sequence[tuple[str, Identity]] = [*identities.items(), *(("target", each) for each in targets.values())]
     for name, identity in everybody:
         cast.hide(identity.private_key, f"the private key of {name}")
@@ -117,8 +123,8 @@ def _introduce_to_handshakes(
         cast.hide(identity.kid or b"", f"the key identifier of {name}")
 
 
-def _identity(setting: Setting, usage: Usage, name: str, rng: random.Random) -> Identity:
-    kid = rng.randbytes(_SHORTEST_SECRET)
+def _identity(setting: Setting, usage: Usage, name: str, rng: random.Random, kid: bytes = b"") -> Identity:
+    kid = kid or rng.randbytes(_SHORTEST_SECRET)
     return make_identity(setting.kind, usage, setting.suites[0], rng.randbytes, kid=kid, name=name)
 
 

@@ -14,8 +14,13 @@ from picosec_conformance.control import Control, Event
 _LABEL, _CONTEXT, _LENGTH = 40000, b"agreement", 16
 
 
-def judge_channel(event: Event, control: Control, cast: Cast, setting: Setting, tally: Tally) -> None:
-    """Judge a completed handshake. Raises ``Broken`` unless exactly one honest peer stands behind it and agrees."""
+def judge_channel(
+    event: Event, payload: bytes, control: Control, cast: Cast, setting: Setting, tally: Tally
+) -> Dialogue:
+    """Return the dialogue whose handshake the target completed with a message of this payload.
+
+    Raises ``Broken`` unless exactly one honest peer stands behind it, sent it, and agrees.
+    """
     identifier, method, suite, credential, role = (event.fields.get(key) for key in range(1, 6))
     requirement = "CHN-500" if role == "responder" else "CHN-510"
     exported = control.export(bytes(identifier or b""), _LABEL, _CONTEXT, _LENGTH)
@@ -40,6 +45,12 @@ def judge_channel(event: Event, control: Control, cast: Cast, setting: Setting, 
     tally.hold(Invariant.AGREEMENT, credential in names, requirement, detail)
     detail = f"{peer.label} gave a second channel"
     tally.hold(Invariant.AGREEMENT, not peer.confirmed, "CHN-560", detail)
+    if role == "responder":
+        detail = f"the target accepted a message_3 that {peer.party} did not send"
+        tally.hold(Invariant.AUTHENTIC, payload == peer.final, requirement, detail)
+    elif setting.message_4:
+        detail = f"the target completed the handshake without the message_4 of {peer.party}"
+        tally.hold(Invariant.AUTHENTIC, payload == peer.final, "CHN-990" if payload else "CHN-590", detail)
     best = _best(setting, session.role)
     weaker = "CHN-200" if role == "responder" else "CHN-220"
     tally.hold(Invariant.NO_DOWNGRADE, suite == best, weaker, f"suite {suite}, though both have suite {best}")
@@ -47,6 +58,7 @@ def judge_channel(event: Event, control: Control, cast: Cast, setting: Setting, 
     parameters = session.oscore()
     cast.hide(session.prk_out, "PRK_out")
     cast.hide(parameters.master_secret, "a master secret")
+    return peer
 
 
 def _exports(dialogue: Dialogue, exported: bytes) -> bool:

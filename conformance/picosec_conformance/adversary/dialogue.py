@@ -35,8 +35,9 @@ class Asked:
 class Dialogue:
     """What the suite's side knows. ``machine`` is None for a channel that was provisioned, ``chosen`` our identifier.
 
-    ``foreseen`` is the session that the target ends up with if it accepts what it was sent, ``confirmed`` whether the
-    target reported it; ``alive`` is False once the target cannot hold the channel any more.
+    ``foreseen`` is the session that the target ends up with if it accepts what it was sent, ``final`` the payload with
+    which it does, and ``waiting`` the Responder as it was before message_3. ``confirmed`` says whether the target
+    reported the channel; ``alive`` is False once it cannot hold it any more.
     """
 
     label: str
@@ -44,6 +45,8 @@ class Dialogue:
     honest: bool
     machine: Initiator | Responder | None = None
     chosen: bytes = b""
+    waiting: Responder | None = None
+    final: bytes | None = None
     session: Session | None = None
     foreseen: Session | None = None
     context: SecurityContext | None = None

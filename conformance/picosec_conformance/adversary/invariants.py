@@ -37,8 +37,8 @@ TEXTS: dict[Invariant, str] = {
 }
 
 
-class Broken(Exception):
-    """An invariant does not hold. ``requirement`` is the rule of the specification that was broken."""
+class Broken(AssertionError):
+    """An invariant does not hold, which is the target's fault. ``requirement`` is the rule that was broken."""
 
     def __init__(self, invariant: Invariant, requirement: str, detail: str) -> None:
         super().__init__(invariant, requirement, detail)

@@ -14,17 +14,21 @@ from statistics import median
 
 from picosec.channel.credentials import initiator_usage
 from picosec.channel.edhoc_config import EdhocConfig
-from picosec.channel.edhoc_messages import encode_identifier
+from picosec.channel.edhoc_messages import compact_id_cred, encode_identifier
 from picosec.channel.oscore_context import SecurityContext
+from picosec.crypto.vault import software_vault
+from picosec.errors import ProtocolError
+from picosec.messaging.cbor import dumps
 from picosec.messaging.coap import Code, Message
 from picosec.registry import CONTENT_FORMAT_CBOR
 from picosec_conformance.adapters import TargetDied
 from picosec_conformance.adversary.arena import Arena
-from picosec_conformance.adversary.invariants import Invariant
+from picosec_conformance.adversary.invariants import Broken, Invariant
 from picosec_conformance.adversary.ranks import Comparison, mann_whitney
 from picosec_conformance.adversary.referee import dead
 from picosec_conformance.channel import Channel
-from picosec_conformance.handshake import TRUE, Parties, edhoc_request, introduce, message_of
+from picosec_conformance.edhoc_run import Prover, Run
+from picosec_conformance.handshake import SUITE_CID, TRUE, Parties, edhoc_request, introduce, message_of
 from picosec_conformance.identity import curve_for
 from picosec_conformance.network.tampering import flipped
 from picosec_conformance.target import Nonconformity
@@ -96,6 +100,8 @@ class Interrogation:
                         tally.hold(Invariant.UNIFORM_ERRORS, shape == known, requirement, detail)
         except (Nonconformity, TargetDied) as error:
             raise dead(error) from error
+        except ProtocolError as error:  # an honest step of the suite came upon what it does not take
+            raise Broken(Invariant.RECOVERY, error.requirement, str(error)) from error
         timings = tuple(
             Timing(a, b, (median(times[a]), median(times[b])), mann_whitney(times[a], times[b]))
             for a, b in combinations(makers, 2)
@@ -110,7 +116,27 @@ class Interrogation:
             "wrong key of the encryption": lambda: self._message_3(parties, lambda text: flipped(text, 23)),
             "wrong tag": lambda: self._message_3(parties, lambda text: flipped(text, 8 * len(text) - 1)),
             "wrong private key": lambda: self._message_3(self._impostor(parties), bytes),
+            "proof cut short": lambda: self._composed(parties, lambda run: run["signature_or_mac_3"][:-1]),
+            "proof of zeros": lambda: self._composed(parties, lambda run: bytes(len(run["signature_or_mac_3"]))),
         }
+
+    def _composed(self, parties: Parties, proof: Callable[[Run], bytes]) -> Message:
+        """Return a message_3 that decrypts, with another proof in it."""
+        link = self._arena.link
+        own = parties.config.credentials[0]
+        theirs = parties.target.unlock(software_vault(self._rng.randbytes))
+        run = Run(
+            parties.method,
+            (parties.suite,),
+            self._rng.randbytes(32),
+            SUITE_CID,
+            initiator=Prover(own.id_cred, own.cred, own.credential.key, parties.own.private_key),
+            responder=Prover(theirs.id_cred, theirs.cred, theirs.credential.key),
+        )
+        run.read_message_2(message_of(link.exchange(edhoc_request(link, TRUE, run.compose_message_1()))))
+        run.compose_plaintext_3()
+        text = run.encrypt_3(compact_id_cred(own.id_cred) + dumps(proof(run)))
+        return edhoc_request(link, encode_identifier(run.c_r), text)
 
     def _introduced(self, method: int) -> Parties:
         link = self._arena.link

@@ -9,7 +9,7 @@ from typing import Any
 from picosec_conformance.adversary.invariants import TEXTS, Broken, Invariant
 from picosec_conformance.adversary.oracles import Oracle
 from picosec_conformance.adversary.scenario import Scenario
-from picosec_conformance.adversary.sweeps import Sweep
+from picosec_conformance.adversary.sweeper import Sweep
 from picosec_conformance.report.model import Frame, Target
 
 

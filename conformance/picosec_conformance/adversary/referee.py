@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from picosec.channel.oscore import OUTER_OPTIONS
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Message, Option
+from picosec.messaging.coap import Code, Message, Option, code_text
 from picosec_conformance.adversary.cast import Cast
 from picosec_conformance.adversary.completion import judge_channel
-from picosec_conformance.adversary.dialogue import Asked
+from picosec_conformance.adversary.dialogue import Asked, Dialogue
 from picosec_conformance.adversary.invariants import Broken, Invariant, Tally
 from picosec_conformance.adversary.setting import Abilities, Setting
 from picosec_conformance.adversary.sightings import Sightings
@@ -18,6 +19,8 @@ from picosec_conformance.handshake import TRUE
 from picosec_conformance.network import Delivery, Link
 from picosec_conformance.network.network import TARGET
 
+#: Handshakes in progress beyond which nobody has thought of a bound.
+MOST_HANDSHAKES = 1024
 #: Messages of a peer that a server has to remember at least, and for how long (MSG-350).
 _REMEMBERED, _LIFETIME = 16, 247.0
 
@@ -55,7 +58,8 @@ class Referee:
         self._opening: set[int] = set()
         self._renewing: set[int] = set()
         self._provisioned = 0
-        self._completed = 0
+        #: The dialogues whose handshakes the target completed since it was last restarted, the latest last.
+        self.completed: list[Dialogue] = []
         self._ended = 0
         self.now = 0.0
         self.sightings = Sightings(cast, tally)
@@ -86,7 +90,8 @@ class Referee:
         self._taken.clear()
         self._handles.clear()
         self._opening.clear()
-        self._completed = self._ended = 0
+        self.completed.clear()
+        self._ended = 0
         self.sightings.rebooted()
         for dialogue in self._cast.dialogues():
             dialogue.alive = dialogue.alive and dialogue.machine is None
@@ -103,7 +108,7 @@ class Referee:
         asked = self._asked(message)
         again = self._repeated(delivery.data)
         self._judge_answers(delivery, message, asked)
-        self.observe()
+        self.observe(b"" if message is None else message.payload)
         self._judge_changes(before, message, asked, again=again)
         if message is None or (asked is None and message.is_request and message.option(Option.OSCORE) is not None):
             same = not self._able.control or self.state.digest == before.digest
@@ -111,12 +116,12 @@ class Referee:
             self._tally.hold(Invariant.AUTHENTIC, same, "CHN-750", detail)
         self._tally.checks[Invariant.ALIVE] += 1
 
-    def observe(self) -> None:
-        """Look at the target's state and events."""
+    def observe(self, payload: bytes = b"") -> None:
+        """Look at the target's state and events, after a message with this payload if there was one."""
         self.state = self._look()
         if self._able.control:
             for event in self._control.events():
-                self._judge_event(event)
+                self._judge_event(event, payload)
             self._judge_bounds()
 
     def _look(self) -> State:
@@ -153,11 +158,16 @@ class Referee:
             detail = f"{delivery.act}: a request that no peer sent was answered over the channel"
             self._tally.hold(Invariant.AUTHENTIC, sent, "CHN-750", detail)
             assert asked is not None
-            if self.sightings.is_challenge(reply, asked):
-                continue
+            plain = self.sightings.opened(reply, asked)
+            if plain is not None and plain.code == Code.UNAUTHORIZED and plain.option(Option.ECHO) is not None:
+                continue  # asks for proof of freshness (CHN-860) instead of acting
             detail = f"{asked.label} was answered over the channel before"
             self._tally.hold(Invariant.ACTED_ONCE, not asked.accepted, "CHN-720", detail)
             asked.accepted = True
+            if plain is not None and not {number for number, _value in message.options} & OUTER_OPTIONS:
+                right = (plain.code >> 5 == 4) == (asked.what == "odd")
+                detail = f"what stands outside of {asked.label} turned the answer into {code_text(plain.code)}"
+                self._tally.hold(Invariant.AUTHENTIC, right, "CHN-760", detail)
 
     @staticmethod
     def _answers(data: bytes, message: Message | None) -> bool:
@@ -185,7 +195,7 @@ class Referee:
             self._tally.hold(Invariant.ACTED_ONCE, once, "CHN-720", f"{asked.label} was acted on again")
             asked.acted = True
 
-    def _judge_event(self, event: Event) -> None:
+    def _judge_event(self, event: Event, payload: bytes) -> None:
         """Judge what the target reports as a client and about channels."""
         handle = event.fields.get(0) or 0
         match event.name:
@@ -199,8 +209,8 @@ class Referee:
                 self._renewing.discard(handle)
             case "channel":
                 self._opening.discard(handle)
-                judge_channel(event, self._control, self._cast, self._setting, self._tally)
-                self._completed += 1
+                peer = judge_channel(event, payload, self._control, self._cast, self._setting, self._tally)
+                self.completed.append(peer)
                 self._ended += event.fields.get(5) == "responder"
 
     def _judge_response(self, fields: dict[int, Any]) -> None:
@@ -212,12 +222,14 @@ class Referee:
 
     def _judge_bounds(self) -> None:
         """Judge that the target keeps nothing for what was refused."""
-        channels = self._provisioned + self._completed
-        detail = f"{self.state.channels} channels after {self._completed} completed handshakes"
+        channels = self._provisioned + len(self.completed)
+        detail = f"{self.state.channels} channels after {len(self.completed)} completed handshakes"
         self._tally.hold(Invariant.BOUNDED, self.state.channels <= channels, "CHN-540", detail)
         begun = len(self.sightings.responder_keys) - self._ended + len(self._opening)
         detail = f"{self.state.handshakes} handshakes in progress, though at most {begun} can be"
         self._tally.hold(Invariant.BOUNDED, self.state.handshakes <= begun, "CHN-540", detail)
+        detail = f"{self.state.handshakes} handshakes in progress at one time"
+        self._tally.hold(Invariant.BOUNDED, self.state.handshakes <= MOST_HANDSHAKES, "CHN-570", detail)
 
 
 def _decoded(data: bytes) -> Message | None:

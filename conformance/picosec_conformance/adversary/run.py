@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from picosec_conformance.adapters import AdapterError
 from picosec_conformance.adversary.arena import Arena
 from picosec_conformance.adversary.invariants import Broken, Invariant, Tally
-from picosec_conformance.adversary.machine import play
 from picosec_conformance.adversary.oracles import Interrogation
 from picosec_conformance.adversary.outcome import CounterExample, Outcome
 from picosec_conformance.adversary.scenario import Scenario
 from picosec_conformance.adversary.shrinking import Game, shrink
 from picosec_conformance.adversary.stage import Stage
-from picosec_conformance.adversary.sweeps import SWEEPS, Sweeper
+from picosec_conformance.adversary.sweeper import Sweeper
+from picosec_conformance.adversary.sweeps import SWEEPS
+from picosec_conformance.adversary.tactics import play
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.report import model
 
@@ -26,11 +27,12 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do: so many games, sweeps or none, all of them or a sample. The seed decides everything."""
+    """What to do: so many games, sweeps (all or a sample) and questions. The seed decides everything."""
 
     examples: int = 200
     seed: int = 1
     sweeps: bool = True
+    oracles: bool = True
     quick: bool = False
     command: tuple[str, ...] = ()
 
@@ -54,7 +56,8 @@ def run_adversary(manifest: Manifest, plan: Plan, progress: Progress = lambda ph
             run.games()
             if plan.sweeps:
                 run.sweeps()
-            run.oracles()
+            if plan.oracles:
+                run.oracles()
         except AdapterError as error:
             if outcome.holds:
                 raise
@@ -98,7 +101,7 @@ class _Run:
         """Run every sweep."""
         sweeper = Sweeper(self._arena, self._plan.seed, self._progress, quick=self._plan.quick)
         for name in SWEEPS:
-            self._outcome.sweeps.append(sweeper.run(name))
+            self._outcome.sweeps.append(sweeper.run(name, SWEEPS[name](sweeper)))
             for failure in sweeper.failures:
                 self._counter(f"sweep {name}", failure.broken, (failure.setting, list(failure.steps)))
             sweeper.failures.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from picosec.channel.credentials import Kind
 from picosec_conformance.adversary.cast import RESPONDER
@@ -91,22 +92,13 @@ def _moved_up(step: Step, begun: str, number: int) -> Step:
 
 
 def _simpler(game: Game, still: Callable[[Game], bool]) -> Game:
-    for candidate in _settings(game[0]):
-        simpler = (candidate, game[1])
-        if candidate != game[0] and still(simpler):
-            game = simpler
-    return game
-
-
-def _settings(setting: Setting) -> Iterator[Setting]:
-    """Yield settings with less in them, the boldest first."""
-    plain = replace(setting, seed=1, kind=Kind.KID, message_4=False)
-    common = next((suite for suite in setting.suites if suite in setting.target_suites), None)
+    """Take away from the setting what does not matter, all at once if possible."""
+    everything: dict[str, Any] = {"seed": 1, "method": 3, "kind": Kind.KID, "message_4": False}
+    common = next((suite for suite in game[0].suites if suite in game[0].target_suites), None)
     if common is not None:
-        yield replace(plain, method=3, suites=(common,), target_suites=(common,))
-        yield replace(setting, suites=(common,), target_suites=(common,))
-    yield plain
-    yield replace(setting, method=3)
-    yield replace(setting, kind=Kind.KID)
-    yield replace(setting, message_4=False)
-    yield replace(setting, seed=1)
+        everything |= {"suites": (common,), "target_suites": (common,)}
+    for less in (everything, *({name: value} for name, value in everything.items())):
+        simpler = replace(game[0], **less)
+        if simpler != game[0] and still((simpler, game[1])):
+            game = (simpler, game[1])
+    return game

@@ -5,6 +5,8 @@ from __future__ import annotations
 from cryptography.exceptions import InvalidTag
 
 from picosec.channel import edhoc_coap
+from picosec.channel.edhoc_error import is_error
+from picosec.channel.oscore import OUTER_OPTIONS
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.oscore_option import OscoreOption
 from picosec.errors import ProtocolError
@@ -70,10 +72,19 @@ class Sightings:
                     return asked
         return None
 
-    def is_challenge(self, reply: Message, asked: Asked) -> bool:
-        """Whether a protected answer asks for proof of freshness (CHN-860) instead of acting."""
-        plain = self._opened_answer(reply, asked)
-        return plain is not None and plain.code == Code.UNAUTHORIZED and plain.option(Option.ECHO) is not None
+    def opened(self, reply: Message, asked: Asked) -> Message | None:
+        """Return what a protected answer carries, without any effect on the channel; None when it does not verify."""
+        option = _option(reply)
+        if option is None:
+            return None
+        plaintext = _opened(reply.payload, asked.context, _answer_nonce(option, asked), asked.binding.aad)
+        if plaintext is None:
+            return None
+        try:
+            options, payload = decode_options(plaintext, 1)
+        except ProtocolError:
+            return None
+        return Message(reply.type, plaintext[0], reply.message_id, reply.token, options, payload)
 
     def judge_all(self) -> None:
         """Look at every datagram again, now that all secrets are known."""
@@ -96,10 +107,12 @@ class Sightings:
             if g_x is not None:
                 self._fresh(g_x, self.initiator_keys, "CHN-280")
             return
-        for party in self._cast.parties.values():
-            dialogue = party.has(identifier)
-            if dialogue is not None:
-                party.foresee(dialogue, text)
+        if is_error(text):
+            return
+        parties = [party for party in self._cast.parties.values() if party.honest]
+        proven = [party.foresee(known, text) for party in parties if (known := party.has(identifier)) is not None]
+        detail = "the target sent message_3 to somebody whose message_2 does not verify"
+        self._tally.hold(Invariant.AUTHENTIC, any(proven), "CHN-550", detail)
 
     def _fresh(self, key: bytes, keys: set[bytes], requirement: str) -> None:
         self._tally.hold(Invariant.FRESH_NONCES, key not in keys, requirement, f"ephemeral key {key.hex()} again")
@@ -109,6 +122,7 @@ class Sightings:
         option = _option(message)
         if option is None:
             return
+        self._judge_outside(message)
         if message.is_response:
             if asked is not None:
                 nonce = _answer_nonce(option, asked)
@@ -119,6 +133,16 @@ class Sightings:
                 if context.recipient_id == option.kid and option.partial_iv:
                     nonce = context.recipient.nonce(int.from_bytes(option.partial_iv, "big"))
                     self._note(message.payload, context, nonce, context.recipient.aad(option.partial_iv))
+
+    def _judge_outside(self, message: Message) -> None:
+        """Judge that a protected message shows neither its code nor an option that belongs inside."""
+        outside = {number for number, _value in message.options} - {int(Option.OSCORE)}
+        if message.is_request:
+            hidden = message.code == Code.POST and outside <= OUTER_OPTIONS
+            self._tally.hold(Invariant.SECRECY, hidden, "CHN-670", "a protected request shows its code or options")
+        else:
+            hidden = message.code == Code.CHANGED and not outside
+            self._tally.hold(Invariant.SECRECY, hidden, "CHN-680", "a protected response shows its code or options")
 
     def _note(self, ciphertext: bytes, context: SecurityContext, nonce: bytes, aad: bytes) -> None:
         """Note the nonce of a message if it was made under the key of a context."""
@@ -134,19 +158,6 @@ class Sightings:
             except ProtocolError:
                 return
             self._cast.hide(payload, "what a protected response carries")
-
-    def _opened_answer(self, reply: Message, asked: Asked) -> Message | None:
-        option = _option(reply)
-        if option is None:
-            return None
-        plaintext = _opened(reply.payload, asked.context, _answer_nonce(option, asked), asked.binding.aad)
-        if plaintext is None:
-            return None
-        try:
-            options, payload = decode_options(plaintext, 1)
-        except ProtocolError:
-            return None
-        return Message(reply.type, plaintext[0], reply.message_id, reply.token, options, payload)
 
 
 def _option(message: Message) -> OscoreOption | None:

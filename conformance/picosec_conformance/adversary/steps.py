@@ -16,6 +16,7 @@ HONEST: Final[dict[str, dict[str, type]]] = {
     "reboot": {},
     "wait": {"seconds": int},
     "settle": {},
+    "get-through": {"party": str},
 }
 
 #: What the adversary does. ``packet`` and ``donor`` are labels; ``what`` names a forgery.
@@ -31,6 +32,9 @@ HOSTILE: Final[dict[str, dict[str, type]]] = {
     "reflect": {"packet": str},
     "divert": {"packet": str, "party": str},
     "inject": {"packet": str, "what": str},
+    "dismiss": {"packet": str},
+    "flood": {"party": str, "count": int},
+    "trespass": {"what": str},
     "noise": {"data": str},
 }
 

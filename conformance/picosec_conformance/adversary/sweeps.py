@@ -1,130 +1,43 @@
-"""Sweeps: what an adversary can do to one datagram, done in every way there is, and counted."""
+"""Sweeps: what an adversary can do to one datagram, done in every way there is."""
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from picosec_conformance.adversary.approaches import APPROACHES, STATES, Approach
-from picosec_conformance.adversary.arena import Arena
 from picosec_conformance.adversary.invariants import Broken
+from picosec_conformance.adversary.referee import MOST_HANDSHAKES
 from picosec_conformance.adversary.setting import Setting, families, simplest
 from picosec_conformance.adversary.stage import Stage
 from picosec_conformance.adversary.steps import Step, step
+from picosec_conformance.adversary.sweeper import Case, Part, Sweeper
 from picosec_conformance.network import Packet, common_fields
 from picosec_conformance.network.network import TARGET
 
-#: Cases on one stage, after which honest peers have to get through and a new one is set.
-CASES = 250
-#: One of how many cases a quick run takes.
-SAMPLE = 16
 
-#: One case: does something on a stage.
-Case = Callable[[Stage], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """What was swept: cases, and datagrams handed over in them. ``parts`` counts cases by what was swept."""
-
-    name: str
-    cases: int
-    frames: int
-    seconds: float
-    parts: dict[str, int]
+def _settings(sweeper: Sweeper) -> list[Setting]:
+    """Return the settings whose messages differ: all with the simplest one's keys, then the longest messages."""
+    able = sweeper.arena.able
+    plain = simplest(able)
+    if not able.handshakes or sweeper.quick:
+        return [plain]
+    signed = simplest(able, method=0, kind=able.kinds[-1]) if 0 in able.methods else plain
+    others = [simplest(able, suites=group[-1:], target_suites=group[-1:]) for group in families(able)[1:]]
+    return list(dict.fromkeys([plain, signed, *others]))
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A case that broke an invariant, with all that happened on its stage."""
-
-    broken: Broken
-    setting: Setting
-    steps: tuple[Step, ...]
-
-
-class Sweeper:
-    """Runs the sweeps on an arena. ``quick`` takes a sample, which ``seed`` decides."""
-
-    def __init__(self, arena: Arena, seed: int, progress: Callable[[str, int], None], *, quick: bool = False) -> None:
-        self.arena = arena
-        self._rng = random.Random(f"sweeps:{seed}")
-        self._quick = quick
-        self._progress = progress
-        self.failures: list[Failure] = []
-
-    def run(self, name: str) -> Sweep:
-        """Run one sweep of ``SWEEPS``; what breaks ends the stage it breaks on and goes to ``failures``."""
-        began, frames = time.perf_counter(), self.arena.tally.frames
-        parts: dict[str, int] = {}
-        for setting, part, prologue, cases in SWEEPS[name](self):
-            count = self._run(name, setting, prologue, cases)
-            parts[part] = parts.get(part, 0) + count
-        total = self.arena.tally.frames - frames
-        return Sweep(name, sum(parts.values()), total, time.perf_counter() - began, parts)
-
-    def _run(self, name: str, setting: Setting, prologue: Case, cases: Iterator[Case]) -> int:
-        """Play cases on one stage after the other; return how many were played."""
-        done, stage = 0, None
-        for number, case in enumerate(cases):
-            if self._quick and self._rng.randrange(SAMPLE):
-                continue
-            done += 1
-            self._progress(name, done)
-            try:
-                if stage is None:
-                    stage = self.arena.stage(setting)
-                    prologue(stage)
-                case(stage)
-                if number % CASES == CASES - 1:
-                    finished, stage = stage, None
-                    finished.finish()
-            except Broken as broken:
-                self._failed(broken, setting, stage)
-                return done
-        if stage is not None:
-            try:
-                stage.finish()
-            except Broken as broken:
-                self._failed(broken, setting, stage)
-        return done
-
-    def _failed(self, broken: Broken, setting: Setting, stage: Stage | None) -> None:
-        self.failures.append(Failure(broken, setting, tuple(stage.steps if stage is not None else ())))
-
-    # -- what there is to sweep ----------------------------------------------------------------------------------
-
-    @property
-    def settings(self) -> list[Setting]:
-        """Return the settings whose messages differ: all with the simplest one's keys, then the longest messages."""
-        able = self.arena.able
-        plain = simplest(able)
-        if not able.handshakes or self._quick:
-            return [plain]
-        signed = simplest(able, method=0, kind=able.kinds[-1]) if 0 in able.methods else plain
-        others = [simplest(able, suites=group[-1:], target_suites=group[-1:]) for group in families(able)[1:]]
-        return list(dict.fromkeys([plain, signed, *others]))
-
-    def approaches(self) -> Iterator[tuple[Setting, Approach]]:
-        """Yield every message that the target takes, in every setting."""
-        able = self.arena.able
-        for setting in self.settings:
-            for approach in APPROACHES:
-                if approach.able(able) and (able.handshakes or approach.parties[0] not in ("alice", "bob")):
-                    yield _with_message_4(setting, approach), approach
-
-
-Part = tuple[Setting, str, Case, Iterator[Case]]
+def _approaches(sweeper: Sweeper) -> Iterator[tuple[Setting, Approach]]:
+    """Yield every message that the target takes, in every setting."""
+    able = sweeper.arena.able
+    for setting in _settings(sweeper):
+        for approach in APPROACHES:
+            if approach.able(able) and (able.handshakes or approach.parties[0] not in ("alice", "bob")):
+                yield _with_message_4(setting, approach), approach
 
 
 def _with_message_4(setting: Setting, approach: Approach) -> Setting:
     return replace(setting, message_4=approach.message_4)
-
-
-def _nothing(stage: Stage) -> None:
-    """Begin without a prologue."""
 
 
 class _Subject:
@@ -150,16 +63,16 @@ class _Subject:
 
 def _flips(sweeper: Sweeper) -> Iterator[Part]:
     """Every bit of every message inverted; where that leaves the message valid, it has arrived genuinely once."""
-    for setting, approach in sweeper.approaches():
+    for setting, approach in _approaches(sweeper):
         size = _size(sweeper, setting, approach)
-        yield setting, approach.name, _nothing, _on_each(approach, range(8 * size), _flip)
+        yield Part(setting, approach.name, _on_each(approach, range(8 * size), _flip))
 
 
 def _prefixes(sweeper: Sweeper) -> Iterator[Part]:
     """Every prefix of every message."""
-    for setting, approach in sweeper.approaches():
+    for setting, approach in _approaches(sweeper):
         size = _size(sweeper, setting, approach)
-        yield setting, approach.name, _nothing, _on_each(approach, range(size), _truncate)
+        yield Part(setting, approach.name, _on_each(approach, range(size), _truncate))
 
 
 def _flip(packet: Packet, bit: int) -> Step:
@@ -200,11 +113,11 @@ def _size(sweeper: Sweeper, setting: Setting, approach: Approach) -> int:
 def _replays(sweeper: Sweeper) -> Iterator[Part]:
     """Every message of every session, as it was and with fresh ids, in every state of the target."""
     able = sweeper.arena.able
-    for setting in sweeper.settings:
+    for setting in _settings(sweeper):
         past = _past(sweeper, setting)
         for name, (enter, needs) in STATES.items():
             if needs(able):
-                yield setting, name, _history, _replayed(past, enter)
+                yield Part(setting, name, _replayed(past, enter), _history)
 
 
 def _replayed(past: list[Packet], enter: Callable[[Stage], object]) -> Iterator[Case]:
@@ -250,14 +163,14 @@ _PAIRS: tuple[tuple[str, str], ...] = (("alice", "alice"), ("alice", "bob"), ("b
 def _splices(sweeper: Sweeper) -> Iterator[Part]:
     """Every pair of sessions: each field of a message of one, exchanged in a message of the other."""
     able = sweeper.arena.able
-    for setting in sweeper.settings:
+    for setting in _settings(sweeper):
         past = _past(sweeper, setting)
-        yield setting, "past sessions", _history, _spliced(past)
+        yield Part(setting, "past sessions", _spliced(past), _history)
         for approach in APPROACHES if able.responder else ():
             for party, other in _PAIRS if approach.parties == ("alice", "bob") else ():
                 if other != "mallory" or approach.name in ("message_1", "message_3"):
                     cases = _spliced_live(sweeper, setting, approach, party, other)
-                    yield setting, f"two at {approach.name}", _nothing, cases
+                    yield Part(setting, f"two at {approach.name}", cases)
 
 
 def _spliced(past: list[Packet]) -> Iterator[Case]:
@@ -290,10 +203,22 @@ def _spliced_live(sweeper: Sweeper, setting: Setting, approach: Approach, party:
         yield case
 
 
-#: By name: what yields settings with the cases to play in them.
+def _floods(sweeper: Sweeper) -> Iterator[Part]:
+    """More handshakes begun than anybody has room for, after which there must be room for one that goes on."""
+    if sweeper.arena.able.responder:
+        yield Part(simplest(sweeper.arena.able), "message_1", iter([_flooded]), sampled=False)
+
+
+def _flooded(stage: Stage) -> None:
+    stage.perform(step("flood", party="mallory", count=MOST_HANDSHAKES + 1))
+    stage.perform(step("get-through", party="alice"))
+
+
+#: By name: what yields the parts of a sweep.
 SWEEPS: dict[str, Callable[[Sweeper], Iterator[Part]]] = {
     "flip": _flips,
     "prefix": _prefixes,
     "replay": _replays,
     "splice": _splices,
+    "flood": _floods,
 }

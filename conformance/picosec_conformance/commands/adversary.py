@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     command = ["picosec", "adversary", *manifest.argument, "--examples", str(options.examples)]
     command += ["--seed", str(options.seed), *([] if options.sweeps else ["--no-sweeps"])]
     command += [*(["--quick"] if options.quick else []), *(["--fault", options.fault] if options.fault else [])]
-    plan = Plan(options.examples, options.seed, options.sweeps, options.quick, tuple(command))
+    plan = Plan(options.examples, options.seed, options.sweeps, quick=options.quick, command=tuple(command))
     progress = _Progress()
     try:
         outcome = run_adversary(manifest, plan, progress)

@@ -25,6 +25,11 @@ class Link(Target):
         #: Frames sent since the last :meth:`begin`, probes and requests of the Test Interface among them.
         self.sent = 0
 
+    @classmethod
+    def over(cls, target: Target) -> Link:
+        """Return the link that a target is on, for as long as the target itself is not used."""
+        return cls(target._adapter, target.manifest)
+
     def begin(self, rng: random.Random) -> None:
         """Start anew; the caller resets the target, which forgets the message ids it has seen."""
         super().begin(rng)

@@ -20,6 +20,9 @@ from picosec.registry import CONTENT_FORMAT_CID_EDHOC, CONTENT_FORMAT_EDHOC
 _TAG = 8
 _MESSAGE_1 = ("method", "suites", "g_x", "c_i")
 
+#: Fields that are also exchanged together: what belongs to one encryption, and what the message layer matches.
+TOGETHER = {"protected": ("ciphertext", "tag"), "ids": ("message_id", "token")}
+
 Fields = dict[str, Any]
 
 
@@ -45,17 +48,23 @@ def renumbered(data: bytes, message_id: int, token: bytes) -> bytes:
 
 
 def spliced(data: bytes, donor: bytes, field: str) -> bytes:
-    """Return ``data`` with one field of ``donor``. Raises ``KeyError`` where one of them lacks it."""
+    """Return ``data`` with one field of ``donor``, or those of ``TOGETHER``.
+
+    Raises ``KeyError`` where one of the datagrams lacks it, ``ValueError`` where the two do not fit together.
+    """
     fields, others = dissect(data), dissect(donor)
-    if field not in fields:
-        raise KeyError(field)
-    return assemble({**fields, field: others[field]})
+    for name in TOGETHER.get(field, (field,)):
+        if name not in fields:
+            raise KeyError(name)
+        fields[name] = others[name]
+    return assemble(fields)
 
 
 def common_fields(data: bytes, donor: bytes) -> list[str]:
     """Return the fields that both datagrams have, and in which they differ."""
     fields, others = dissect(data), dissect(donor)
-    return [name for name, value in fields.items() if name in others and others[name] != value]
+    differing = [name for name, value in fields.items() if name in others and others[name] != value]
+    return differing + [name for name, parts in TOGETHER.items() if set(parts) <= set(differing)]
 
 
 def dissect(data: bytes) -> Fields:

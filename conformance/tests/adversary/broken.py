@@ -5,6 +5,7 @@ What an adversary has to find. The faults of the suite are not used here, so tha
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +15,10 @@ from picosec import cli
 from picosec.channel import authentication, edhoc_messages, responder
 from picosec.channel.replay import ReplayWindow
 from picosec.channel.sequence import Counter
+from picosec.crypto.aead import InvalidTag, seal
 from picosec.crypto.vault import SoftwareVault
 from picosec.errors import ProtocolError
+from picosec.messaging import coap, problem
 from picosec.messaging.message_ids import ReceivedIds
 from picosec.registry import Problem
 from picosec.roles import client, handshakes, server
@@ -94,8 +97,6 @@ def keeps_the_session_after_message_3() -> None:
     class Keeping(dict[bytes, Any]):
         def pop(self, key: bytes, *default: Any) -> Any:
             found, expires = self[key]
-            import copy
-
             return copy.copy(found), expires
 
     original = handshakes.Responding.__init__
@@ -141,24 +142,60 @@ def believes_anybody() -> None:
 
 
 @broken
-def tells_what_it_refuses() -> None:
-    """The error in the open quotes the answer that was meant for the channel."""
-    original = server.Server._respond
+def quotes_what_it_served() -> None:
+    """A refusal in the open quotes what was sent over the channel before, from a buffer that was not cleared."""
+    original, refusal = server.Server._respond, problem.response
+    last: list[bytes] = [b""]
 
     def respond(self: server.Server, answering: Any, response: Any, now: float) -> None:
-        if answering.channel is not None and response.payload:
-            self._endpoint.respond(answering.exchange, response, now)
-        else:
-            original(self, answering, response, now)
+        if answering.channel is not None and response.code == 0x45:
+            last[0] = response.payload
+        original(self, answering, response, now)
+
+    def quoting(cause: Problem, detail: str = "") -> Any:
+        response = refusal(cause, detail)
+        return replace(response, payload=response.payload + last[0])
 
     server.Server._respond = respond  # type: ignore[method-assign]
+    problem.response = quoting
+
+
+@broken
+def takes_any_tag() -> None:
+    """message_3 is decrypted, and its tag left alone."""
+
+    def opened(aead: Any, key: bytes, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes:
+        inverted = seal(aead, key, nonce, ciphertext[: -aead.tag_length], aad)  # a stream cipher is its own inverse
+        return inverted[: -aead.tag_length]
+
+    responder.open_ = opened
+
+
+@broken
+def tells_a_wrong_tag_from_a_wrong_proof() -> None:
+    """Two errors for two steps of one check: whoever forges message_3 learns how far the forgery came."""
+    original = responder.Responder._verify_message_3
+
+    def verify(self: responder.Responder, held: Any, data: bytes, time: float | None) -> Any:
+        try:
+            return original(self, held, data, time)
+        except ProtocolError as error:
+            if isinstance(error.__cause__, InvalidTag):
+                raise ProtocolError(Problem.DECRYPTION_FAILED, "CHN-520") from error
+            raise
+
+    responder.Responder._verify_message_3 = verify  # type: ignore[method-assign]
+
+
+@broken
+def keeps_every_handshake() -> None:
+    """Memory for handshakes is taken and not counted."""
+    handshakes.MAX_SESSIONS = 1 << 30  # type: ignore[misc]
 
 
 @broken
 def dies_of_a_short_token() -> None:
     """A message that ends within its token ends the process."""
-    from picosec.messaging import coap
-
     original = coap.Message.decode.__func__  # type: ignore[attr-defined]
 
     def decode(cls: Any, data: bytes) -> Any:
