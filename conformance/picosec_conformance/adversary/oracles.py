@@ -113,7 +113,7 @@ class Interrogation:
     def _handshakes(self, method: int) -> dict[str, Maker]:
         parties = self._introduced(method)
         return {
-            "wrong key of the encryption": lambda: self._message_3(parties, lambda text: flipped(text, 23)),
+            "wrong ciphertext": lambda: self._message_3(parties, lambda text: flipped(text, 23)),
             "wrong tag": lambda: self._message_3(parties, lambda text: flipped(text, 8 * len(text) - 1)),
             "wrong private key": lambda: self._message_3(self._impostor(parties), bytes),
             "proof cut short": lambda: self._composed(parties, lambda run: run["signature_or_mac_3"][:-1]),

@@ -101,4 +101,9 @@ def _simpler(game: Game, still: Callable[[Game], bool]) -> Game:
         simpler = replace(game[0], **less)
         if simpler != game[0] and still((simpler, game[1])):
             game = (simpler, game[1])
+    for name in ("suites", "target_suites"):
+        for suite in getattr(game[0], name):
+            rest = tuple(each for each in getattr(game[0], name) if each != suite)
+            if rest and still((replace(game[0], **{name: rest}), game[1])):
+                game = (replace(game[0], **{name: rest}), game[1])
     return game

@@ -40,7 +40,7 @@ def test_what_the_setting_needs_stays() -> None:
     setting, _steps = shrink((LONG, []), lambda game: game[0].message_4 and len(game[0].suites) > 1)
 
     assert setting.message_4
-    assert setting.suites == (3, 2, 5)
+    assert len(setting.suites) == 2
     assert setting.method == 3
 
 
