@@ -13,6 +13,11 @@ from picosec_conformance.adversary.steps import step
 from picosec_conformance.network import Packet
 from picosec_conformance.network.network import TARGET
 
+
+class OutOfReach(Exception):
+    """The target did not do what an approach needs. Honest peers will find out whether that is a fault."""
+
+
 #: Performs steps and returns the datagram that is about to be delivered.
 Reach = Callable[[Stage, str], Packet]
 
@@ -33,13 +38,19 @@ class Approach:
 
 
 def _newest(stage: Stage, sender: str, receiver: str) -> Packet:
-    """Return the latest datagram from one to the other."""
-    packets = reversed(stage.network.packets.values())
-    return next(packet for packet in packets if packet.sender == sender and packet.receiver == receiver)
+    """Return the latest datagram from one to the other. Raises ``OutOfReach``."""
+    for packet in reversed(stage.network.packets.values()):
+        if packet.sender == sender and packet.receiver == receiver:
+            return packet
+    raise OutOfReach(f"nothing from {sender} to {receiver}")
 
 
 def _last(stage: Stage, party: str) -> Dialogue:
-    return stage.cast.parties[party].dialogues[-1]
+    """Return the latest dialogue of a party. Raises ``OutOfReach``."""
+    dialogues = stage.cast.parties[party].dialogues
+    if not dialogues:
+        raise OutOfReach(f"{party} has no channel")
+    return dialogues[-1]
 
 
 def _pass(stage: Stage, sender: str, receiver: str) -> None:

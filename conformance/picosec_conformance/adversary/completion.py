@@ -9,6 +9,7 @@ from picosec_conformance.adversary.dialogue import Dialogue
 from picosec_conformance.adversary.invariants import Invariant, Tally
 from picosec_conformance.adversary.setting import Setting
 from picosec_conformance.control import Control, Event
+from picosec_conformance.target import Nonconformity
 
 #: What both ends export to see whether they agree: a label for private use.
 _LABEL, _CONTEXT, _LENGTH = 40000, b"agreement", 16
@@ -23,7 +24,9 @@ def judge_channel(
     """
     identifier, method, suite, credential, role = (event.fields.get(key) for key in range(1, 6))
     requirement = "CHN-500" if role == "responder" else "CHN-510"
-    exported = control.export(bytes(identifier or b""), _LABEL, _CONTEXT, _LENGTH)
+    if not isinstance(identifier, bytes):
+        raise Nonconformity("the event channel must name the channel by a byte string")
+    exported = control.export(identifier, _LABEL, _CONTEXT, _LENGTH)
     peer = next((each for each in cast.dialogues() if _exports(each, exported)), None)
     detail = "the target completed a handshake, with keys that no peer has"
     tally.hold(Invariant.AUTHENTIC, peer is not None, requirement, detail)

@@ -18,6 +18,7 @@ from picosec_conformance.control import Control, Event
 from picosec_conformance.handshake import TRUE
 from picosec_conformance.network import Delivery, Link
 from picosec_conformance.network.network import TARGET
+from picosec_conformance.target import Nonconformity
 
 #: Handshakes in progress beyond which nobody has thought of a bound.
 MOST_HANDSHAKES = 1024
@@ -127,8 +128,12 @@ class Referee:
     def _look(self) -> State:
         if not self._able.control:
             return State()
-        state = self._control.state()
-        return State(state[0], dict(state[1]), int(state[2]), int(state[3]))
+        digest, changes, channels, handshakes = map(self._control.state().get, range(4))
+        if not (isinstance(digest, bytes) and isinstance(changes, dict)):
+            raise Nonconformity("/ps/test/state must answer with a digest and a map of changes")
+        if not (isinstance(channels, int) and isinstance(handshakes, int)):
+            raise Nonconformity("/ps/test/state must answer with numbers of channels and handshakes")
+        return State(digest, changes, channels, handshakes)
 
     def _asked(self, message: Message | None) -> Asked | None:
         """Return the request of an honest peer whose protected part a datagram carries unaltered, if any."""
@@ -197,10 +202,12 @@ class Referee:
 
     def _judge_event(self, event: Event, payload: bytes) -> None:
         """Judge what the target reports as a client and about channels."""
-        handle = event.fields.get(0) or 0
+        handle = event.fields.get(0)
+        if not isinstance(handle, int):
+            handle = 0
         match event.name:
             case "response":
-                self._judge_response(event.fields)
+                self._judge_response(handle, event.fields)
             case "failed" | "reset":
                 self._handles.pop(handle, None)
             case "channel-failed":
@@ -213,10 +220,10 @@ class Referee:
                 self.completed.append(peer)
                 self._ended += event.fields.get(5) == "responder"
 
-    def _judge_response(self, fields: dict[int, Any]) -> None:
-        path = self._handles.pop(fields[0], None)
+    def _judge_response(self, handle: int, fields: dict[int, Any]) -> None:
+        path = self._handles.pop(handle, None)
         answers = {name: payload for party in self._cast.parties.values() for name, payload in party.answers.items()}
-        genuine = path is not None and fields[3] is True and answers.get(path) == fields[2]
+        genuine = path is not None and fields.get(3) is True and answers.get(path) == fields.get(2)
         detail = "the target took for its peer's answer what the peer did not send"
         self._tally.hold(Invariant.AUTHENTIC, genuine, "CHN-840" if path is None else "CHN-830", detail)
 

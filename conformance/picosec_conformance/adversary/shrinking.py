@@ -103,7 +103,7 @@ def _simpler(game: Game, still: Callable[[Game], bool]) -> Game:
             game = (simpler, game[1])
     for name in ("suites", "target_suites"):
         for suite in getattr(game[0], name):
-            rest = tuple(each for each in getattr(game[0], name) if each != suite)
-            if rest and still((replace(game[0], **{name: rest}), game[1])):
-                game = (replace(game[0], **{name: rest}), game[1])
+            fewer: dict[str, Any] = {name: tuple(each for each in getattr(game[0], name) if each != suite)}
+            if fewer[name] and still((replace(game[0], **fewer), game[1])):
+                game = (replace(game[0], **fewer), game[1])
     return game

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from picosec_conformance.adversary.approaches import OutOfReach
 from picosec_conformance.adversary.arena import Arena
 from picosec_conformance.adversary.invariants import Broken
 from picosec_conformance.adversary.setting import Setting
@@ -87,8 +89,10 @@ class Sweeper:
                 self._progress(name, done)
                 if stage is None:
                     stage = self.arena.stage(part.setting)
-                    part.prologue(stage)
-                case(stage)
+                    with suppress(OutOfReach):
+                        part.prologue(stage)
+                with suppress(OutOfReach):
+                    case(stage)
                 if done % CASES == 0:
                     stage.finish()
                     stage = None

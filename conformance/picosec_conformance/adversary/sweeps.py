@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
-from picosec_conformance.adversary.approaches import APPROACHES, STATES, Approach
+from picosec_conformance.adversary.approaches import APPROACHES, STATES, Approach, OutOfReach
 from picosec_conformance.adversary.invariants import Broken
 from picosec_conformance.adversary.referee import MOST_HANDSHAKES
 from picosec_conformance.adversary.setting import Setting, families, simplest
@@ -106,7 +107,7 @@ def _size(sweeper: Sweeper, setting: Setting, approach: Approach) -> int:
     try:
         stage = sweeper.arena.stage(setting)
         return len(approach.reach(stage, approach.parties[0]).data)
-    except (Broken, StopIteration):
+    except (Broken, OutOfReach):
         return 0
 
 
@@ -150,7 +151,8 @@ def _past(sweeper: Sweeper, setting: Setting) -> list[Packet]:
     """Return the messages of a history, which are the same each time it is played."""
     try:
         stage = sweeper.arena.stage(setting)
-        _history(stage)
+        with suppress(OutOfReach):
+            _history(stage)
     except Broken:
         return []
     return list(stage.network.packets.values())
@@ -191,7 +193,7 @@ def _spliced_live(sweeper: Sweeper, setting: Setting, approach: Approach, party:
     try:
         stage = sweeper.arena.stage(setting)
         fields = common_fields(approach.reach(stage, party).data, approach.reach(stage, other).data)
-    except Broken:
+    except (Broken, OutOfReach):
         return
     for field in fields:
 
