@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from picosec_conformance.adversary.invariants import TEXTS, Invariant
@@ -22,13 +23,10 @@ def lines(outcome: Outcome, style: Style, files: Mapping[int, Path], width: int 
     rate = outcome.games / max(outcome.game_seconds, 1e-9)
     yield f"{outcome.games} games of {outcome.steps} moves in {outcome.game_seconds:.1f} s, {rate:.0f} games per second"
     for sweep in outcome.sweeps:
-        parts = ", ".join(f"{name} {count}" for name, count in sweep.parts.items())
         yield f"sweep {sweep.name:<7}{sweep.cases:>7} cases, {sweep.frames} datagrams, {sweep.seconds:.1f} s"
-        yield style.dim(f"  {parts}")
+        yield from map(style.dim, _wrapped(f"  {_counts(sweep.parts.items())}", width))
     yield ""
-    yield f"{sum(outcome.acts.values())} datagrams: " + ", ".join(
-        f"{act} {count}" for act, count in outcome.acts.most_common()
-    )
+    yield from _wrapped(f"{outcome.acts.total()} datagrams: {_counts(outcome.acts.most_common())}", width)
     yield ""
     for oracle in outcome.oracles:
         yield from _oracle(oracle)
@@ -47,6 +45,14 @@ def lines(outcome: Outcome, style: Style, files: Mapping[int, Path], width: int 
         yield style.bad(f"ended early: {outcome.stopped}")
     name = printable(f"{outcome.target.name} {outcome.target.version}".rstrip())
     yield style.good(f"HOLDS: {name}") if outcome.holds else style.bad(f"BROKEN: {name}")
+
+
+def _counts(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent="  ")
 
 
 def _oracle(oracle: Oracle) -> Iterator[str]:
