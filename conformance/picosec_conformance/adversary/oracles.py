@@ -44,8 +44,7 @@ Maker = Callable[[], Message]
 class Timing:
     """Two reasons for the same refusal, and how the times until it compare. Times are medians in microseconds."""
 
-    first: str
-    second: str
+    reasons: tuple[str, str]
     times: tuple[float, float]
     comparison: Comparison
 
@@ -103,7 +102,7 @@ class Interrogation:
         except ProtocolError as error:  # an honest step of the suite came upon what it does not take
             raise Broken(Invariant.RECOVERY, error.requirement, str(error)) from error
         timings = tuple(
-            Timing(a, b, (median(times[a]), median(times[b])), mann_whitney(times[a], times[b]))
+            Timing((a, b), (median(times[a]), median(times[b])), mann_whitney(times[a], times[b]))
             for a, b in combinations(makers, 2)
         )
         return Oracle(name, requirement, tuple(makers), self._rounds, timings, time.perf_counter() - began)

@@ -103,8 +103,7 @@ def _oracle(oracle: Oracle) -> dict[str, Any]:
         "seconds": round(oracle.seconds, 3),
         "timings": [
             {
-                "first": timing.first,
-                "second": timing.second,
+                "reasons": list(timing.reasons),
                 "microseconds": [round(value, 1) for value in timing.times],
                 "u": timing.comparison.u,
                 "p": timing.comparison.p,

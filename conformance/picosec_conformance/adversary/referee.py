@@ -8,6 +8,7 @@ from typing import Any
 from picosec.channel.oscore import OUTER_OPTIONS
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code, Message, Option, code_text
+from picosec_conformance.adapters import TargetDied
 from picosec_conformance.adversary.cast import Cast
 from picosec_conformance.adversary.completion import judge_channel
 from picosec_conformance.adversary.dialogue import Asked, Dialogue
@@ -18,7 +19,7 @@ from picosec_conformance.control import Control, Event
 from picosec_conformance.handshake import TRUE
 from picosec_conformance.network import Delivery, Link
 from picosec_conformance.network.network import TARGET
-from picosec_conformance.target import Nonconformity
+from picosec_conformance.target import Nonconformity, Silence
 
 #: Handshakes in progress beyond which nobody has thought of a bound.
 MOST_HANDSHAKES = 1024
@@ -247,8 +248,9 @@ def _decoded(data: bytes) -> Message | None:
 
 
 def dead(error: Exception) -> Broken:
-    """Return what a target that stopped to answer has broken."""
-    return Broken(Invariant.ALIVE, "CNF-510", str(error))
+    """Return what a target has broken that stopped to answer, or answers the suite's own requests as it must not."""
+    silent = isinstance(error, (Silence, TargetDied))
+    return Broken(Invariant.ALIVE if silent else Invariant.RECOVERY, "CNF-510", str(error))
 
 
 #: Answers that only come from a session that was in progress (CHN-540): ERR_CODE, ERR_INFO.

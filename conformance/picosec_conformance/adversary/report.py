@@ -8,7 +8,7 @@ from pathlib import Path
 
 from picosec_conformance.adversary.invariants import TEXTS, Invariant
 from picosec_conformance.adversary.network_picture import picture
-from picosec_conformance.adversary.oracles import Oracle, Timing
+from picosec_conformance.adversary.oracles import Oracle
 from picosec_conformance.adversary.outcome import CounterExample, Outcome
 from picosec_conformance.adversary.scenario import Scenario
 from picosec_conformance.report.terminal import Style
@@ -29,7 +29,7 @@ def lines(outcome: Outcome, style: Style, files: Mapping[int, Path], width: int 
     yield from _wrapped(f"{outcome.acts.total()} datagrams: {_counts(outcome.acts.most_common())}", width)
     yield ""
     for oracle in outcome.oracles:
-        yield from _oracle(oracle)
+        yield from _oracle(oracle, width)
     yield ""
     for invariant in Invariant:
         broken = outcome.broken(invariant)
@@ -55,18 +55,14 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent="  ")
 
 
-def _oracle(oracle: Oracle) -> Iterator[str]:
-    words = f"{oracle.name}: refused alike for {len(oracle.reasons)} reasons ({oracle.requirement})"
-    notable = [timing for timing in oracle.timings if timing.comparison.p < NOTABLE]
-    yield f"{words}, {oracle.rounds} times each; " + ("times differ:" if notable else "times tell no difference")
-    yield from (f"  {_timing(timing)}" for timing in notable)
-
-
-def _timing(timing: Timing) -> str:
-    first, second = timing.times
-    return (
-        f"{timing.first} {first:.0f} µs, {timing.second} {second:.0f} µs (Mann-Whitney p = {timing.comparison.p:.2g})"
-    )
+def _oracle(oracle: Oracle, width: int) -> Iterator[str]:
+    refused = f"refused alike for {len(oracle.reasons)} reasons ({oracle.requirement}), {oracle.rounds} times each"
+    yield f"{oracle.name}: {refused}"
+    medians = {name: time for each in oracle.timings for name, time in zip(each.reasons, each.times, strict=True)}
+    times = ", ".join(f"{name} {time:.0f}" for name, time in medians.items())
+    yield from _wrapped(f"  medians in µs: {times}", width)
+    notable = sum(timing.comparison.p < NOTABLE for timing in oracle.timings)
+    yield f"  {notable or 'none'} of {len(oracle.timings)} pairs differ in time (Mann-Whitney, p < {NOTABLE})"
 
 
 def _counter_example(example: CounterExample, file: Path | None, style: Style, width: int) -> Iterator[str]:
