@@ -94,7 +94,7 @@ def to_python(registry: Registry) -> str:
     ]
     for entry in registry.errors:
         major, minor = entry.coap.split(".")
-        lines.append(f"    Problem.{entry.name.upper()}: 0x{int(major) << 5 | int(minor):02x},")
+        lines.append(f"    Problem.{entry.name.upper()}: 0x{int(major) << 5 | int(minor):02X},")
     lines += ["}", "", "#: What each error means, in words.", "TEXT: Final[dict[Problem, str]] = {"]
     lines += [f'    Problem.{entry.name.upper()}: "{entry.text}",' for entry in registry.errors]
     lines += ["}", ""]
