@@ -89,3 +89,11 @@ def test_error_numbers_are_unique() -> None:
     """The number is what travels; two errors with one number are one error."""
     numbers = [entry.number for entry in load_registry().errors]
     assert len(set(numbers)) == len(numbers)
+
+
+def test_every_profile_judges_whether_its_features_are_there() -> None:
+    """A profile without that requirement would run no probe, and believe every data sheet."""
+    truth, survival = load_requirements()["CNF-500"], load_requirements()["CNF-510"]
+    for profile in load_registry().profiles.values():
+        assert profile.covers(truth)
+        assert profile.covers(survival)
