@@ -147,6 +147,10 @@ def _wrong(text: str) -> int:
     return 2
 
 
+#: Outcomes that are shown in full; a shim that breaks altogether has more than anybody reads.
+_TOLD = 20
+
+
 def _progress(outcome: Outcome) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{outcome.file} {outcome.case.id}")
@@ -159,15 +163,17 @@ def _clear_progress() -> None:
 
 
 def _print_outcomes(outcomes: list[Outcome], verbose: bool) -> None:
-    told = {Verdict.FAILED, Verdict.BROKEN} | ({Verdict.UNSUPPORTED} if verbose else set())
-    for outcome in outcomes:
-        if outcome.verdict in told:
-            requirements = ", ".join(outcome.case.requirements)
-            print(f"{outcome.verdict:<11} {outcome.file} {outcome.case.id} ({requirements}): {outcome.case.comment}")
-            if outcome.detail:
-                print(f"            {outcome.detail}")
-            question = json.dumps({"operation": outcome.operation, "inputs": outcome.case.inputs})
-            print(f"            {question if verbose else _shortened(question)}")
+    wanted = {Verdict.FAILED, Verdict.BROKEN} | ({Verdict.UNSUPPORTED} if verbose else set())
+    told = [outcome for outcome in outcomes if outcome.verdict in wanted]
+    for outcome in told if verbose else told[:_TOLD]:
+        requirements = ", ".join(outcome.case.requirements)
+        print(f"{outcome.verdict:<11} {outcome.file} {outcome.case.id} ({requirements}): {outcome.case.comment}")
+        if outcome.detail:
+            print(f"            {outcome.detail}")
+        question = json.dumps({"operation": outcome.operation, "inputs": outcome.case.inputs})
+        print(f"            {question if verbose else _shortened(question)}")
+    if not verbose and len(told) > _TOLD:
+        print(f"and {len(told) - _TOLD} more; --verbose shows them, --json FILE keeps them")
     names = dict.fromkeys(outcome.operation for outcome in outcomes)
     rows = [[name, *_numbers(o for o in outcomes if o.operation == name)] for name in names]
     _print_table(["operation", "passed", "failed", "unsupported", "broken"], [*rows, ["all", *_numbers(outcomes)]])
