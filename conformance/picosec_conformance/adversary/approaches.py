@@ -37,7 +37,7 @@ class Approach:
     message_4: bool = False
 
 
-def _newest(stage: Stage, sender: str, receiver: str) -> Packet:
+def newest(stage: Stage, sender: str, receiver: str) -> Packet:
     """Return the latest datagram from one to the other. Raises ``OutOfReach``."""
     for packet in reversed(stage.network.packets.values()):
         if packet.sender == sender and packet.receiver == receiver:
@@ -54,13 +54,13 @@ def _last(stage: Stage, party: str) -> Dialogue:
 
 
 def _pass(stage: Stage, sender: str, receiver: str) -> None:
-    stage.perform(step("deliver", packet=_newest(stage, sender, receiver).label))
+    stage.perform(step("deliver", packet=newest(stage, sender, receiver).label))
 
 
 def message_1(stage: Stage, party: str) -> Packet:
     """Let a party send message_1."""
     stage.perform(step("connect", party=party))
-    return _newest(stage, party, TARGET)
+    return newest(stage, party, TARGET)
 
 
 def message_3(stage: Stage, party: str) -> Packet:
@@ -68,7 +68,7 @@ def message_3(stage: Stage, party: str) -> Packet:
     message_1(stage, party)
     _pass(stage, party, TARGET)
     _pass(stage, TARGET, party)
-    return _newest(stage, party, TARGET)
+    return newest(stage, party, TARGET)
 
 
 def request(stage: Stage, party: str) -> Packet:
@@ -77,20 +77,26 @@ def request(stage: Stage, party: str) -> Packet:
         stage.perform(step("connect", party=party))
         stage.perform(step("settle"))
     stage.perform(step("ask", dialogue=_last(stage, party).label, what="write"))
-    return _newest(stage, party, TARGET)
+    return newest(stage, party, TARGET)
 
 
 def plain(stage: Stage, party: str) -> Packet:
     """Let a party send an unprotected write."""
     stage.perform(step("write", party=party))
-    return _newest(stage, party, TARGET)
+    return newest(stage, party, TARGET)
+
+
+def message_1_of_target(stage: Stage) -> Packet:
+    """Let the target send message_1."""
+    stage.perform(step("target-connects"))
+    return newest(stage, TARGET, RESPONDER)
 
 
 def message_2(stage: Stage, party: str) -> Packet:
     """Let the target begin a handshake, and the party that it means send message_2."""
-    stage.perform(step("target-connects"))
+    message_1_of_target(stage)
     _pass(stage, TARGET, party)
-    return _newest(stage, party, TARGET)
+    return newest(stage, party, TARGET)
 
 
 def message_4(stage: Stage, party: str) -> Packet:
@@ -98,7 +104,7 @@ def message_4(stage: Stage, party: str) -> Packet:
     message_2(stage, party)
     _pass(stage, party, TARGET)
     _pass(stage, TARGET, party)
-    return _newest(stage, party, TARGET)
+    return newest(stage, party, TARGET)
 
 
 def answer(stage: Stage, party: str) -> Packet:
@@ -108,7 +114,7 @@ def answer(stage: Stage, party: str) -> Packet:
         stage.perform(step("settle"))
     stage.perform(step("target-asks", dialogue=_last(stage, party).label))
     _pass(stage, TARGET, party)
-    return _newest(stage, party, TARGET)
+    return newest(stage, party, TARGET)
 
 
 _ASKING, _ANSWERING = ("alice", "bob"), (RESPONDER,)
@@ -117,9 +123,9 @@ _ASKING, _ANSWERING = ("alice", "bob"), (RESPONDER,)
 APPROACHES: tuple[Approach, ...] = (
     Approach("message_1", message_1, _ASKING, lambda able: able.responder, once=False),
     Approach("message_3", message_3, _ASKING, lambda able: able.responder),
-    Approach("request", request, _ASKING, lambda able: able.responder, once=False),
-    Approach("provisioned request", request, (PROVISIONED,), lambda able: able.server, once=False),
-    Approach("plain request", plain, _ASKING, lambda able: True, once=False),
+    Approach("request", request, _ASKING, lambda able: able.responder),
+    Approach("provisioned request", request, (PROVISIONED,), lambda able: able.server),
+    Approach("plain request", plain, _ASKING, lambda able: True),
     Approach("message_2", message_2, _ANSWERING, lambda able: able.initiator),
     Approach("message_4", message_4, _ANSWERING, lambda able: able.initiator and able.message_4, message_4=True),
     Approach("end of handshake", message_4, _ANSWERING, lambda able: able.initiator),
@@ -134,6 +140,22 @@ Enter = Callable[[Stage], object]
 def _answered(stage: Stage) -> None:
     request(stage, "alice")
     _pass(stage, "alice", TARGET)
+
+
+def _ahead(stage: Stage) -> None:
+    """Go on for longer than a replay window remembers."""
+    for _ in range(40):
+        stage.perform(step("ask", dialogue=_last(stage, PROVISIONED).label, what="read"))
+    stage.perform(step("settle"))
+
+
+def _proven(stage: Stage) -> None:
+    """Lose the replay window behind a request, and let the peer prove that its next one is fresh."""
+    stage.perform(step("ask", dialogue=_last(stage, PROVISIONED).label, what="write"))
+    stage.perform(step("settle"))
+    stage.perform(step("reboot"))
+    stage.perform(step("ask", dialogue=_last(stage, PROVISIONED).label, what="read"))
+    stage.perform(step("settle"))
 
 
 def _renewed(stage: Stage) -> None:
@@ -151,5 +173,7 @@ STATES: dict[str, tuple[Enter, Callable[[Abilities], bool]]] = {
     "waits for the end of a handshake": (lambda stage: message_4(stage, RESPONDER), lambda able: able.initiator),
     "waits for a response": (lambda stage: answer(stage, RESPONDER), lambda able: able.initiator),
     "has new keys": (_renewed, lambda able: able.responder and able.renewal),
+    "is far ahead": (_ahead, lambda able: able.server),
     "was restarted": (lambda stage: stage.perform(step("reboot")), lambda able: able.control),
+    "knows its window again": (_proven, lambda able: able.control and able.server),
 }

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import chain, product
 
-from picosec_conformance.adversary.approaches import APPROACHES, STATES, Approach, OutOfReach
+from picosec_conformance.adversary.approaches import (
+    APPROACHES,
+    STATES,
+    Approach,
+    OutOfReach,
+    message_1_of_target,
+    newest,
+)
 from picosec_conformance.adversary.invariants import Broken
 from picosec_conformance.adversary.referee import MOST_HANDSHAKES
 from picosec_conformance.adversary.setting import Setting, families, simplest
@@ -15,6 +24,9 @@ from picosec_conformance.adversary.steps import Step, step
 from picosec_conformance.adversary.sweeper import Case, Part, Sweeper
 from picosec_conformance.network import Packet, common_fields
 from picosec_conformance.network.network import TARGET
+
+#: Of the messages that led into a state, how many are replayed in it.
+LATEST = 8
 
 
 def _settings(sweeper: Sweeper) -> list[Setting]:
@@ -118,7 +130,7 @@ def _replays(sweeper: Sweeper) -> Iterator[Part]:
         past = _past(sweeper, setting)
         for name, (enter, needs) in STATES.items():
             if needs(able):
-                yield Part(setting, name, _replayed(past, enter), _history)
+                yield Part(setting, name, chain(_replayed(past, enter), _replayed_latest(enter)), _history)
 
 
 def _replayed(past: list[Packet], enter: Callable[[Stage], object]) -> Iterator[Case]:
@@ -136,9 +148,23 @@ def _replayed(past: list[Packet], enter: Callable[[Stage], object]) -> Iterator[
             yield case
 
 
+def _replayed_latest(enter: Callable[[Stage], object]) -> Iterator[Case]:
+    """Replay what led into the state itself."""
+    for back, fresh in product(range(LATEST), (False, True)):
+
+        def case(stage: Stage, back: int = back, fresh: bool = fresh) -> None:
+            enter(stage)
+            packets = [packet.label for packet in stage.network.packets.values() if packet.receiver == TARGET]
+            stage.perform(step("replay", packet=packets[-1 - back % len(packets)], fresh=fresh))
+            stage.perform(step("settle"))
+
+        yield case
+
+
 def _history(stage: Stage) -> None:
-    """Play one session of everybody: handshakes, requests and answers in both directions."""
+    """Play one session of everybody, behind a loss of power: handshakes, requests and answers in both directions."""
     able = stage.able
+    stage.perform(step("reboot"))
     for approach in APPROACHES:
         if not approach.message_4 and approach.able(able) and approach.name != "end of handshake":
             for party in approach.parties:
@@ -168,6 +194,10 @@ def _splices(sweeper: Sweeper) -> Iterator[Part]:
     for setting in _settings(sweeper):
         past = _past(sweeper, setting)
         yield Part(setting, "past sessions", _spliced(past), _history)
+        for approach in APPROACHES if setting == _settings(sweeper)[0] else ():
+            if approach.able(able) and not approach.message_4 and (able.handshakes or approach.parties[0] == "carol"):
+                cases = _spliced_with_past(sweeper, setting, approach, past)
+                yield Part(setting, "one that is past", cases, _history)
         for approach in APPROACHES if able.responder else ():
             for party, other in _PAIRS if approach.parties == ("alice", "bob") else ():
                 if other != "mallory" or approach.name in ("message_1", "message_3"):
@@ -188,6 +218,26 @@ def _spliced(past: list[Packet]) -> Iterator[Case]:
                 yield case
 
 
+def _spliced_with_past(sweeper: Sweeper, setting: Setting, approach: Approach, past: list[Packet]) -> Iterator[Case]:
+    """Splice a message that is about to arrive with all that went by before."""
+    party = approach.parties[0]
+    try:
+        stage = sweeper.arena.stage(setting)
+        _history(stage)
+        sample = approach.reach(stage, party)
+    except (Broken, OutOfReach):
+        return
+    for donor in past:
+        for field in common_fields(sample.data, donor.data):
+
+            def case(stage: Stage, donor: str = donor.label, field: str = field) -> None:
+                packet = approach.reach(stage, party)
+                stage.perform(step("splice", packet=packet.label, donor=donor, field=field))
+                stage.perform(step("settle"))
+
+            yield case
+
+
 def _spliced_live(sweeper: Sweeper, setting: Setting, approach: Approach, party: str, other: str) -> Iterator[Case]:
     """Splice two sessions that are at the same point."""
     try:
@@ -203,6 +253,35 @@ def _spliced_live(sweeper: Sweeper, setting: Setting, approach: Approach, party:
             stage.perform(step("settle"))
 
         yield case
+
+
+def _impostors(sweeper: Sweeper) -> Iterator[Part]:
+    """Everybody who is not who they say, with every method and every kind of credential."""
+    able = sweeper.arena.able
+    for method in able.methods if able.handshakes else ():
+        for kind in able.kinds:
+            setting = simplest(able, method=method, kind=kind)
+            if able.responder:
+                cases = (partial(_shown_false, party=party) for party in ("mallory", "eve"))
+                yield Part(setting, "as Initiators", iter(cases), sampled=False)
+            if able.initiator:
+                both = ((party, ended) for party in ("trudy", "ivan") for ended in (False, True))
+                answers = (partial(_answered_false, party=party, ended=ended) for party, ended in both)
+                yield Part(setting, "as Responders", iter(answers), sampled=False)
+
+
+def _shown_false(stage: Stage, party: str) -> None:
+    stage.perform(step("connect", party=party))
+    stage.perform(step("settle"))
+
+
+def _answered_false(stage: Stage, party: str, ended: bool) -> None:
+    """Answer the target's message_1, and perhaps its next message, as if that had been accepted."""
+    stage.perform(step("divert", packet=message_1_of_target(stage).label, party=party))
+    if ended:
+        stage.perform(step("deliver", packet=newest(stage, party, TARGET).label))
+        stage.perform(step("inject", packet=newest(stage, TARGET, party).label, what="empty-success"))
+    stage.perform(step("settle"))
 
 
 def _floods(sweeper: Sweeper) -> Iterator[Part]:
@@ -222,5 +301,6 @@ SWEEPS: dict[str, Callable[[Sweeper], Iterator[Part]]] = {
     "prefix": _prefixes,
     "replay": _replays,
     "splice": _splices,
+    "impostor": _impostors,
     "flood": _floods,
 }
