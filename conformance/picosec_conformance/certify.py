@@ -252,7 +252,7 @@ def _requirement(row: Requirement, results: Iterable[TestResult], manifest: Mani
         state = State.UNTESTED
         reason = next((result.reason for result in tests), "no test of this run judges it")
     names = tuple(result.id for result in tests)
-    return RequirementResult(row.id, row.title, row.level, row.feature, state, names, row.page, row.text, reason)
+    return RequirementResult(row.id, row.title, row.level, row.feature, state, names, row.chapter, row.text, reason)
 
 
 def _concerns(feature: str, manifest: Manifest) -> bool:

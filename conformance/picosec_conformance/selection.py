@@ -64,7 +64,7 @@ def select(
     chosen = frozenset(
         name
         for name, row in full.items()
-        if (not chapters and not requirements) or row.page in chapters or name in requirements
+        if (not chapters and not requirements) or row.chapter in chapters or name in requirements
     )
     words = tuple(f"chapter {chapter}" for chapter in chapters) + tuple(f"requirement {name}" for name in requirements)
     words += ("combinations every",) if combinations else ()

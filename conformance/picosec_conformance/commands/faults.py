@@ -83,7 +83,7 @@ def _chosen(faults: dict[str, Fault], names: list[str], chapter: str | None) -> 
     return {
         name: fault
         for name, fault in faults.items()
-        if (not names or name in names) and chapter in (None, requirements[fault.requirement].page)
+        if (not names or name in names) and chapter in (None, requirements[fault.requirement].chapter)
     }
 
 
@@ -109,6 +109,6 @@ def _conclude(kills: list[Kill], faults: dict[str, Fault], *, complete: bool, js
 
 def _by_chapter(kills: list[Kill]) -> str:
     requirements = load_requirements()
-    total = Counter(requirements[kill.fault.requirement].page for kill in kills)
-    killed = Counter(requirements[kill.fault.requirement].page for kill in kills if kill.killed)
+    total = Counter(requirements[kill.fault.requirement].chapter for kill in kills)
+    killed = Counter(requirements[kill.fault.requirement].chapter for kill in kills if kill.killed)
     return ", ".join(f"{page} {killed[page]} of {count}" for page, count in total.items())

@@ -57,13 +57,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _table(chapter: str | None) -> None:
-    rows = [row for row in load_requirements().values() if chapter in (None, row.page)]
+    rows = [row for row in load_requirements().values() if chapter in (None, row.chapter)]
     print(f"{'id':<8} {'level':<7} {'check':<10} {'tests':>5} {'vectors':>7} {'faults':>6}  title")
     for row in rows:
         shown = trace()[row.id]
         counts = f"{len(shown.tests):>5} {len(shown.vectors):>7} {len(shown.faults):>6}"
         print(f"{row.id:<8} {row.level:<7} {row.check:<10} {counts}  {row.title}")
-    pages = Counter(row.page for row in rows)
+    pages = Counter(row.chapter for row in rows)
     print(f"\n{len(rows)} requirements: " + ", ".join(f"{page} {count}" for page, count in pages.items()))
 
 

@@ -71,7 +71,7 @@ def _write(stream: TextIO, text: str) -> None:
 def chapter_of(result: TestResult) -> str:
     """Return the chapter of the first requirement that a test names."""
     known = load_requirements()
-    return next((known[name].page for name in result.requirements if name in known), "other")
+    return next((known[name].chapter for name in result.requirements if name in known), "other")
 
 
 class Progress:

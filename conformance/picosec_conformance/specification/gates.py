@@ -15,7 +15,7 @@ from picosec_conformance.specification.matrix import (
     vectors_by_requirement,
 )
 from picosec_conformance.specification.registry import load_registry
-from picosec_conformance.specification.requirements import SpecError, load_requirements
+from picosec_conformance.specification.requirements import SpecError, load_requirements, pages_of
 from picosec_conformance.specification.standards import StandardsError, load_standards, standards_gaps
 from picosec_conformance.specification.stride import StrideError, count_verifier_steps, load_stride, stride_gaps
 
@@ -66,7 +66,8 @@ def _standards() -> Iterator[str]:
 
 def _stride() -> Iterator[str]:
     grammar = (spec_folder() / "picosec.cddl").read_text(encoding="utf-8")
-    pages = {name: (spec_folder() / f"{name}.md").read_text(encoding="utf-8") for name in load_registry().chapters}
+    paths = [path for chapter in load_registry().chapters for path in pages_of(spec_folder(), chapter)]
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in paths}
     in_force = {row.id for row in load_requirements().values() if not row.withdrawn}
     try:
         yield from stride_gaps(load_stride(), grammar, in_force, count_verifier_steps(pages["conformance"]))

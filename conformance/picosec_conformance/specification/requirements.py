@@ -57,6 +57,21 @@ class Requirement:
         """Whether a test can and must show it."""
         return self.check == "test" and not self.withdrawn
 
+    @property
+    def chapter(self) -> str:
+        """The chapter that the page is part of."""
+        return chapter_of(self.page)
+
+
+def chapter_of(page: str) -> str:
+    """Return the chapter of a page: ``messaging`` for ``messaging`` and for ``messaging-streams``."""
+    return page.partition("-")[0]
+
+
+def pages_of(folder: Path, chapter: str) -> list[Path]:
+    """Return the pages of a chapter: the one of its name, then its further parts, ``CHAPTER-PART.md``, by name."""
+    return [folder / f"{chapter}.md", *sorted(folder.glob(f"{chapter}-*.md"))]
+
 
 def parse_page(path: Path, code: str, roles: frozenset[str], features: frozenset[str]) -> list[Requirement]:
     """Read the requirement blocks of one page.
@@ -124,10 +139,11 @@ def _requirement(
 def parse_pages(
     folder: Path, chapters: dict[str, str], roles: frozenset[str], features: frozenset[str]
 ) -> list[Requirement]:
-    """Read every chapter's page. Raises ``SpecError`` also for an id used twice."""
+    """Read every chapter's pages. Raises ``SpecError`` also for an id used twice."""
     found: list[Requirement] = []
     for chapter, code in chapters.items():
-        found += parse_page(folder / f"{chapter}.md", code, roles, features)
+        for page in pages_of(folder, chapter):
+            found += parse_page(page, code, roles, features)
     seen: set[str] = set()
     for requirement in found:
         if requirement.id in seen:

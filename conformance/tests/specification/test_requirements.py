@@ -8,7 +8,13 @@ import pytest
 
 from picosec_conformance.resources import spec_folder
 from picosec_conformance.specification.registry import load_registry
-from picosec_conformance.specification.requirements import Requirement, SpecError, load_requirements, parse_page
+from picosec_conformance.specification.requirements import (
+    Requirement,
+    SpecError,
+    load_requirements,
+    parse_page,
+    parse_pages,
+)
 
 BLOCK = """\
 # Page
@@ -73,7 +79,7 @@ def test_committed_requirements_are_those_of_the_pages() -> None:
         rows = parse_page(
             spec_folder() / f"{chapter}.md", code, frozenset(registry.roles), frozenset(registry.features)
         )
-        assert rows == [row for row in load_requirements().values() if row.page == chapter]
+        assert rows == [row for row in load_requirements().values() if row.chapter == chapter]
 
 
 def test_every_profile_is_made_of_known_features_and_roles() -> None:
@@ -97,3 +103,16 @@ def test_every_profile_judges_whether_its_features_are_there() -> None:
     for profile in load_registry().profiles.values():
         assert profile.covers(truth)
         assert profile.covers(survival)
+
+
+def test_a_chapter_has_further_parts_on_pages_of_their_own(tmp_path: Path) -> None:
+    """Somebody splits a page that grew too long: its requirements stay in the chapter, its links lead to the part."""
+    options = ":level: MUST\n:role: device\n:feature: messaging.cbor\n:check: test\n"
+    block = f":::{{{{req}}}} Something\n:id: {{}}\n{options}\nIt MUST.\n:::\n"
+    (tmp_path / "messaging.md").write_text(block.format("MSG-010"))
+    (tmp_path / "messaging-streams.md").write_text(block.format("MSG-1010"))
+    found = parse_pages(tmp_path, {"messaging": "MSG"}, frozenset({"device"}), frozenset({"messaging.cbor"}))
+    assert [(row.id, row.chapter, row.page) for row in found] == [
+        ("MSG-010", "messaging", "messaging"),
+        ("MSG-1010", "messaging", "messaging-streams"),
+    ]

@@ -32,7 +32,7 @@ def matrix(chapter: str, link: Link) -> str:
     """Return a chapter's table: id, title, level, and its tests and vectors, counted and folded."""
     rows = []
     for row in load_requirements().values():
-        if row.page == chapter:
+        if row.chapter == chapter:
             evidence = evidence_of(row.id)
             tests = "by inspection" if row.check == "inspection" else _counted(evidence.tests, item_links, link)
             here = markup.anchor(link(places.requirement(row.page, row.id)), row.id)

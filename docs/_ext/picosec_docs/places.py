@@ -45,7 +45,7 @@ def feature(name: str) -> str:
 
 
 def requirement(page: str, identifier: str) -> str:
-    """Where a requirement stands in the specification; ``page`` is the chapter's name."""
+    """Where a requirement stands in the specification; ``page`` is the page's name, without its suffix."""
     return f"spec/v1/{page}#{identifier}"
 
 
