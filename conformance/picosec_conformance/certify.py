@@ -246,8 +246,8 @@ def _requirement(row: Requirement, results: Iterable[TestResult], manifest: Mani
         state, reason = State.UNTESTED, next(result.reason for result in tests if result.verdict in _NO_VERDICT)
     elif Verdict.PASSED in verdicts:
         state, reason = State.PASSED, ""
-    elif not manifest.declares(row.feature) and row.feature not in manifest.profile.required:
-        state, reason = State.NOT_APPLICABLE, f"{row.feature} is not declared"
+    elif lacking := row.condition.lacks(manifest.features.union(manifest.profile.required)):
+        state, reason = State.NOT_APPLICABLE, f"{lacking[0]} is not declared"
     else:
         state = State.UNTESTED
         reason = next((result.reason for result in tests), "no test of this run judges it")

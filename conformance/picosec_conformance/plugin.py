@@ -19,6 +19,7 @@ from picosec_conformance.manifest import Manifest, load_manifest
 from picosec_conformance.report.model import Frame, TestResult, Verdict
 from picosec_conformance.selection import select
 from picosec_conformance.settings import CONTROL, LINKS, SETTINGS, Settings
+from picosec_conformance.specification.condition import Condition
 from picosec_conformance.specification.requirements import load_requirements
 from picosec_conformance.specification.sets import load_set
 from picosec_conformance.verdicts import apply_known_failures, to_wire, verdict_of
@@ -107,7 +108,7 @@ def describe(item: pytest.Item) -> TestInfo:
     unknown = [name for name in requirements if name not in known]
     if unknown:
         raise pytest.UsageError(f"{item.nodeid} names {unknown[0]}, which no page defines")
-    features = {known[name].feature for name in requirements}
+    features = {need for name in requirements for need in known[name].condition.needs}
     features |= {feature for mark in item.iter_markers("needs") for feature in mark.args}
     if "control" in getattr(item, "fixturenames", ()):
         features.add(CONTROL)
@@ -139,7 +140,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.config.stash[LINKS].begin(name_of(item))
     if item.get_closest_marker("undeclared"):
         return
-    missing = [name for name in describe(item).features if not settings.manifest.declares(name)]
+    missing = [need for need in describe(item).features if not Condition.parse(need).met_by(settings.manifest.features)]
     if (
         "channel" in getattr(item, "fixturenames", ())
         and settings.manifest.oscore is None

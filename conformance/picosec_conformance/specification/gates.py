@@ -37,7 +37,7 @@ def gaps() -> Iterator[str]:
         if requirement.check == "inspection" and row.tests:
             yield f"{name} is checked by inspection, but {row.tests[0]} tests it; make it check: test"
     yield from _faults()
-    used = {requirement.feature for requirement in requirements.values()}
+    used = {feature for requirement in requirements.values() for feature in requirement.condition.names}
     for profile in load_registry().profiles.values():
         for feature in sorted(profile.features - set(load_registry().features)):
             yield f"profile {profile.name} names feature {feature}, which the registry does not list"

@@ -27,7 +27,8 @@ class Profile:
 
     def covers(self, requirement: Requirement) -> bool:
         """Whether the requirement belongs to this profile's full set."""
-        return not requirement.withdrawn and self.role in requirement.role and requirement.feature in self.features
+        applies = requirement.condition.met_by(self.features)
+        return applies and not requirement.withdrawn and self.role in requirement.role
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from picosec_conformance.resources import spec_folder
+from picosec_conformance.specification.condition import Condition
 
 #: BCP 14 keywords, longest first so that "MUST NOT" is not read as "MUST".
 KEYWORDS = (
@@ -62,6 +63,11 @@ class Requirement:
         """The chapter that the page is part of."""
         return chapter_of(self.page)
 
+    @property
+    def condition(self) -> Condition:
+        """The features that decide whether it applies."""
+        return Condition.parse(self.feature)
+
 
 def chapter_of(page: str) -> str:
     """Return the chapter of a page: ``messaging`` for ``messaging`` and for ``messaging-streams``."""
@@ -110,10 +116,10 @@ def _requirement(
         raise SpecError(f"{where}: {identifier} needs a level: one of {', '.join(LEVELS)}")
     if not role or not set(role) <= roles:
         raise SpecError(f"{where}: {identifier} needs roles out of {', '.join(sorted(roles))}")
-    if options.get("feature") not in features:
-        raise SpecError(
-            f"{where}: {identifier} names feature {options.get('feature')!r}, which the registry does not list"
-        )
+    condition = Condition.parse(options.get("feature", ""))
+    for feature in condition.names:
+        if feature not in features:
+            raise SpecError(f"{where}: {identifier} names feature {feature!r}, which the registry does not list")
     check, reason = options.get("check", ""), options.get("reason", "")
     if check not in ("test", "inspection") or (check == "inspection" and not reason):
         raise SpecError(f"{where}: {identifier} needs check: test, or check: inspection with a reason")
@@ -127,7 +133,7 @@ def _requirement(
         match["title"].strip(),
         options["level"],
         role,
-        options["feature"],
+        str(condition),
         check,
         reason,
         text,

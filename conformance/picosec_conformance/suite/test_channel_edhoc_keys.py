@@ -9,20 +9,41 @@ import pytest
 from picosec.channel.credentials import Credential
 from picosec.channel.session import Role, Session
 from picosec.crypto.curves import Curve, PublicKey
-from picosec.messaging.coap import Code
+from picosec.messaging.coap import Code, Message
 from picosec.registry import Problem
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import HostileInitiator, as_initiator, meet, methods, suites
 from picosec_conformance.handshake import initiate, open_channel, respond
+from picosec_conformance.protection import TargetAsClient
 from picosec_conformance.target import Target
 
+#: The target on either side.
+ROLES = [
+    pytest.param(Role.RESPONDER, id="responder", marks=pytest.mark.needs("channel.edhoc.responder")),
+    pytest.param(Role.INITIATOR, id="initiator", marks=pytest.mark.needs("channel.edhoc.initiator")),
+]
 
-def completed(target: Target, rng: random.Random, **choices: object) -> Session:
-    """Complete an honest handshake with the target as Responder."""
-    return initiate(target, meet(target, rng, **choices))
+
+def completed(target: Target, rng: random.Random, role: Role = Role.RESPONDER, **choices: object) -> Session:
+    """Complete an honest handshake with the target in this role."""
+    if role is Role.RESPONDER:
+        return initiate(target, meet(target, rng, **choices))
+    parties = meet(target, rng, **as_initiator(**choices))
+    Control(target).act("open", {1: parties.method, 2: [parties.suite]})
+    session = respond(target, parties)
+    target.until_probe_answered()
+    return session
+
+
+def asked_over(target: Target, control: Control, session: Session) -> Message:
+    """Make the target ask over the channel of a session, and return what it asks."""
+    client = TargetAsClient(target, control, open_channel(target, session).context)
+    client.act(path="/probe")
+    return client.opened(client.receive())[0]
 
 
 @pytest.mark.requirement("CHN-900")
+@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(
     ("label", "context", "length"),
     [
@@ -40,36 +61,54 @@ def completed(target: Target, rng: random.Random, **choices: object) -> Session:
     ],
 )
 def test_exported_keys_are_the_same_on_both_sides(
-    target: Target, control: Control, rng: random.Random, label: int, context: bytes, length: int
+    target: Target, control: Control, rng: random.Random, role: Role, label: int, context: bytes, length: int
 ) -> None:
     """An application on each side derives its key by itself; one byte of difference and nothing works."""
-    session = completed(target, rng)
+    session = completed(target, rng, role)
 
     assert control.export(session.sender_id, label, context, length) == session.export(label, context, length)
 
 
 @pytest.mark.requirement("CHN-900")
-def test_exported_keys_of_every_method_and_suite(target: Target, control: Control, rng: random.Random) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_exported_keys_of_every_method_and_suite(
+    target: Target, control: Control, rng: random.Random, role: Role
+) -> None:
     """PRK_out hangs on the whole handshake; the exporter is where it shows."""
     for method in methods(target):
         for suite in suites(target):
             control.reset(rng.randbytes(32))
-            session = completed(target, rng, method=method, suite=suite)
+            session = completed(target, rng, role, method=method, suite=suite)
             assert control.export(session.sender_id, 32768, b"", 32) == session.export(32768, b"", 32)
 
 
 @pytest.mark.requirement("CHN-910")
 @pytest.mark.needs("channel.oscore.server")
-def test_channel_of_every_suite_is_what_the_exporter_says(target: Target, control: Control, rng: random.Random) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_channel_of_every_suite_is_what_the_exporter_says(
+    target: Target, control: Control, rng: random.Random, role: Role
+) -> None:
     """Key length and AEAD of the channel are those of the suite's application algorithms, not of EDHOC's own."""
     for suite in suites(target):
         control.reset(rng.randbytes(32))
-        channel = open_channel(target, completed(target, rng, suite=suite))
+        channel = open_channel(target, completed(target, rng, role, suite=suite))
         assert channel.request(Code.GET, target.manifest.resources.protected_get).code == Code.CONTENT
 
 
 @pytest.mark.requirement("CHN-910")
-@pytest.mark.needs("channel.oscore.server")
+@pytest.mark.needs("channel.oscore.client")
+@pytest.mark.parametrize("role", ROLES)
+def test_target_asks_over_the_channel_of_every_suite(
+    target: Target, control: Control, rng: random.Random, role: Role
+) -> None:
+    """A client that derives other keys from its handshake talks to nobody."""
+    for suite in suites(target):
+        control.reset(rng.randbytes(32))
+        assert asked_over(target, control, completed(target, rng, role, suite=suite)).path == "/probe"
+
+
+@pytest.mark.requirement("CHN-910")
+@pytest.mark.needs("channel.oscore.server", "channel.edhoc.responder")
 @pytest.mark.parametrize(
     "c_i", [b"", b"\x00", b"\x18", b"\xff\xff", bytes(6)], ids=["empty", "00", "18", "ffff", "six"]
 )
@@ -125,14 +164,20 @@ def test_keys_can_be_updated_again(target: Target, control: Control, rng: random
 
 
 @pytest.mark.requirement("CHN-920")
+@pytest.mark.needs("channel.oscore.client")
+@pytest.mark.parametrize("role", ROLES)
+def test_target_asks_under_updated_keys(target: Target, control: Control, rng: random.Random, role: Role) -> None:
+    """A client that goes on with the old keys after an update is refused by everybody who updated."""
+    session = update(control, completed(target, rng, role), b"context")
+
+    assert asked_over(target, control, session).path == "/probe"
+
+
+@pytest.mark.requirement("CHN-920")
 @pytest.mark.needs("channel.oscore.server", "channel.edhoc.initiator")
 def test_initiator_updates_its_keys(target: Target, control: Control, rng: random.Random) -> None:
     """The same on the side that began."""
-    parties = meet(target, rng, **as_initiator())
-    control.act("open", {1: parties.method, 2: [parties.suite]})
-    session = respond(target, parties)
-    target.until_probe_answered()
-    session = update(control, session, b"context")
+    session = update(control, completed(target, rng, Role.INITIATOR), b"context")
 
     reply = open_channel(target, session).request(Code.GET, target.manifest.resources.protected_get)
     assert reply.code == Code.CONTENT

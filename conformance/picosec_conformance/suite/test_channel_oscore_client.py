@@ -12,19 +12,20 @@ from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
 from picosec.messaging import cbor, problem
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
-from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.protection import TargetAsClient, fresh_context, set_up
 from picosec_conformance.target import Target
+
+pytestmark = pytest.mark.needs("channel.oscore.client")
 
 #: Options of class U: what a proxy may see.
 OUTSIDE = {Option.URI_HOST, Option.URI_PORT, Option.OSCORE, Option.HOP_LIMIT, Option.EDHOC, Option.PROXY_SCHEME}
 
 
 @pytest.fixture
-def client(target: Target, control: Control, channel: Channel) -> TargetAsClient:
-    """The target, ready to ask over a fresh channel."""
-    return TargetAsClient(target, control, channel.context)
+def client(target: Target, control: Control, rng: random.Random) -> TargetAsClient:
+    """The target, ready to ask over a fresh channel. It need not be a server."""
+    return TargetAsClient(target, control, set_up(target, control, fresh_context(rng)).context)
 
 
 def option_of(message: Message) -> OscoreOption:

@@ -28,6 +28,7 @@ from picosec_conformance.target import Target
 
 
 @pytest.mark.requirement("CHN-600", "CHN-650", "CHN-660")
+@pytest.mark.needs("channel.oscore.server")
 @pytest.mark.parametrize(
     "fields",
     [
@@ -63,6 +64,7 @@ def test_channel_carries_requests_and_responses(target: Target, channel: Channel
 
 
 @pytest.mark.requirement("CHN-600")
+@pytest.mark.needs("channel.oscore.server")
 @pytest.mark.parametrize(
     "fields",
     [
@@ -84,6 +86,7 @@ def test_every_input_matters_to_the_keys(
 
 
 @pytest.mark.requirement("CHN-600")
+@pytest.mark.needs("channel.oscore.server")
 def test_the_answers_key_comes_from_the_targets_identifier(
     target: Target, control: Control, rng: random.Random
 ) -> None:

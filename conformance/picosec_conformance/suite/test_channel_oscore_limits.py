@@ -35,6 +35,7 @@ LIMITS = [
 
 
 @pytest.mark.requirement("CHN-880")
+@pytest.mark.needs("channel.oscore.server")
 @pytest.mark.parametrize(("aead", "protected", "failed"), LIMITS)
 def test_sender_key_serves_to_its_limit_and_no_further(
     target: Target, control: Control, rng: random.Random, aead: int, protected: int, failed: int
@@ -48,7 +49,7 @@ def test_sender_key_serves_to_its_limit_and_no_further(
 
 
 @pytest.mark.requirement("CHN-880")
-@pytest.mark.needs("channel.oscore.client")
+@pytest.mark.needs("channel.oscore.server", "channel.oscore.client")
 @pytest.mark.parametrize("answers", [0, 1, 2])
 def test_requests_and_responses_count_together(
     target: Target, control: Control, rng: random.Random, answers: int

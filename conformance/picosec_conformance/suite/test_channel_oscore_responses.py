@@ -90,6 +90,7 @@ def test_answers_have_different_ciphertexts(target: Target, channel: Channel) ->
 
 
 @pytest.mark.requirement("CHN-880")
+@pytest.mark.needs("channel.oscore.server")
 def test_answer_beyond_the_limit_is_not_given(target: Target, control: Control, rng: random.Random) -> None:
     """A server whose key is used up neither answers with it nor does what it could not confirm."""
     channel = set_up(target, control, fresh_context(rng), first_number=2**20 - 1)

@@ -117,7 +117,7 @@ def test_answers_to_possible_replays_have_their_own_numbers(target: Target, cont
     assert before.payload not in [answer.payload for answer in protected]
 
 
-@pytest.mark.requirement("CHN-870")
+@pytest.mark.requirement("CHN-870", "CHN-850")
 def test_numbers_of_answers_do_not_come_again(target: Target, control: Control, channel: Channel) -> None:
     """Each reboot makes the target answer with numbers of its own: they must not start over either."""
     recorded = channel.protect(read(target))

@@ -47,6 +47,34 @@ def test_seed_decides_what_the_target_draws(target: Target, control: Control) ->
     assert Message1.decode(message_1(b"another seed")).g_x != Message1.decode(first).g_x
 
 
+@pytest.mark.requirement("CNF-110", "CNF-120")
+@pytest.mark.needs("channel.edhoc.responder")
+def test_seed_decides_what_a_responder_draws(target: Target, control: Control) -> None:
+    """The same for a target that never begins anything."""
+
+    def message_2(seed: bytes) -> bytes:
+        control.reset(seed)
+        parties = introduce(target, random.Random(1))
+        message_1 = parties.initiator().prepare_message_1()
+        return message_of(target.exchange(edhoc_request(target, TRUE, message_1), "message_1"))
+
+    first = message_2(b"one seed")
+    assert message_2(b"one seed") == first
+    assert cbor.loads(message_2(b"another seed"))[:32] != cbor.loads(first)[:32]
+
+
+@pytest.mark.requirement("CNF-110")
+def test_reset_repeats_what_the_target_says(target: Target, control: Control) -> None:
+    """Where nothing is drawn, nothing may differ: not even the digest of the state."""
+
+    def answers() -> list[tuple[int, bytes]]:
+        control.reset(b"one seed")
+        paths = ("/ps/test/state", "/ps/test/store", "/no/such/path")
+        return [(reply.code, reply.payload) for reply in (target.request(Code.GET, path) for path in paths)]
+
+    assert answers() == answers()
+
+
 @pytest.mark.requirement("CNF-220")
 def test_queued_entropy_becomes_the_ephemeral_key(target: Target, control: Control, rng: random.Random) -> None:
     """Published traces can be reproduced on a device only when its ephemeral keys can be chosen."""

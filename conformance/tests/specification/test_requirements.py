@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from picosec_conformance.resources import spec_folder
-from picosec_conformance.specification.registry import load_registry
+from picosec_conformance.specification.registry import Profile, load_registry
 from picosec_conformance.specification.requirements import (
     Requirement,
     SpecError,
@@ -32,10 +32,13 @@ a replay with error `replayed`.
 """
 
 
+FEATURES = frozenset({"channel.oscore.server", "channel.oscore.client", "channel.life"})
+
+
 def parse(tmp_path: Path, text: str) -> list[Requirement]:
     page = tmp_path / "channel.md"
     page.write_text(text)
-    return parse_page(page, "CHN", frozenset({"device", "app"}), frozenset({"channel.oscore.server"}))
+    return parse_page(page, "CHN", frozenset({"device", "app"}), FEATURES)
 
 
 def test_block_is_read(tmp_path: Path) -> None:
@@ -58,6 +61,9 @@ def test_block_is_read(tmp_path: Path) -> None:
         ("MUST refuse", "MUST refuse and SHOULD log", "exactly one BCP 14 keyword"),
         ("role: device, app", "role: toaster", "roles out of"),
         ("feature: channel.oscore.server", "feature: channel.magic", "registry"),
+        ("feature: channel.oscore.server", "feature: channel.oscore.server | channel.magic", "'channel.magic'"),
+        ("feature: channel.oscore.server", "feature: channel.oscore.server |", "''"),
+        ("feature: channel.oscore.server", "feature: channel.life,, channel.oscore.server", "''"),
         ("check: test", "check: inspection", "with a reason"),
         ("check: test", "check: test\n:mood: good", "unknown options"),
         (":check: test\n\n", ":check: test\n", "does not parse"),
@@ -70,6 +76,26 @@ def test_block_that_breaks_a_rule_is_refused_with_its_line(tmp_path: Path, old: 
         parse(tmp_path, BLOCK.replace(old, new))
 
     assert str(caught.value).startswith("channel.md:3: ")
+
+
+@pytest.mark.parametrize(
+    ("features", "applies"),
+    [
+        ({"channel.oscore.client", "channel.life"}, True),
+        (FEATURES, True),
+        ({"channel.oscore.client"}, False),
+        ({"channel.life"}, False),
+    ],
+)
+def test_requirement_applies_where_its_features_are(tmp_path: Path, features: set[str], applies: bool) -> None:
+    """What binds clients and servers alike must not be lost on an implementation that is only one of them."""
+    written = "channel.oscore.server|channel.oscore.client ,channel.life"
+    (requirement,) = parse(tmp_path, BLOCK.replace("channel.oscore.server", written))
+    profile = Profile("p", "p", "device", (), tuple(features))
+
+    assert requirement.feature == "channel.oscore.server | channel.oscore.client, channel.life"
+    assert profile.covers(requirement) is applies
+    assert bool(requirement.condition.lacks(features)) is not applies
 
 
 def test_committed_requirements_are_those_of_the_pages() -> None:

@@ -39,7 +39,7 @@ def features(link: Link) -> str:
     """What an implementer can declare, and which requirements each feature brings."""
     rows, anchors = [], []
     for name, text in load_registry().features.items():
-        brought = [row.id for row in load_requirements().values() if row.feature == name and not row.withdrawn]
+        brought = [row.id for row in load_requirements().values() if name in row.condition.names and not row.withdrawn]
         listing = markup.folded(str(len(brought)), requirement_links(brought, link)) if brought else "none"
         rows.append([markup.code(name), escape(text), listing])
         anchors.append(places.anchor_of(places.feature(name)))

@@ -16,6 +16,7 @@ from sphinx.util import logging
 from sphinx_needs.data import SphinxNeedsData
 from sphinx_needs.nodes import Need
 
+from picosec_conformance.specification.condition import Condition
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.specification.requirements import KEYWORDS
 from picosec_docs import markup, places
@@ -37,6 +38,13 @@ def count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
+def condition(text: str, link: Link) -> str:
+    """Return the features that decide whether a requirement applies, each as a link, in words."""
+    clauses = Condition.parse(text).clauses
+    linked = ([markup.anchor(link(places.feature(name)), markup.code(name)) for name in clause] for clause in clauses)
+    return ", and ".join(" or ".join(names) for names in linked)
+
+
 def behind(need: Any, evidence: Evidence, link: Link) -> str:
     """Return the HTML that stands folded behind a statement."""
     if need["status"] == "withdrawn":
@@ -47,7 +55,7 @@ def behind(need: Any, evidence: Evidence, link: Link) -> str:
     rows = [
         ("Level", escape(need["level"])),
         ("Applies to", escape(need["role"])),
-        ("Feature", markup.anchor(link(places.feature(need["feature"])), markup.code(need["feature"]))),
+        ("Feature", condition(need["feature"], link)),
     ]
     rows += [("Inspected", escape(need["reason"]))] * inspected
     rows += [("Tests", item_links(evidence.tests, link))] * bool(evidence.tests)
