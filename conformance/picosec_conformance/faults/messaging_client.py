@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from picosec.errors import ProtocolError
-from picosec.messaging import endpoint, requests
+from picosec.messaging import requests, sending
 from picosec.messaging.coap import Message, Type
 from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.events import RequestFailed, RequestReset, ResponseReceived
@@ -75,18 +75,18 @@ def acknowledges_no_responses() -> None:
 @fault("MSG-470")
 def has_short_tokens() -> None:
     """Two bytes tell more requests apart than anybody has; an attacker needs a second to send them all."""
-    endpoint.TOKEN_SIZE = 2
+    sending.TOKEN_SIZE = 2
 
 
 def _with_tokens(chosen: Callable[[Endpoint], bytes]) -> None:
     """Choose the tokens of requests otherwise than at random."""
     original = Endpoint.request
 
-    def request(self: Endpoint, message: Message, peer: Hashable, now: float) -> int:
+    def request(self: Endpoint, message: Message, peer: Hashable, now: float, **named: Any) -> int:
         entropy, first = self._entropy, [chosen(self)]
-        self._entropy = lambda count: first.pop() if first and count == endpoint.TOKEN_SIZE else entropy(count)
+        self._entropy = lambda count: first.pop() if first and count == sending.TOKEN_SIZE else entropy(count)
         try:
-            return original(self, message, peer, now)
+            return original(self, message, peer, now, **named)
         finally:
             self._entropy = entropy
 
@@ -116,9 +116,9 @@ def draws_the_length_of_a_token_too() -> None:
     """One token in eight has a single byte (Californium issue 83)."""
     original = Endpoint.request
 
-    def request(self: Endpoint, message: Message, peer: Hashable, now: float) -> int:
-        endpoint.TOKEN_SIZE = 1 + self._entropy(1)[0] % 8
-        return original(self, message, peer, now)
+    def request(self: Endpoint, message: Message, peer: Hashable, now: float, **named: Any) -> int:
+        sending.TOKEN_SIZE = 1 + self._entropy(1)[0] % 8
+        return original(self, message, peer, now, **named)
 
     Endpoint.request = request
 

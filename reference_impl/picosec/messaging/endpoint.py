@@ -1,8 +1,8 @@
 """A CoAP endpoint over any number of peers, without sockets or clocks (spec/v1/messaging.md).
 
 Datagrams and the time come in; events come back, and :meth:`Endpoint.transmit` hands out what is to be sent. What is
-done with a message is :data:`~picosec.messaging.reactions.REACTIONS`; how a request of ours and one of a peer go on is
-in the tables of ``requests`` and ``exchanges``. A message that is refused changes nothing.
+done with a message is :data:`~picosec.messaging.reactions.REACTIONS`; how a request of a peer goes on is in the table
+of ``exchanges``, and what this end begins by itself is in ``sending``. A message that is refused changes nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import dataclasses
 from collections.abc import Callable, Hashable, Mapping
 
 from picosec.errors import ProtocolError
-from picosec.messaging import exchanges, problem, requests
+from picosec.messaging import exchanges, notifications, problem, requests
 from picosec.messaging.coap import Code, Message, Type
 from picosec.messaging.events import (
     Event,
+    NotificationAcknowledged,
+    NotificationEnded,
     PongReceived,
     RequestFailed,
     RequestReceived,
@@ -22,22 +24,30 @@ from picosec.messaging.events import (
     ResponseReceived,
 )
 from picosec.messaging.exchanges import Exchange
+from picosec.messaging.notifications import Notification
 from picosec.messaging.options import DEFINITIONS, Definition, understood
 from picosec.messaging.parameters import Parameters
-from picosec.messaging.peers import Peer, Peers
+from picosec.messaging.peers import Peer
 from picosec.messaging.reactions import Reaction, reaction_to, reaction_to_malformed
 from picosec.messaging.requests import Request
 from picosec.messaging.retransmission import Retransmission
-from picosec.messaging.timers import Timers
+from picosec.messaging.sending import Sender
 from picosec.registry import Problem
 
-__all__ = ["Endpoint", "Event", "PongReceived", "RequestFailed", "RequestReceived", "RequestReset", "ResponseReceived"]
+__all__ = [
+    "Endpoint",
+    "Event",
+    "NotificationAcknowledged",
+    "NotificationEnded",
+    "PongReceived",
+    "RequestFailed",
+    "RequestReceived",
+    "RequestReset",
+    "ResponseReceived",
+]
 
-#: Bytes of a token of ours (RFC 7252 section 5.3.1 asks for 32 bits of randomness).
-TOKEN_SIZE = 4
 
-
-class Endpoint:
+class Endpoint(Sender):
     """Client and server at once. Peers are named by any hashable value, such as an address.
 
     Entropy is drawn for: the first message id of each peer (2 bytes), each token (4), each confirmable message (2).
@@ -49,14 +59,8 @@ class Endpoint:
         parameters: Parameters = Parameters(),  # noqa: B008 - frozen
         definitions: Mapping[int, Definition] = DEFINITIONS,
     ) -> None:
-        self.parameters = parameters
-        self._entropy = entropy
+        super().__init__(entropy, parameters)
         self._definitions = definitions
-        self._peers = Peers(parameters, entropy)
-        self._timers: Timers[Request | Exchange] = Timers()
-        self._outbox: list[tuple[Hashable, bytes]] = []
-        self._events: list[Event] = []
-        self._last_id = 0
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
@@ -129,7 +133,9 @@ class Endpoint:
             return
         request = peer.tokens.get(message.token) if peer else None
         response = self._understood(message)
-        if not peer or not request or not response or not request.takes(requests.Input.SEPARATE_RESPONSE):
+        lasting = request is not None and request.lasting
+        happening = requests.Input.LASTING_SEPARATE_RESPONSE if lasting else requests.Input.SEPARATE_RESPONSE
+        if not peer or not request or not response or not request.takes(happening):
             if confirmable:
                 self._send_empty(key, Type.RST, message.message_id)
             return
@@ -137,7 +143,7 @@ class Endpoint:
         peer.received.add(message.message_id, now + self.parameters.exchange_lifetime, reply)
         if reply:
             self._outbox.append((key, reply))
-        self._finish(peer, request, requests.Input.SEPARATE_RESPONSE, now)
+        self._answered(peer, request, happening, now)
         self._events.append(ResponseReceived(request.id, response))
 
     def _match_by_id_and_token(self, message: Message, key: Hashable, now: float) -> None:
@@ -147,9 +153,17 @@ class Endpoint:
         if not peer or not isinstance(request, Request) or request.message.token != message.token:
             return
         response = self._understood(message)
-        if response and request.takes(requests.Input.PIGGYBACKED_RESPONSE):
-            self._finish(peer, request, requests.Input.PIGGYBACKED_RESPONSE, now)
+        lasting = request.lasting
+        happening = requests.Input.LASTING_PIGGYBACKED_RESPONSE if lasting else requests.Input.PIGGYBACKED_RESPONSE
+        if response and request.takes(happening):
+            self._answered(peer, request, happening, now)
             self._events.append(ResponseReceived(request.id, response))
+
+    def _answered(self, peer: Peer, request: Request, happening: requests.Input, now: float) -> None:
+        if request.lasting:
+            self._heard(peer, request, happening, now)
+        else:
+            self._finish(peer, request, happening, now)
 
     def _acknowledged(self, message: Message, key: Hashable, now: float) -> None:
         peer = self._peers.find(key)
@@ -158,9 +172,14 @@ class Endpoint:
             return
         if isinstance(sent, Exchange):
             self._end(peer, sent, exchanges.Input.ACKNOWLEDGEMENT)
+        elif isinstance(sent, Notification):
+            self._notification_acknowledged(peer, sent, message.message_id, now)
         elif sent.takes(requests.Input.ACKNOWLEDGEMENT):
             sent.advance(requests.Input.ACKNOWLEDGEMENT)
-            self._timers.set(sent, now + self.parameters.exchange_lifetime)
+            if sent.state is requests.State.LISTENING:
+                self._timers.cancel(sent)
+            else:
+                self._timers.set(sent, now + self.parameters.exchange_lifetime)
             self._start_queued(peer, now)
 
     def _rejected(self, message: Message, key: Hashable, now: float) -> None:
@@ -170,6 +189,10 @@ class Endpoint:
             return
         if isinstance(sent, Exchange):
             self._end(peer, sent, exchanges.Input.RESET)
+        elif isinstance(sent, Notification):
+            if sent.takes(notifications.Input.RESET):
+                self._conclude(peer, sent, notifications.Input.RESET, now)
+                self._events.append(NotificationEnded(sent.id, None))
         elif sent.takes(requests.Input.RESET):
             pinging = sent.state is requests.State.PINGING
             self._finish(peer, sent, requests.Input.RESET, now)
@@ -225,62 +248,6 @@ class Endpoint:
         self._outbox.append((exchange.peer, frame))
         self._timers.set(exchange, now + self.parameters.exchange_lifetime)
 
-    # -- asking --------------------------------------------------------------------------------------------------
-
-    def request(self, message: Message, peer: Hashable, now: float) -> int:
-        """Send a request, confirmable or not, and return its handle. Message id and token are chosen here.
-
-        Raises ``ProtocolError`` with ``BUSY`` when too many requests to this peer, or too many peers, are pending.
-        """
-        state = self._peers.obtain(peer)
-        if state is None or len(state.tokens) >= self.parameters.max_requests:
-            raise ProtocolError(Problem.BUSY, "MSG-820", "too many requests are pending")
-        token = self._entropy(TOKEN_SIZE)
-        while token in state.tokens:
-            token = self._entropy(TOKEN_SIZE)
-        return self._enqueue(state, dataclasses.replace(message, token=token), peer, now)
-
-    def ping(self, peer: Hashable, now: float) -> int:
-        """Ask whether the peer is there and return a handle. Raises as :meth:`request` does."""
-        state = self._peers.obtain(peer)
-        if state is None or len(state.queue) >= self.parameters.max_requests:
-            raise ProtocolError(Problem.BUSY, "MSG-820", "too many requests are pending")
-        return self._enqueue(state, Message(Type.CON, Code.EMPTY, 0), peer, now)
-
-    def _enqueue(self, peer: Peer, message: Message, key: Hashable, now: float) -> int:
-        self._last_id += 1
-        request = Request(self._last_id, key, message)
-        peer.queue.append(request)
-        if message.token:
-            peer.tokens[message.token] = request
-        self._start_queued(peer, now)
-        return request.id
-
-    def _start_queued(self, peer: Peer, now: float) -> None:
-        """Send what waits, as far as NSTART (MSG-830) and the supply of message ids (MSG-460) allow."""
-        while peer.queue:
-            request = peer.queue[0]
-            confirmable = request.message.type == Type.CON
-            if confirmable and peer.outstanding >= self.parameters.nstart:
-                return
-            if peer.ids.free_at() > now:
-                self._timers.set(request, peer.ids.free_at())
-                return
-            peer.queue.pop(0)
-            message_id = peer.ids.take(now)
-            request.message = dataclasses.replace(request.message, message_id=message_id)
-            peer.sent[message_id] = request
-            frame = request.message.encode()
-            self._outbox.append((request.peer, frame))
-            if not confirmable:
-                request.advance(requests.Input.SEND_NON_CONFIRMABLE)
-                self._timers.set(request, now + self.parameters.non_lifetime)
-                continue
-            ping = request.message.is_empty
-            request.advance(requests.Input.SEND_PING if ping else requests.Input.SEND_CONFIRMABLE)
-            request.retransmission = Retransmission(frame, self.parameters, self._entropy)
-            self._timers.set(request, now + request.retransmission.timeout)
-
     # -- time ----------------------------------------------------------------------------------------------------
 
     def next_timeout(self) -> float | None:
@@ -294,18 +261,11 @@ class Endpoint:
             assert peer is not None  # a peer with deadlines is not idle
             if isinstance(due, Request):
                 self._request_due(peer, due, now)
+            elif isinstance(due, Notification):
+                self._notification_due(peer, due, now)
             else:
                 self._exchange_due(peer, due, now)
         return self._take_events()
-
-    def _request_due(self, peer: Peer, request: Request, now: float) -> None:
-        if request.state is requests.State.QUEUED:
-            self._start_queued(peer, now)
-        elif request.takes(requests.Input.RETRANSMIT) and self._send_again(request, now):
-            request.advance(requests.Input.RETRANSMIT)
-        else:
-            self._finish(peer, request, requests.Input.GIVE_UP, now)
-            self._events.append(RequestFailed(request.id, Problem.TIMEOUT))
 
     def _exchange_due(self, peer: Peer, exchange: Exchange, now: float) -> None:
         if exchange.takes(exchanges.Input.ACKNOWLEDGE):
@@ -314,14 +274,6 @@ class Endpoint:
             exchange.advance(exchanges.Input.RETRANSMIT)
         else:
             self._end(peer, exchange, exchanges.Input.GIVE_UP)
-
-    def _send_again(self, sent: Request | Exchange, now: float) -> bool:
-        assert sent.retransmission is not None
-        if not sent.retransmission.next():
-            return False
-        self._outbox.append((sent.peer, sent.retransmission.frame))
-        self._timers.set(sent, now + sent.retransmission.timeout)
-        return True
 
     # -- what goes out, and what ends ----------------------------------------------------------------------------
 
@@ -343,13 +295,6 @@ class Endpoint:
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
-
-    def _finish(self, peer: Peer, request: Request, happening: requests.Input, now: float) -> None:
-        request.advance(happening)
-        self._timers.cancel(request)
-        peer.tokens.pop(request.message.token, None)
-        del peer.sent[request.message.message_id]
-        self._start_queued(peer, now)
 
     def _end(self, peer: Peer, exchange: Exchange, happening: exchanges.Input) -> None:
         exchange.advance(happening)

@@ -19,7 +19,7 @@ class RequestReceived:
 
 @dataclass(frozen=True, slots=True)
 class ResponseReceived:
-    """A request of ours was answered."""
+    """A request of ours was answered; a lasting one may be again."""
 
     request_id: int
     message: Message
@@ -47,4 +47,26 @@ class PongReceived:
     request_id: int
 
 
-Event = RequestReceived | ResponseReceived | RequestReset | RequestFailed | PongReceived
+@dataclass(frozen=True, slots=True)
+class NotificationAcknowledged:
+    """A confirmable notification of ours has arrived."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationEnded:
+    """Whoever a notification of ours was for is not there any more, or does not want it.
+
+    ``reason`` is ``TIMEOUT`` when nothing came back in time, ``None`` when the peer rejected it.
+    """
+
+    notification_id: int
+    reason: Problem | None
+
+
+#: What may come of something that this end sent of its own accord: requests and pings, notifications.
+Outcome = ResponseReceived | RequestReset | RequestFailed | PongReceived
+Delivery = NotificationAcknowledged | NotificationEnded
+
+Event = RequestReceived | Outcome | Delivery

@@ -29,6 +29,8 @@ class Parameters:
     max_late: int = 16
     #: Requests to one peer, queued or awaiting their response.
     max_requests: int = 32
+    #: Notifications to one peer that wait to be sent, to be acknowledged, or for a reset that may still come.
+    max_notifications: int = 128
     #: Message ids of one peer remembered against repetition.
     max_remembered: int = 64
 

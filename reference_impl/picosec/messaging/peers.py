@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from itertools import islice
-from typing import Final
+from typing import Final, TypeGuard
 
-from picosec.messaging import requests
+from picosec.messaging import notifications, requests
 from picosec.messaging.exchanges import LATE, Exchange
 from picosec.messaging.message_ids import MessageIds, ReceivedIds
+from picosec.messaging.notifications import Notification
 from picosec.messaging.parameters import Parameters
 from picosec.messaging.requests import Request
 
@@ -25,12 +26,12 @@ class Peer:
         self.key = key
         self.ids = MessageIds(int.from_bytes(entropy(2), "big"), parameters.exchange_lifetime)
         self.received = ReceivedIds(parameters.max_remembered)
-        #: Requests and pings of ours that were not sent yet.
-        self.queue: list[Request] = []
+        #: Requests, pings and notifications of ours that were not sent yet.
+        self.queue: list[Request | Notification] = []
         #: Our requests by token, until they end.
         self.tokens: dict[bytes, Request] = {}
         #: Our messages that an acknowledgement or reset can refer to, by message id.
-        self.sent: dict[int, Request | Exchange] = {}
+        self.sent: dict[int, Request | Exchange | Notification] = {}
         #: The peer's requests that are being worked on.
         self.exchanges: set[Exchange] = set()
 
@@ -41,13 +42,25 @@ class Peer:
 
     @property
     def outstanding(self) -> int:
-        """Confirmable requests and pings of ours that wait for an acknowledgement."""
-        return sum(isinstance(sent, Request) and sent.state in requests.OUTSTANDING for sent in self.sent.values())
+        """Confirmable requests, pings and notifications of ours that wait for an acknowledgement."""
+        return len({sent.id for sent in self.sent.values() if _outstanding(sent)})
+
+    @property
+    def notified(self) -> int:
+        """Notifications to the peer whose end is not known yet."""
+        waiting = sum(isinstance(queued, Notification) for queued in self.queue)
+        return waiting + sum(isinstance(sent, Notification) for sent in self.sent.values())
 
     @property
     def late(self) -> int:
         """Requests of the peer whose answer it was told to wait for."""
         return sum(exchange.state in LATE for exchange in self.exchanges)
+
+
+def _outstanding(sent: Request | Exchange | Notification) -> TypeGuard[Request | Notification]:
+    if isinstance(sent, Notification):
+        return sent.state is notifications.State.UNACKNOWLEDGED
+    return isinstance(sent, Request) and sent.state in requests.OUTSTANDING
 
 
 class Peers:

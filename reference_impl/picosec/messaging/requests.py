@@ -19,9 +19,13 @@ class State(Enum):
     ACKNOWLEDGED = auto()
     UNANSWERED = auto()
     PINGING = auto()
+    LISTENING = auto()
+    RENEWAL_QUEUED = auto()
+    RENEWING = auto()
     ANSWERED = auto()
     RESET = auto()
     FAILED = auto()
+    FORGOTTEN = auto()
 
 
 class Input(Enum):
@@ -33,9 +37,14 @@ class Input(Enum):
     ACKNOWLEDGEMENT = auto()
     PIGGYBACKED_RESPONSE = auto()
     SEPARATE_RESPONSE = auto()
+    #: The same for a request that goes on listening after its first answer.
+    LASTING_PIGGYBACKED_RESPONSE = auto()
+    LASTING_SEPARATE_RESPONSE = auto()
     RESET = auto()
     RETRANSMIT = auto()
     GIVE_UP = auto()
+    RENEW = auto()
+    FORGET = auto()
 
 
 #: The whole machine. What has no cell here is ignored.
@@ -57,11 +66,33 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.PINGING, Input.RESET): State.RESET,
     (State.PINGING, Input.RETRANSMIT): State.PINGING,
     (State.PINGING, Input.GIVE_UP): State.FAILED,
+    (State.UNACKNOWLEDGED, Input.LASTING_PIGGYBACKED_RESPONSE): State.LISTENING,
+    (State.UNACKNOWLEDGED, Input.LASTING_SEPARATE_RESPONSE): State.LISTENING,
+    (State.ACKNOWLEDGED, Input.LASTING_SEPARATE_RESPONSE): State.LISTENING,
+    (State.UNANSWERED, Input.LASTING_SEPARATE_RESPONSE): State.LISTENING,
+    (State.LISTENING, Input.LASTING_SEPARATE_RESPONSE): State.LISTENING,
+    (State.LISTENING, Input.RENEW): State.RENEWAL_QUEUED,
+    (State.RENEWAL_QUEUED, Input.LASTING_SEPARATE_RESPONSE): State.RENEWAL_QUEUED,
+    (State.RENEWAL_QUEUED, Input.SEND_CONFIRMABLE): State.RENEWING,
+    (State.RENEWING, Input.ACKNOWLEDGEMENT): State.LISTENING,
+    (State.RENEWING, Input.LASTING_PIGGYBACKED_RESPONSE): State.LISTENING,
+    (State.RENEWING, Input.LASTING_SEPARATE_RESPONSE): State.RENEWING,  # to what was asked before
+    (State.RENEWING, Input.RESET): State.RESET,
+    (State.RENEWING, Input.RETRANSMIT): State.RENEWING,
+    (State.RENEWING, Input.GIVE_UP): State.FAILED,
+    (State.QUEUED, Input.FORGET): State.FORGOTTEN,
+    (State.UNACKNOWLEDGED, Input.FORGET): State.FORGOTTEN,
+    (State.ACKNOWLEDGED, Input.FORGET): State.FORGOTTEN,
+    (State.UNANSWERED, Input.FORGET): State.FORGOTTEN,
+    (State.PINGING, Input.FORGET): State.FORGOTTEN,
+    (State.LISTENING, Input.FORGET): State.FORGOTTEN,
+    (State.RENEWAL_QUEUED, Input.FORGET): State.FORGOTTEN,
+    (State.RENEWING, Input.FORGET): State.FORGOTTEN,
 }
 
 #: A confirmable message is on its way: it takes one of the NSTART places of its peer.
-OUTSTANDING: Final = frozenset({State.UNACKNOWLEDGED, State.PINGING})
-FINAL: Final = frozenset({State.ANSWERED, State.RESET, State.FAILED})
+OUTSTANDING: Final = frozenset({State.UNACKNOWLEDGED, State.RENEWING, State.PINGING})
+FINAL: Final = frozenset({State.ANSWERED, State.RESET, State.FAILED, State.FORGOTTEN})
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +102,8 @@ class Request:
     id: int
     peer: Hashable
     message: Message
+    #: Whether it goes on listening after its first answer.
+    lasting: bool = False
     state: State = State.QUEUED
     deadline: float | None = None
     retransmission: Retransmission | None = None

@@ -14,7 +14,8 @@ from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code, Message
 from picosec.messaging.endpoint import Endpoint, RequestReceived
-from picosec.messaging.endpoint import Event as EndpointEvent
+from picosec.messaging.events import Event as EndpointEvent
+from picosec.messaging.events import Outcome
 from picosec.registry import CONTENT_FORMAT_CID_EDHOC, Problem
 from picosec.roles.channel_table import MAX_CHANNELS, ChannelTable
 from picosec.roles.client import Client
@@ -175,7 +176,7 @@ class Agent:
         for event in events:
             if isinstance(event, RequestReceived):
                 self._server.serve(event.exchange, event.message, now)
-            else:
+            elif isinstance(event, Outcome):
                 self._client.ended(event, now)
 
     def _respond(self, request: Request) -> Reply:

@@ -11,15 +11,14 @@ from picosec.channel.oscore import Binding, echo_request, protect_request, unpro
 from picosec.channel.session import Session
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
-from picosec.messaging.endpoint import Endpoint, PongReceived, RequestFailed, RequestReset, ResponseReceived
+from picosec.messaging.endpoint import Endpoint
+from picosec.messaging.events import Outcome, PongReceived, RequestFailed, RequestReset, ResponseReceived
 from picosec.messaging.options import understood
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.events import ChannelFailed, ChannelOpened, Event, Failed, Pong, Reset, Response
 from picosec.roles.handshakes import Opening
 from picosec.roles.server import INNER_DEFINITIONS
-
-Outcome = ResponseReceived | RequestFailed | RequestReset | PongReceived
 
 
 @dataclass(frozen=True, slots=True)
