@@ -98,7 +98,7 @@ def _conclude(
 ) -> int:
     """Print the table by module and say what is wrong: a survivor without a reason, an entry without a survivor."""
     width = max(map(len, every), default=0)
-    print(f"\n{'module':<{width}}  mutants    run  killed  timeout  survived  unobservable  score")
+    print(f"\n{'module':<{width}}  mutants    run  killed  unusable  timeout  survived  unobservable  score")
     for module, mutants in every.items():
         _row(module, width, len(mutants), [result for result in results if result.mutant.module == module], listed)
     _row("all", width, sum(map(len, every.values())), results, listed)
@@ -133,7 +133,8 @@ def _row(name: str, width: int, total: int, results: list[Judgement], listed: Li
     survived = count["survived"] + count["broken"]
     share = score(results, listed)
     print(
-        f"{name:<{width}}  {total:>7}  {len(results):>5}  {count['killed']:>6}  {count['timeout']:>7}  "
+        f"{name:<{width}}  {total:>7}  {len(results):>5}  {count['killed']:>6}  {count['unusable']:>8}  "
+        f"{count['timeout']:>7}  "
         f"{survived:>8}  {explained:>12}  {share:>5.1%}"
     )
 
@@ -147,7 +148,7 @@ def _json(
         return {
             "mutants": total,
             "run": len(chosen),
-            **{outcome: count[outcome] for outcome in ("killed", "timeout", "survived", "broken")},
+            **{outcome: count[outcome] for outcome in ("killed", "unusable", "timeout", "survived", "broken")},
             "unobservable": explained,
             "score": round(score(chosen, listed), 4),
         }

@@ -42,15 +42,18 @@ _MEMORY = 4 << 30
 _KILLERS = 12
 #: Seconds that a program on this machine may take to answer.
 _PATIENCE = 4.0
+#: How many tests in a row must come to no verdict, from the first on, until none of them is expected to.
+_HOPELESS = 30
 
-Outcome = Literal["killed", "survived", "timeout", "broken"]
+Outcome = Literal["killed", "unusable", "survived", "timeout", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What became of a mutant; ``by`` is the first test that failed, ``reason`` what it said, ``tests`` how many ran.
 
-    ``broken`` means that tests ended in an error of the suite's own and none failed: nothing is said about the mutant.
+    ``unusable`` means that no test came to a verdict, as with a target that cannot be reset: nobody certifies that.
+    ``broken`` means that some tests ended in an error of the suite's own and none failed: nothing is said about them.
     """
 
     mutant: Mutant
@@ -63,7 +66,7 @@ class Judgement:
     @property
     def detected(self) -> bool:
         """Whether the suite noticed."""
-        return self.outcome in ("killed", "timeout")
+        return self.outcome in ("killed", "unusable", "timeout")
 
 
 class MutantsError(Exception):
@@ -201,7 +204,7 @@ class _Session:
                 if tracing is not None:
                     tracing.begin(number)
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
-                if tracing is None and self._verdicts and self._verdicts[-1][1] is Verdict.FAILED:
+                if tracing is None and self._decided():
                     break
             failed = [test for test, verdict, _ in self._verdicts if verdict is Verdict.FAILED]
             broken = [test for test, verdict, _ in self._verdicts if verdict is Verdict.ERROR]
@@ -212,6 +215,11 @@ class _Session:
                 json.dump(answer, pipe)
         finally:
             os._exit(0)
+
+    def _decided(self) -> bool:
+        """Whether further tests change nothing: one failed, or so many came to no verdict that none will."""
+        verdicts = [verdict for _, verdict, _ in self._verdicts]
+        return verdicts[-1:] == [Verdict.FAILED] or verdicts == [Verdict.ERROR] * _HOPELESS
 
     def _end(self, child: _Child) -> dict[str, Any]:
         """Read what a child found, and see that its target ends with it."""
@@ -236,7 +244,8 @@ class _Session:
     def _judge(self, child: _Child, found: dict[str, Any]) -> None:
         outcome: Outcome = "timeout"
         if found:
-            outcome = "killed" if found["failed"] else "broken" if found["broken"] else "survived"
+            unjudged: Outcome = "unusable" if _HOPELESS <= found["tests"] == len(found["broken"]) else "broken"
+            outcome = "killed" if found["failed"] else unjudged if found["broken"] else "survived"
         by = found["failed"][-1] if outcome == "killed" else next(iter(found.get("broken", ())), "")
         if outcome == "killed":
             killers = self._killers.setdefault(child.mutant.module, deque(maxlen=_KILLERS))

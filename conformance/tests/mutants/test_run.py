@@ -48,6 +48,27 @@ def test_mutants_are_killed_by_tests_and_survive_without(tmp_path: Path) -> None
     assert sick == []
 
 
+DEMANDING = '''
+import pytest
+
+@pytest.mark.requirement("MSG-300")
+@pytest.mark.parametrize("number", range(40))
+def test_messaging_answers(target, number):
+    """It answers."""
+    target.request(1, "/ps/info")
+'''
+
+
+def test_what_cannot_even_be_reset_is_not_certified(tmp_path: Path) -> None:
+    """Without options no path arrives, so every test ends before its verdict: that is no survivor, nor worth hours."""
+    (tmp_path / "test_messaging_demanding.py").write_text(DEMANDING, encoding="utf-8")
+    blind = mutant("    while position < end:", "    while not position < end:", "messaging/coap.py")
+
+    [result], _sick = run_mutants([blind], suite=tmp_path)
+
+    assert (result.outcome, result.detected, result.tests) == ("unusable", True, 30)
+
+
 def test_reference_itself_stays_whole(tmp_path: Path) -> None:
     """The suite's own peer is the reference: a mutant that reached it would be judged by itself."""
     (tmp_path / "test_messaging_small.py").write_text(SUITE, encoding="utf-8")
