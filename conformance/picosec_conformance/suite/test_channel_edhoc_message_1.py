@@ -64,6 +64,7 @@ def refused(target: Target, control: Control, peer: HostileInitiator, problem: P
         pytest.param({"c_i": b"\x38\x18"}, id="identifier-is-minus-25"),
         pytest.param({"c_i": b"\x41\x0a"}, id="identifier-in-the-other-form"),
         pytest.param({"c_i": b"\xf5"}, id="identifier-is-true"),
+        pytest.param({"c_i": b"\x42\x0a"}, id="identifier-is-cut-short"),
         pytest.param({"ead": b"\x40"}, id="value-without-a-label"),
         pytest.param({"ead": b"\x00\x40\x40"}, id="two-values"),
         pytest.param({"ead": b"\x61\x61"}, id="label-is-a-text"),

@@ -139,6 +139,14 @@ def test_levels_beside_each_other_do_not_add_up(target: Target) -> None:
     expect_well_formed(target, "98ff" + "8180" * 255)
 
 
+@pytest.mark.requirement("MSG-050")
+@pytest.mark.parametrize("key", ["7f6161ff", "5f4161ff"], ids=["text", "bytes"])
+def test_map_key_of_indefinite_length_is_refused(target: Target, key: str) -> None:
+    """A key is of a type that keys may have, and in pieces all the same."""
+    with target.expect_unchanged():
+        target.expect_refusal(post(target, "time", f"a1{key}00"), Code.BAD_REQUEST, Problem.NOT_DETERMINISTIC)
+
+
 @pytest.mark.requirement("MSG-090")
 @pytest.mark.parametrize(
     "payload", ["a2000000f4", "a2200020f4", "a241610041610f", "a26161006161f6", "a3000001000100"], ids=str

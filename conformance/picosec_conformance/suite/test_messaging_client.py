@@ -324,6 +324,16 @@ def test_a_request_is_answered_once(target: Target, control: Control) -> None:
 
 
 @pytest.mark.requirement("MSG-480")
+@pytest.mark.parametrize("code", [0x40, 0x5E, 0x9E, 0xBE], ids=lambda code: f"{code >> 5}.{code & 31:02}")
+def test_a_response_whose_code_has_no_name_is_a_response(target: Target, control: Control, code: int) -> None:
+    """Codes are registered for ever (RFC 7252 section 5.9): who knows only those of today loses tomorrow's answers."""
+    handle, request = ask(target, control)
+    target.send(replace(piggybacked(request), code=code))
+    target.until_probe_answered()
+    assert [event.fields[1] for event in outcomes(control) if event.fields[0] == handle] == [code]
+
+
+@pytest.mark.requirement("MSG-480")
 def test_a_response_may_overtake_the_acknowledgement(target: Target, control: Control) -> None:
     """Datagrams do not keep their order: the response is the answer, and the late acknowledgement is nothing."""
     handle, request = ask(target, control)
