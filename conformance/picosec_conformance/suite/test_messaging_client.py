@@ -398,3 +398,13 @@ def test_one_request_waits_for_its_acknowledgement_at_a_time(target: Target, con
     target.send(Message(Type.ACK, Code.EMPTY, second.message_id))
     assert target.receive("the third request").path == "/third"
     target.until_probe_answered()
+
+
+@pytest.mark.requirement("MSG-830")
+def test_what_needs_no_acknowledgement_waits_for_none(target: Target, control: Control) -> None:
+    """Two messages that expect no answer stand behind a request: both leave once that one is through."""
+    _, first = ask(target, control, "/first")
+    for path in ("/second", "/third"):
+        control.act("request", {1: int(Code.GET), 2: path, 4: False})
+    sent = [target.parse(data).path for data in target.replies_to(piggybacked(first))]
+    assert sent == ["/second", "/third"]

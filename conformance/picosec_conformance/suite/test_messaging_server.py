@@ -107,6 +107,15 @@ def test_a_repeated_non_confirmable_request_is_ignored(target: Target, control: 
     assert control.changes(target.manifest.resources.put) == 1
 
 
+@pytest.mark.requirement("MSG-340")
+def test_a_copy_that_was_made_non_confirmable_is_ignored(target: Target, control: Control) -> None:
+    """Two bits of a copy are changed on its way: the id says that it is a copy, and nobody waits for an answer."""
+    request = write(target)
+    assert len(target.replies_to(request)) == 1
+    assert target.replies_to(replace(request, type=Type.NON), "a copy of another type") == []
+    assert control.changes(target.manifest.resources.put) == 1
+
+
 @pytest.mark.requirement("MSG-350")
 @pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: kind.name)
 def test_sixteen_messages_are_remembered(target: Target, control: Control, kind: Type) -> None:
@@ -217,6 +226,24 @@ def test_a_server_without_room_says_so(target: Target, control: Control) -> None
     assert promised, "not one slow request was taken"
     answered = {message.token for data in control.advance(1.5) if (message := target.parse(data)).is_response}
     assert answered == promised
+
+
+@pytest.mark.requirement("MSG-330")
+@pytest.mark.needs("conformance.test-interface")
+def test_a_request_refused_for_want_of_room_stays_refused(target: Target, control: Control) -> None:
+    """Its sender was told so. When the copy comes there is room again, and acting on it now would be a surprise."""
+    for _ in range(100):
+        request = target.build(Code.GET, target.manifest.resources.slow)
+        reply = target.reply_to(request)
+        if not reply.is_empty:
+            break
+    else:
+        pytest.skip("a hundred slow requests at once are no burden to the target")
+    for response in map(target.parse, control.advance(1.5)):
+        if response.type == Type.CON:
+            target.send(Message(Type.ACK, Code.EMPTY, response.message_id))
+    target.until_probe_answered()
+    assert target.reply_to(request, "a copy") == reply
 
 
 @pytest.mark.requirement("MSG-560")
