@@ -11,8 +11,10 @@ from picosec.channel.oscore import unprotect_request
 from picosec.channel.session import Role
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
-from picosec.messaging.coap import Code
+from picosec.messaging.blocks import Block, block_of, exponent_of
+from picosec.messaging.coap import Code, Option
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.control import Control
 from picosec_conformance.handshake import initiate, introduce, respond
@@ -60,6 +62,11 @@ def _cbor_payload(target: Target, rng: random.Random) -> bool:
 
 def _explains(target: Target, rng: random.Random) -> bool:
     return target.request(Code.GET, "/no/such/path").content_format == CONTENT_FORMAT_PROBLEM_DETAILS
+
+
+def _serves_blocks(target: Target, rng: random.Random) -> bool:
+    reply = target.exchange(read_block(target, target.manifest.resources.large, 1, size=64))
+    return block_of(reply, Option.BLOCK2) == Block(1, True, exponent_of(64))
 
 
 def _test_interface(target: Target, rng: random.Random) -> bool:
@@ -122,6 +129,7 @@ PROBES: dict[str, Probe] = {
     "messaging.client": Probe(_asks),
     "messaging.slipmux": Probe(_frames, needs_control=False),
     "messaging.cbor": Probe(_cbor_payload, needs_control=False),
+    "messaging.block.server": Probe(_serves_blocks, needs_control=False),
     "messaging.problem-details": Probe(_explains, needs_control=False),
     "channel.edhoc.responder": Probe(_responds()),
     "channel.edhoc.initiator": Probe(_initiates),

@@ -40,6 +40,7 @@ class Resources:
     get: str = "/ps/info"
     put: str = "/ps/test/store"
     slow: str = "/ps/test/slow"
+    large: str = "/ps/test/large"
     protected_get: str = "/sensors/temperature"
     protected_put: str = "/actuators/lamp"
 

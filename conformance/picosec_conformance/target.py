@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from picosec.errors import ProtocolError
 from picosec.messaging import problem as problem_details
+from picosec.messaging.blocks import Block
 from picosec.messaging.coap import Code, Message, Option, Type, code_text, path_options, uint_bytes
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS, Problem
 from picosec_conformance.adapters import Adapter
@@ -164,8 +165,23 @@ class Target:
         content_format: int | None = None,
         options: tuple[tuple[int, bytes], ...] = (),
     ) -> Message:
-        """Build a request, send it and return the response."""
-        return self.exchange(self.build(code, path, payload, kind=kind, content_format=content_format, options=options))
+        """Build a request, send it and return the response, with the whole of a body that comes in blocks."""
+        request = self.build(code, path, payload, kind=kind, content_format=content_format, options=options)
+        reply = self.exchange(request)
+        return self._with_the_rest(request, reply) if reply.option(Option.BLOCK2) is not None else reply
+
+    def _with_the_rest(self, request: Message, reply: Message) -> Message:
+        """Fetch what comes behind the first block of a response."""
+        body = reply.payload
+        while (block := Block.decode(reply.option(Option.BLOCK2) or b"")).more:
+            further = Block(len(body) // block.size, False, block.exponent).option(Option.BLOCK2)
+            options = tuple(sorted((*request.options, further), key=lambda option: option[0]))
+            mid, token = self.fresh_message_id(), self.fresh_token()
+            reply = self.exchange(replace(request, message_id=mid, token=token, options=options, payload=b""))
+            if reply.code >> 5 != 2 or not reply.payload:
+                raise Nonconformity(f"the block at byte {len(body)} of {request.path} is missing")
+            body += reply.payload
+        return replace(reply, payload=body)
 
     def replies_to(self, frame: Message | bytes, note: str = "") -> list[bytes]:
         """Return everything that the target sends on account of a frame.

@@ -24,6 +24,7 @@ CHAPTERS = (
     "messaging_client",
     "messaging_framing",
     "messaging_sent",
+    "messaging_blocks_served",
     "channel_edhoc",
     "channel_edhoc_suites",
     "channel_edhoc_exchange",

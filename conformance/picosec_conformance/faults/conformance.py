@@ -397,3 +397,14 @@ def boasts_of_a_feature() -> None:
         return Reply(Code.CONTENT, cbor.dumps(entries), 60)
 
     device.Device._get_info = info
+
+
+@fault("CNF-470")
+def grows_large_and_stays_so() -> None:
+    """The large resource outlives the reset: what one test put there, the next one finds."""
+    large = test_resources.Large()
+
+    def kept(self: test_resources.Large) -> None:
+        self.__dict__ = large.__dict__
+
+    test_resources.Large.__init__ = kept

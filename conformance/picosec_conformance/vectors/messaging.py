@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from picosec_conformance.vectors import messaging_cbor, messaging_coap, messaging_problem, messaging_slipmux
+from picosec_conformance.vectors import (
+    messaging_blocks,
+    messaging_cbor,
+    messaging_coap,
+    messaging_problem,
+    messaging_slipmux,
+)
 from picosec_conformance.vectors.model import VectorFile
 
 
 def files() -> Iterator[VectorFile]:
     """Yield the chapter's generated files."""
-    for part in (messaging_cbor, messaging_coap, messaging_slipmux, messaging_problem):
+    for part in (messaging_cbor, messaging_coap, messaging_slipmux, messaging_problem, messaging_blocks):
         yield from part.files()

@@ -47,6 +47,8 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.URI_QUERY: Definition(0, 255, repeatable=True, text=True),
     Option.ACCEPT: Definition(0, 2),
     Option.LOCATION_QUERY: Definition(0, 255, repeatable=True, text=True),
+    Option.BLOCK2: Definition(0, 3),
+    Option.SIZE2: Definition(0, 4),
     Option.SIZE1: Definition(0, 4),
 }
 

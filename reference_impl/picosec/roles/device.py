@@ -25,6 +25,7 @@ FEATURES: Final = (
     "messaging.client",
     "messaging.cbor",
     "messaging.problem-details",
+    "messaging.block.server",
     "channel.edhoc.responder",
     "channel.edhoc.initiator",
     *(f"channel.edhoc.method.{method}" for method in DEFAULT_POLICY.methods),

@@ -12,6 +12,7 @@ from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
+from picosec.messaging.downloads import cut
 from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.exchanges import Exchange
 from picosec.messaging.options import DEFINITIONS, Definition, understood
@@ -54,7 +55,7 @@ class Server:
                 answering = _Answering(exchange, opened.channel, opened.binding)
                 message = understood(opened.message, INNER_DEFINITIONS)
             reply = self._site.answer(_request(message, exchange.peer, answering.channel, now))
-            response, delay = as_message(reply), reply.delay
+            response, delay = cut(message, as_message(reply)), reply.delay
         except RefusedInside as refused:
             self._endpoint.respond(exchange, refused.reply, now)
             return

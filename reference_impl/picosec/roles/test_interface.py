@@ -26,7 +26,7 @@ from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryStorage
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, unsigned
-from picosec.roles.test_resources import Store, slow
+from picosec.roles.test_resources import Large, Store, slow
 
 PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
@@ -84,6 +84,7 @@ class TestBuild:
 
     def _boot(self) -> None:
         self._store = Store()
+        self._large = Large()
         further = {
             "reset": _posted(self._reset),
             "provision": _posted(self._provision),
@@ -95,6 +96,7 @@ class TestBuild:
             "export": _posted(self._export),
             "store": self._store.resource(),
             "slow": slow(),
+            "large": self._large.resource(),
         }
         resources = {f"{PREFIX}/{name}": resource for name, resource in further.items()}
         self._device = Device(self._entropy, self._keyring, name=self._name, further=resources, knows_date=False)
@@ -208,11 +210,13 @@ class TestBuild:
         return _content([_event(event) for event in self._device.events()])
 
     def _state(self, request: Request) -> Reply:
-        device, store = self._device, self._store
+        device, store, large = self._device, self._store, self._large
         changes = device.changes()
-        if store.changes:
-            changes[f"{PREFIX}/store"] = store.changes
-        everything = [device.state(), self._keyring.state(), store.content, store.changes]
+        for name, resource in (("store", store), ("large", large)):
+            if resource.changes:
+                changes[f"{PREFIX}/{name}"] = resource.changes
+        kept = [store.content, store.changes, large.content, large.changes]
+        everything = [device.state(), self._keyring.state(), *kept]
         digest = sha256(cbor.dumps(everything)).digest()
         return _content({0: digest, 1: changes, 2: len(device.channels), 3: device.handshakes})
 

@@ -1,4 +1,4 @@
-"""Resources of a test build that are there to be asked: one that keeps bytes, and one that takes its time."""
+"""Resources of a test build that are there to be asked: few bytes and many, and an answer that takes its time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 
 #: Seconds until the slow resource answers.
 SLOW: Final = 1.0
+#: Bytes of the large resource after a reset.
+LARGE: Final = 3000
 
 
 class Store:
@@ -39,6 +41,31 @@ class Store:
         self.content = None
         self.changes += 1
         return Reply(Code.DELETED)
+
+
+class Large:
+    """Something larger than a block. It can be read, replaced, and asked to turn a body around."""
+
+    def __init__(self) -> None:
+        self.content = bytes(position * 7 % 251 for position in range(LARGE))
+        self.changes = 0
+
+    def resource(self) -> Resource:
+        """Return it as an unprotected resource."""
+        handlers: dict[int, Handler] = {Code.GET: self._get, Code.PUT: self._put, Code.POST: self._post}
+        return Resource(handlers, Access.OPEN, attributes=None)
+
+    def _get(self, request: Request) -> Reply:
+        return Reply(Code.CONTENT, self.content, CONTENT_FORMAT_OCTET_STREAM)
+
+    def _put(self, request: Request) -> Reply:
+        self.content = request.payload
+        self.changes += 1
+        return Reply(Code.CHANGED)
+
+    def _post(self, request: Request) -> Reply:
+        self.changes += 1
+        return Reply(Code.CHANGED, request.payload[::-1], CONTENT_FORMAT_OCTET_STREAM)
 
 
 def slow() -> Resource:
