@@ -8,16 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from picosec_conformance.adapters import TargetDied
 from picosec_conformance.channel import Channel, joined, provision
 from picosec_conformance.control import Control
 from picosec_conformance.links import Links
 from picosec_conformance.manifest import GivenContext
-from picosec_conformance.settings import CONTROL, LINKS, SETTINGS, Settings
-from picosec_conformance.target import Silence, Target
+from picosec_conformance.reach import Reach
+from picosec_conformance.settings import LINK, LINKS, RECORD, SETTINGS, Settings
+from picosec_conformance.target import Record, Target
 from picosec_conformance.verdicts import Inconclusive
-
-_MESSAGE_ID = "message id of target"
 
 
 @pytest.fixture(scope="session")
@@ -43,39 +41,40 @@ def rng(settings: Settings, request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture
-def target(links: Links, settings: Settings, rng: random.Random) -> Iterator[Target]:
-    """The target, alive and, where it has the Test Interface, in its factory state.
-
-    One that the test before has left dead or deaf gets a power cycle first, so that each failure counts once.
-    """
-    target = Target(links.open("target", settings.manifest.adapter), settings.manifest)
-    try:
-        _prepare(target, links, rng)
-    except (Silence, TargetDied):
-        target.power_cycle()
-        _prepare(target, links, rng)
-    try:
-        yield target
-    finally:
-        links.keep(_MESSAGE_ID, target.message_id)
-
-
-def _prepare(target: Target, links: Links, rng: random.Random) -> None:
-    target.begin(rng)
-    if target.manifest.declares(CONTROL):
-        Control(target).reset(rng.randbytes(32))
-    else:
-        target.message_id = links.recall(_MESSAGE_ID, target.message_id)
-        target.until_probe_answered()
-    target.record_from_here()
+def record(request: pytest.FixtureRequest) -> Record:
+    """The frames of the test; reports show them when it does not pass."""
+    return request.node.stash[RECORD]  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def production(links: Links, settings: Settings, rng: random.Random) -> Iterator[Target]:
+def ways(links: Links, settings: Settings, record: Record, rng: random.Random) -> Iterator[Reach]:
+    """Every link to the target."""
+    every = Reach(links, settings.manifest, record, rng)
+    try:
+        yield every
+    finally:
+        every.close()
+
+
+@pytest.fixture
+def target(ways: Reach, request: pytest.FixtureRequest) -> Target:
+    """The target, alive and, where it has the Test Interface, in its factory state, on the link that the test needs."""
+    return ways.prepared(request.node.stash[LINK])
+
+
+@pytest.fixture
+def reach(target: Target, ways: Reach) -> Reach:
+    """Every link to the target, for tests that use several at once; their ``target`` is on the main one."""
+    return ways
+
+
+@pytest.fixture
+def production(links: Links, settings: Settings, record: Record, rng: random.Random) -> Iterator[Target]:
     """The production build of the target."""
     if settings.manifest.production is None:
         raise Inconclusive("the manifest has no [production] table: name the adapter of the production build")
-    production = Target(links.open("production", settings.manifest.production), settings.manifest)
+    adapter = links.open("production", settings.manifest.production)
+    production = Target(adapter, settings.manifest, record, link="production")
     production.begin(rng)
     production.message_id = links.recall("message id of production", production.message_id)
     try:

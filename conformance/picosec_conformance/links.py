@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol
 
-from picosec_conformance.adapters import Adapter, framing_of, open_adapter
+from picosec_conformance.adapters import Adapter, Ports, framing_of, open_adapter
 from picosec_conformance.adapters.recorded import Playback, RecordedAdapter
 from picosec_conformance.adapters.recording import Log, RecordingAdapter
 from picosec_conformance.transcript import Operation, Step, Transcript, encode_test
@@ -22,8 +22,17 @@ class Links(Protocol):
     def begin(self, test: str) -> None:
         """Begin a test."""
 
-    def open(self, name: str, settings: Mapping[str, Any]) -> Adapter:
-        """Return the link of this name, up. Raises ``AdapterError``."""
+    def open(self, name: str, settings: Mapping[str, Any], target: str = "") -> Adapter:
+        """Return the link of this name, up. Raises ``AdapterError``.
+
+        A further link names the ``target`` that it leads to, which is the name of the link that starts it.
+        """
+
+    def power_cycle(self, target: str) -> None:
+        """Take a target's power away and give it back; its further links are down until they are opened again.
+
+        Raises ``AdapterError`` when there is no means to.
+        """
 
     def recall(self, name: str, first: int) -> int:
         """Return the number that was last kept under this name, or ``first``."""
@@ -43,6 +52,8 @@ class LiveLinks:
 
     def __init__(self) -> None:
         self._adapters: dict[str, RecordingAdapter] = {}
+        self._ports: dict[str, Ports] = {}
+        self._further: dict[str, str] = {}
         self._kept: dict[str, int] = {}
         self._log = Log()
         self._test = ""
@@ -52,15 +63,25 @@ class LiveLinks:
         self._test = test
         self._log.begin()
 
-    def open(self, name: str, settings: Mapping[str, Any]) -> Adapter:
+    def open(self, name: str, settings: Mapping[str, Any], target: str = "") -> Adapter:
         """Return a link, started for the first test that needs it and kept for those that follow."""
         if name not in self._adapters:
+            ports = self._ports.setdefault(target or name, Ports())
             self._adapters[name] = RecordingAdapter(
-                name, framing_of(settings), lambda: open_adapter(settings), self._log
+                name, framing_of(settings), lambda: open_adapter(settings, ports), self._log
             )
+            if target:
+                self._further[name] = target
         adapter = self._adapters[name]
         adapter.start()
         return adapter
+
+    def power_cycle(self, target: str) -> None:
+        """Power-cycle a target through the link that starts it."""
+        self._adapters[target].power_cycle()
+        for name, further in self._further.items():
+            if further == target:
+                self._adapters[name].drop()
 
     def recall(self, name: str, first: int) -> int:
         """Return a kept number and record it."""
@@ -103,11 +124,15 @@ class RecordedLinks:
         """Go to a test's first step."""
         self._there.begin(test)
 
-    def open(self, name: str, settings: Mapping[str, Any]) -> Adapter:
+    def open(self, name: str, settings: Mapping[str, Any], target: str = "") -> Adapter:
         """Return a recorded link."""
         adapter = RecordedAdapter(name, framing_of(settings), self._there)
         adapter.start()
         return adapter
+
+    def power_cycle(self, target: str) -> None:
+        """Agree that this is where the power was taken away."""
+        self._there.take(target, Operation.POWER_CYCLE)
 
     def recall(self, name: str, first: int) -> int:
         """Return the number that was recalled then."""

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import jsonschema
 
+from picosec_conformance.adapters.ports import PLACEHOLDER
 from picosec_conformance.specification.registry import Profile, load_registry
 
 #: The manifest of the reference device as a program, which needs no naming on a command line.
@@ -72,6 +73,7 @@ class Manifest:
     features: frozenset[str]
     adapter: Mapping[str, Any]
     production: Mapping[str, Any] | None = None
+    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     answer_timeout: float = 2.0
     oscore: GivenContext | None = None
@@ -146,6 +148,7 @@ def _manifest(
             raise ManifestError(
                 f"{source}:{line}: features: {feature!r} is not in the registry{_near(feature, registry.features)}"
             )
+    _check_ports(table, text, source)
     oscore = table.get("oscore")
     return Manifest(
         name=target["name"],
@@ -155,6 +158,7 @@ def _manifest(
         features=frozenset(table["features"]),
         adapter=table["adapter"],
         production=table.get("production"),
+        links=table.get("links", {}),
         resources=Resources(**table.get("resources", {})),
         answer_timeout=table.get("timeouts", {}).get("answer", 2.0),
         oscore=None if oscore is None else _context(oscore),
@@ -162,6 +166,20 @@ def _manifest(
         source=source,
         text=text,
     )
+
+
+def _check_ports(table: dict[str, Any], text: str, source: str) -> None:
+    """See that a port which is to be chosen is told to the target, which listens on it."""
+    told = set(PLACEHOLDER.findall(" ".join(table["adapter"].get("command", ()))))
+    places = {"adapter": table["adapter"], **{f"links.{name}": link for name, link in table.get("links", {}).items()}}
+    for place, settings in places.items():
+        port = str(settings.get("port", ""))
+        if not told.issuperset(PLACEHOLDER.findall(port)):
+            line = _line(text, [*place.split("."), "port"])
+            raise ManifestError(
+                f"{source}:{line}: {place}.port: adapter.command does not tell the target to "
+                f"listen on {port}; add it there, or give the number of the port"
+            )
 
 
 def _expected(row: dict[str, Any], text: str, source: str) -> ExpectedFailure:
@@ -182,6 +200,8 @@ def _context(row: Mapping[str, Any]) -> GivenContext:
 
 def _mend(problem: jsonschema.ValidationError) -> str:
     """Say what is wrong and what to write instead."""
+    if "propertyNames" in problem.absolute_schema_path:
+        return f"{problem.instance!r} is no name of a link; take small letters, not 'target' and not 'production'"
     match problem.validator:
         case "required":
             return f"{problem.message.split(' is ')[0]} is missing; add it"
@@ -203,12 +223,13 @@ def _near(name: str, names: Mapping[str, str]) -> str:
 
 
 def _line(text: str, steps: list[str], message: str = "") -> int:
-    """Find the line of a key in TOML text: the last step that can be found, or the name quoted in the message."""
+    """Find the line of a key in TOML text: the last step that can be found, or what the message quotes first."""
     lines = text.splitlines()
     named = re.findall(r"'([^']+)'", message)
     line = 1
-    for step in [step for step in steps if not step.isdigit()] + named[-1:]:
-        pattern = re.compile(rf"^\s*(\[+{re.escape(step)}\]+|\"?{re.escape(step)}\"?\s*=)|\"{re.escape(step)}\"")
+    for step in [step for step in steps if not step.isdigit()] + named[:1]:
+        name = re.escape(step)
+        pattern = re.compile(rf"^\s*(\[+([\w-]+\.)*{name}(\.[\w-]+)*\]+|\"?{name}\"?\s*=)|\"{name}\"")
         for number in range(line, len(lines) + 1):
             if pattern.search(lines[number - 1]):
                 line = number

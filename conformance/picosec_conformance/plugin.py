@@ -13,19 +13,21 @@ import pytest
 
 from picosec_conformance import transcript
 from picosec_conformance.faults import faulty
-from picosec_conformance.fixtures import channel, control, links, production, rng, settings, target
+from picosec_conformance.fixtures import channel, control, links, production, reach, record, rng, settings, target, ways
 from picosec_conformance.links import LiveLinks, RecordedLinks
 from picosec_conformance.manifest import Manifest, load_manifest
-from picosec_conformance.report.model import Frame, TestResult, Verdict
+from picosec_conformance.reach import MAIN, link_for, of_links
+from picosec_conformance.report.model import TestResult, Verdict
 from picosec_conformance.selection import select
-from picosec_conformance.settings import CONTROL, LINKS, SETTINGS, Settings
+from picosec_conformance.settings import CONTROL, LINK, LINKS, RECORD, SETTINGS, Settings
 from picosec_conformance.specification.condition import Condition
 from picosec_conformance.specification.requirements import load_requirements
 from picosec_conformance.specification.sets import load_set
+from picosec_conformance.target import Record
 from picosec_conformance.verdicts import apply_known_failures, to_wire, verdict_of
 
 #: pytest takes a plugin's fixtures from its module.
-__all__ = ["channel", "control", "links", "production", "rng", "settings", "target"]
+__all__ = ["channel", "control", "links", "production", "reach", "record", "rng", "settings", "target", "ways"]
 
 _RESULT = pytest.StashKey[TestResult]()
 
@@ -138,9 +140,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Stop before anything is sent when the target does not declare what the test needs."""
     settings = item.config.stash[SETTINGS]
     item.config.stash[LINKS].begin(name_of(item))
+    item.stash[RECORD], item.stash[LINK] = Record(), MAIN
     if item.get_closest_marker("undeclared"):
         return
-    missing = [need for need in describe(item).features if not Condition.parse(need).met_by(settings.manifest.features)]
+    features = describe(item).features
+    missing = [need for need in features if not Condition.parse(need).met_by(settings.manifest.features)]
+    if not missing and "reach" not in getattr(item, "fixturenames", ()):
+        link = link_for(settings.manifest, features)
+        if link is None:
+            pytest.skip(f"no link carries {', '.join(of_links(features))}")
+        item.stash[LINK] = link
     if (
         "channel" in getattr(item, "fixturenames", ())
         and settings.manifest.oscore is None
@@ -180,10 +189,8 @@ def _judge(
     verdict, reason = verdict_of(call.excinfo)
     if previous is not None and previous.verdict in (Verdict.FAILED, Verdict.ERROR):
         verdict, reason = previous.verdict, previous.reason
-    frames: tuple[Frame, ...] = ()
-    target = getattr(item, "funcargs", {}).get("target")
-    if target is not None and verdict not in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
-        frames = tuple(target.frames)
+    seen = verdict not in (Verdict.PASSED, Verdict.NOT_APPLICABLE)
+    frames = tuple(item.stash[RECORD].frames) if seen else ()
     verdict, reason = apply_known_failures(name_of(item), verdict, reason, settings)
     repeat = shlex.join([*settings.command, "--requirement", info.requirements[0]])
     return TestResult(

@@ -10,6 +10,7 @@ import pytest
 from picosec_conformance.links import Links
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.selection import Selection
+from picosec_conformance.target import Record
 
 CONTROL = "conformance.test-interface"
 
@@ -27,3 +28,6 @@ class Settings:
 
 SETTINGS = pytest.StashKey[Settings]()
 LINKS = pytest.StashKey[Links]()
+#: Of one test: what passed on its links, and the link that it uses.
+RECORD = pytest.StashKey[Record]()
+LINK = pytest.StashKey[str]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from picosec.messaging.coap import Code, Message, Option, Type, code_text, path_
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS, Problem
 from picosec_conformance.adapters import Adapter
 from picosec_conformance.manifest import Manifest
-from picosec_conformance.report.model import Frame
+from picosec_conformance.report.model import Direction, Frame, Layer
 
 
 class Nonconformity(AssertionError):
@@ -27,15 +27,43 @@ class Silence(Nonconformity):
     """The target owed an answer and gave none in the time that the manifest allows."""
 
 
-class Target:
-    """One target on one link. Every frame in either direction is recorded."""
+class Record:
+    """The frames of a test on all links, in the order in which they passed."""
 
-    def __init__(self, adapter: Adapter, manifest: Manifest) -> None:
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the frames so far, and count time from now."""
+        self.frames: list[Frame] = []
+        self._began = time.monotonic()
+
+    def add(self, direction: Direction, data: bytes, note: str, layer: Layer, link: str) -> None:
+        """Note one frame."""
+        self.frames.append(Frame(direction, time.monotonic() - self._began, data, note, layer, link=link))
+
+
+class Target:
+    """One target on one link. Every frame in either direction goes into the record, which links may share.
+
+    ``link`` names a further link; power is taken away and given back by ``power_cycle``, else through the link.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        manifest: Manifest,
+        record: Record | None = None,
+        link: str = "",
+        power_cycle: Callable[[], None] | None = None,
+    ) -> None:
         self._adapter = adapter
         self.manifest = manifest
         self.framing = adapter.framing
-        self.frames: list[Frame] = []
-        self._began = time.monotonic()
+        self.link = link
+        self.record = Record() if record is None else record
+        #: Take the target's power away and give it back. Raises ``AdapterError`` when there is no means to.
+        self.power_cycle = power_cycle or adapter.power_cycle
         self._early: deque[bytes] = deque()
         #: The last message id that was taken. Where no reset makes a target forget it, the next test goes on behind it.
         self.message_id = 0
@@ -50,14 +78,14 @@ class Target:
         self.message_id = rng.randrange(1 << 16)
         self._token = rng.randrange(1 << 32)
 
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames of the test so far, on all links."""
+        return self.record.frames
+
     def record_from_here(self) -> None:
         """Forget the frames so far, and count time from now."""
-        self.frames = []
-        self._began = time.monotonic()
-
-    def power_cycle(self) -> None:
-        """Take the target's power away and give it back. Raises ``AdapterError`` when the link has no means to."""
-        self._adapter.power_cycle()
+        self.record.begin()
 
     def annotate(self, note: str) -> None:
         """Say of the last frame received what its bytes do not show."""
@@ -95,12 +123,12 @@ class Target:
     def send(self, frame: Message | bytes, note: str = "") -> None:
         """Send one frame."""
         data = frame if isinstance(frame, bytes) else frame.encode()
-        self.frames.append(Frame("sent", time.monotonic() - self._began, data, note))
+        self.record.add("sent", data, note, "coap", self.link)
         self._adapter.send(data)
 
     def send_raw(self, data: bytes, note: str = "") -> None:
         """Send bytes as they are to appear on a byte stream, to attack its framing."""
-        self.frames.append(Frame("sent", time.monotonic() - self._began, data, note, "slipmux"))
+        self.record.add("sent", data, note, "slipmux", self.link)
         self._adapter.send_raw(data)
 
     def receive_bytes(self, timeout: float | None = None) -> bytes | None:
@@ -109,7 +137,7 @@ class Target:
             return self._early.popleft()
         data = self._adapter.receive(self.manifest.answer_timeout if timeout is None else timeout)
         if data is not None:
-            self.frames.append(Frame("received", time.monotonic() - self._began, data))
+            self.record.add("received", data, "", "coap", self.link)
         return data
 
     def receive(self, expecting: str = "a message") -> Message:

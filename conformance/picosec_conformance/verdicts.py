@@ -54,14 +54,15 @@ def apply_known_failures(test: str, verdict: Verdict, reason: str, settings: Set
 def to_wire(result: TestResult) -> dict[str, Any]:
     """Return a result as plain values, which a worker can send to the process that reports."""
     values = {name: getattr(result, name) for name in TestResult.__slots__}
-    frames = [[f.direction, f.seconds, f.data.hex(), f.note, f.layer, f.peer] for f in result.frames]
+    frames = [[f.direction, f.seconds, f.data.hex(), f.note, f.layer, f.peer, f.link] for f in result.frames]
     return {**values, "verdict": result.verdict.value, "frames": frames}
 
 
 def from_wire(values: dict[str, Any]) -> TestResult:
     """Undo ``to_wire``."""
     frames = tuple(
-        Frame(d, s, bytes.fromhex(data), note, layer, peer) for d, s, data, note, layer, peer in values["frames"]
+        Frame(d, s, bytes.fromhex(data), note, layer, peer, link)
+        for d, s, data, note, layer, peer, link in values["frames"]
     )
     return TestResult(
         **{

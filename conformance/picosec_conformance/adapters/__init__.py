@@ -9,11 +9,12 @@ from typing import Any
 
 from picosec_conformance.adapters.base import Adapter, AdapterError, Framing, TargetDied
 from picosec_conformance.adapters.memory import InProcessTarget, MemoryAdapter
+from picosec_conformance.adapters.ports import Ports
 from picosec_conformance.adapters.serial import SerialAdapter
 from picosec_conformance.adapters.subprocess import SubprocessAdapter
 from picosec_conformance.adapters.udp import UdpAdapter
 
-__all__ = ["Adapter", "AdapterError", "TargetDied", "framing_of", "open_adapter"]
+__all__ = ["Adapter", "AdapterError", "Ports", "TargetDied", "framing_of", "open_adapter"]
 
 _FRAMING: dict[str, Framing] = {
     "subprocess": SubprocessAdapter.framing,
@@ -28,15 +29,20 @@ def framing_of(settings: Mapping[str, Any]) -> Framing:
     return _FRAMING[settings["kind"]]
 
 
-def open_adapter(settings: Mapping[str, Any]) -> Adapter:
+def open_adapter(settings: Mapping[str, Any], ports: Ports | None = None) -> Adapter:
     """Make the adapter that a manifest's ``adapter`` table describes (already checked against the schema).
 
-    Raises ``AdapterError`` when a memory target's factory cannot be imported.
+    ``ports`` are those of the target, which all of its links share; who starts it gives them back when it is closed.
+    Raises ``AdapterError`` when a memory target's factory cannot be imported, or no port is free.
     """
     values = {name: value for name, value in settings.items() if name != "kind"}
+    ports = Ports() if ports is None else ports
+    if isinstance(port := values.get("port"), str):
+        values["port"] = int(ports.fill(port))
     match settings["kind"]:
         case "subprocess":
-            return SubprocessAdapter([sys.executable if part == "{python}" else part for part in values["command"]])
+            command = [sys.executable if part == "{python}" else part for part in values["command"]]
+            return SubprocessAdapter(command, ports)
         case "udp":
             return UdpAdapter(**{"port": 5683, **values})
         case "serial":

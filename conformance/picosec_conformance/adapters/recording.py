@@ -31,7 +31,7 @@ class Log:
 class RecordingAdapter:
     """Passes everything on to the adapter that ``make`` returns, and to the log.
 
-    A link that could not be started is not tried again: each later test is told the same at once.
+    A link that could never be started is not tried again: each later test is told the same at once. One that broke is.
     """
 
     def __init__(self, name: str, framing: Framing, make: Callable[[], Adapter], log: Log) -> None:
@@ -40,13 +40,14 @@ class RecordingAdapter:
         self._make = make
         self._log = log
         self._adapter: Adapter | None = None
+        self._started = False  # at least once
+        self._up = False  # as far as is known
         self._failure = ""
 
     def start(self) -> None:
         """Start the target unless it is up."""
-        if self._adapter is not None and not self._failure:
-            return
-        self._do(Operation.START, None, self._start)
+        if not self._up:
+            self._do(Operation.START, None, self._start)
 
     def _start(self) -> None:
         if self._failure:
@@ -55,24 +56,35 @@ class RecordingAdapter:
             self._adapter = self._adapter or self._make()
             self._adapter.start()
         except (AdapterError, OSError) as error:
-            self._failure = str(error)
+            self._failure = "" if self._started else str(error)
             raise
+        self._started = self._up = True
+
+    def drop(self) -> None:
+        """Let go of the link: the target is about to start anew. Not recorded, since the next start is."""
+        if self._adapter is not None:
+            self._adapter.close()
+        self._up = False
 
     def send(self, frame: bytes) -> None:
         """Send one frame."""
-        self._do(Operation.SEND, frame, lambda: self._up.send(frame))
+        self._do(Operation.SEND, frame, lambda: self._there.send(frame))
 
     def send_raw(self, data: bytes) -> None:
         """Send bytes as they appear on the line."""
-        self._do(Operation.SEND_RAW, data, lambda: self._up.send_raw(data))
+        self._do(Operation.SEND_RAW, data, lambda: self._there.send_raw(data))
 
     def receive(self, timeout: float) -> bytes | None:
         """Return the next frame, or ``None``."""
-        return self._do(Operation.RECEIVE, None, lambda: self._up.receive(timeout))
+        return self._do(Operation.RECEIVE, None, lambda: self._there.receive(timeout))
 
     def power_cycle(self) -> None:
         """Take the power away and give it back."""
-        self._do(Operation.POWER_CYCLE, None, lambda: self._up.power_cycle())
+        self._do(Operation.POWER_CYCLE, None, self._power_cycle)
+
+    def _power_cycle(self) -> None:
+        self._there.power_cycle()
+        self._up = True
 
     def close(self) -> None:
         """Let go of the target. Not part of any test, hence not recorded."""
@@ -80,8 +92,9 @@ class RecordingAdapter:
             self._adapter.close()
 
     @property
-    def _up(self) -> Adapter:
-        assert self._adapter is not None, "start comes first"
+    def _there(self) -> Adapter:
+        if self._adapter is None:
+            raise AdapterError(self._failure or "the link was not started")
         return self._adapter
 
     def _do(self, operation: Operation, data: bytes | None, act: Callable[[], T]) -> T:
@@ -90,6 +103,7 @@ class RecordingAdapter:
             result = act()
         except (TargetDied, AdapterError, OSError) as error:
             outcome = Outcome.DIED if isinstance(error, TargetDied) else Outcome.BROKE
+            self._up = self._up and outcome is Outcome.DIED
             self._log.steps.append(Step(at, self._name, operation, data, outcome, str(error)))
             if isinstance(error, OSError):
                 raise AdapterError(str(error)) from error

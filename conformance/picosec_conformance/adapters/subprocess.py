@@ -8,18 +8,19 @@ import tempfile
 from collections.abc import Sequence
 
 from picosec_conformance.adapters.base import AdapterError
+from picosec_conformance.adapters.ports import Ports
 from picosec_conformance.adapters.stream import SlipmuxStream
 
 _GRACE = 2.0
 
 
 class SubprocessAdapter(SlipmuxStream):
-    """Spawns ``command`` once and keeps it alive between tests."""
+    """Spawns ``command`` once and keeps it alive between tests. ``ports`` fill its placeholders."""
 
-    def __init__(self, command: Sequence[str], cwd: str | None = None) -> None:
+    def __init__(self, command: Sequence[str], ports: Ports | None = None) -> None:
         super().__init__()
         self._command = list(command)
-        self._cwd = cwd
+        self._ports = Ports() if ports is None else ports
         self._process: subprocess.Popen[bytes] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the adapter
 
@@ -29,12 +30,11 @@ class SubprocessAdapter(SlipmuxStream):
             return
         try:
             self._process = subprocess.Popen(
-                self._command,
+                [self._ports.fill(part) for part in self._command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 bufsize=0,
-                cwd=self._cwd,
             )
         except OSError as error:
             raise AdapterError(f"cannot start {self._command[0]!r}: {error.strerror}; check adapter.command") from error
@@ -51,6 +51,7 @@ class SubprocessAdapter(SlipmuxStream):
         """End the program: close its input, then insist."""
         self._stop(kill=False)
         self._errors.close()
+        self._ports.close()
 
     def _stop(self, *, kill: bool) -> None:
         process, self._process = self._process, None

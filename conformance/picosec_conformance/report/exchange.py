@@ -13,15 +13,15 @@ TARGET = "target"
 
 def participants(frames: Sequence[Frame]) -> list[str]:
     """Return the lifelines: the endpoints that the suite plays, then the target."""
-    return [*dict.fromkeys(frame.peer for frame in frames), TARGET]
+    return [*dict.fromkeys(map(_end, frames)), TARGET]
 
 
 def arrows(frames: Sequence[Frame]) -> list[Arrow]:
     """Return one arrow for each frame."""
     return [
         Arrow(
-            source=frame.peer if frame.direction == "sent" else TARGET,
-            target=TARGET if frame.direction == "sent" else frame.peer,
+            source=_end(frame) if frame.direction == "sent" else TARGET,
+            target=TARGET if frame.direction == "sent" else _end(frame),
             text=wire.summary(frame.data, frame.layer),
             note=frame.note,
             time=clock(frame.seconds),
@@ -37,5 +37,10 @@ def clock(seconds: float) -> str:
 
 def heading(frame: Frame) -> str:
     """Return what introduces a frame: time, direction and size."""
-    way = f"{frame.peer} → {TARGET}" if frame.direction == "sent" else f"{TARGET} → {frame.peer}"
+    way = f"{_end(frame)} → {TARGET}" if frame.direction == "sent" else f"{TARGET} → {_end(frame)}"
     return f"{clock(frame.seconds):>9}  {way}  {len(frame.data)} bytes"
+
+
+def _end(frame: Frame) -> str:
+    """Return the lifeline opposite the target: who the suite plays, and the link unless it is the main one."""
+    return f"{frame.peer} ({frame.link})" if frame.link else frame.peer

@@ -118,6 +118,7 @@ def _frame(frame: Frame) -> dict[str, Any]:
     return {
         "direction": frame.direction,
         "peer": frame.peer,
+        "link": frame.link,
         "seconds": round(frame.seconds, 6),
         "layer": frame.layer,
         "data": frame.data.hex(),

@@ -49,7 +49,7 @@ class Frame:
 
     ``data`` is one CoAP datagram, or with ``layer="slipmux"`` the raw bytes of a stream. ``note`` says what the bytes
     do not show (the plaintext of a protected message, what was tampered with). ``peer`` names the endpoint that the
-    suite plays, for tests in which it plays more than one.
+    suite plays, for tests in which it plays more than one. ``link`` names a further link to the target.
     """
 
     direction: Direction
@@ -58,6 +58,7 @@ class Frame:
     note: str = ""
     layer: Layer = "coap"
     peer: str = "suite"
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,4 +31,4 @@ def test_kept_scenario_breaks_nothing(target: Target, scenario: Scenario) -> Non
             stage.perform(step)
         stage.finish()
     finally:
-        target.frames = list(stage.network.frames)
+        target.record.frames = list(stage.network.frames)

@@ -10,7 +10,9 @@ from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Type
 from picosec.registry import CONTENT_FORMAT_CBOR
+from picosec_conformance.control import Control
 from picosec_conformance.features import PROBES, Probe
+from picosec_conformance.reach import Reach
 from picosec_conformance.settings import CONTROL, Settings
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.target import Nonconformity, Target
@@ -83,3 +85,15 @@ def test_target_survives_a_storm_of_pings(target: Target) -> None:
     answers = target.until_probe_answered()
 
     assert len(answers) == 200
+
+
+@pytest.mark.requirement("CNF-430")
+def test_every_link_leads_to_the_same_target(control: Control, reach: Reach) -> None:
+    """A gateway that serves radio and cable from two processes shows two lamps where the installer sees one."""
+    for name in reach.names:
+        value = name.encode() or b"main"
+        assert reach.link(name).request(Code.PUT, "/ps/test/store", value).code == Code.CHANGED
+        for other in reach.names:
+            assert reach.link(other).request(Code.GET, "/ps/test/store").payload == value
+
+    assert control.changes("/ps/test/store") == len(reach.names)

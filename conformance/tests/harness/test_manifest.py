@@ -32,6 +32,16 @@ reason = "mended in release 1.3"
 [target]"""
 
 
+PROGRAM = 'kind = "subprocess"\ncommand = ["lamp"]'
+
+LINK = """[links.{}]
+kind = "udp"
+host = "127.0.0.1"
+port = {}
+
+"""
+
+
 def test_good_manifest_is_read() -> None:
     """The smallest manifest of a black box on UDP."""
     manifest = parse_manifest(GOOD, "lamp.toml")
@@ -45,6 +55,13 @@ def test_good_manifest_is_read() -> None:
 def test_manifest_of_the_reference_is_good() -> None:
     """What `picosec certify` runs without an argument."""
     assert load_manifest(REFERENCE).profile.name == "device"
+
+
+def test_links_are_read_in_their_order() -> None:
+    """Each test takes the first link that carries what it is about."""
+    text = GOOD + LINK.format("second", 5684) + LINK.format("first", 5685)
+
+    assert list(parse_manifest(text, "lamp.toml").links) == ["second", "first"]
 
 
 def test_profile_may_be_chosen_at_the_command_line() -> None:
@@ -67,6 +84,12 @@ def test_profile_may_be_chosen_at_the_command_line() -> None:
         ("[target]", KNOWN.format(""), 3, ["'until' is missing; add it"]),
         ("[target]", KNOWN.format("until = 2026-12-31T00:00:00Z"), 6, ["until", "2026-12-31T00:00:00"]),
         ("[target]", KNOWN.format('until = "2026-02-30"'), 6, ["2026-02-30 is no day of the calendar"]),
+        ('host = "127.0.0.1"', 'host = "127.0.0.1"\nport = "{port:udp}"', 12, ["adapter.command", "{port:udp}"]),
+        ("[adapter]", LINK.format("udp2", '"{port:second}"') + "[adapter]", 12, ["links.udp2.port", "{port:second}"]),
+        ("[adapter]", LINK.format("udp", 70000) + "[adapter]", 12, ["links.udp.port", "70000"]),
+        ("[adapter]", LINK.format("UDP", 5683) + "[adapter]", 9, ["'UDP' is no name of a link"]),
+        ("[adapter]", LINK.format("target", 5683) + "[adapter]", 9, ["'target' is no name of a link"]),
+        ("[adapter]", f"[links.cable]\n{PROGRAM}\n[adapter]", 10, ["links.cable.kind", "udp"]),
     ],
 )
 def test_mistake_is_told_with_its_line(old: str, new: str, line: int, words: list[str]) -> None:

@@ -1,0 +1,117 @@
+"""The ways to the target: which link a test uses, and the target alive behind it (CNF-600 and on)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from picosec_conformance.adapters import AdapterError, TargetDied, framing_of
+from picosec_conformance.adapters.base import Framing
+from picosec_conformance.control import Control
+from picosec_conformance.links import Links
+from picosec_conformance.manifest import Manifest
+from picosec_conformance.settings import CONTROL
+from picosec_conformance.specification.condition import Condition
+from picosec_conformance.target import Record, Silence, Target
+
+#: The features that a link shows by being what it is.
+CARRIES: dict[Framing, frozenset[str]] = {
+    "slipmux": frozenset({"messaging.datagram", "messaging.slipmux"}),
+    "datagram": frozenset({"messaging.datagram"}),
+}
+#: Features that depend on the link.
+TRANSPORTS = frozenset().union(*CARRIES.values())
+#: The main link: what the manifest's ``adapter`` describes.
+MAIN = ""
+
+
+def of_links(needs: Iterable[str]) -> list[str]:
+    """Return those needs, each a clause of a condition, that only a link can meet."""
+    return [need for need in needs if TRANSPORTS.issuperset(Condition.parse(need).names)]
+
+
+def link_for(manifest: Manifest, needs: Iterable[str]) -> str | None:
+    """Return the first link that carries what is needed, the main one before others; ``None`` without one."""
+    needed = [Condition.parse(need) for need in of_links(needs)]
+    for name, settings in {MAIN: manifest.adapter, **manifest.links}.items():
+        carried = CARRIES[framing_of(settings)]
+        if all(need.met_by(carried) for need in needed):
+            return name
+    return None
+
+
+class Reach:
+    """The links of one test. All of them lead to the same running target, and write into one record."""
+
+    def __init__(self, links: Links, manifest: Manifest, record: Record, rng: random.Random) -> None:
+        self._links = links
+        self._manifest = manifest
+        self._record = record
+        self._rng = rng
+        self._open: dict[str, Target] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all links, the main one first."""
+        return MAIN, *self._manifest.links
+
+    def __call__(self, feature: str) -> Target:
+        """Return the target on the first link that carries a feature. Skips the test when there is none."""
+        name = link_for(self._manifest, [feature])
+        if name is None:
+            pytest.skip(f"no link carries {feature}")
+        return self.link(name)
+
+    def link(self, name: str) -> Target:
+        """Return the target on a link, alive; nothing is reset."""
+        if name not in self._open:
+            target = self._target(name)
+            target.begin(self._rng)
+            target.until_probe_answered()
+            self._open[name] = target
+        return self._open[name]
+
+    def prepared(self, name: str) -> Target:
+        """Return the target on a link, alive and, where it has the Test Interface, in its factory state.
+
+        One that the test before has left dead or deaf gets a power cycle first, so that each failure counts once, and
+        so does one whose link broke.
+        """
+        try:
+            self._open[name] = self._prepare(name)
+        except (Silence, TargetDied, AdapterError) as error:
+            try:
+                self._links.power_cycle("target")
+            except AdapterError:
+                raise error from None
+            self._open[name] = self._prepare(name)
+        return self._open[name]
+
+    def close(self) -> None:
+        """Leave to later tests where the message ids stand that no reset makes the target forget."""
+        for name, target in self._open.items():
+            self._links.keep(_message_id(name), target.message_id)
+
+    def _prepare(self, name: str) -> Target:
+        target = self._target(name)
+        target.begin(self._rng)
+        if self._manifest.declares(CONTROL):
+            Control(target).reset(self._rng.randbytes(32))
+        else:
+            target.message_id = self._links.recall(_message_id(name), target.message_id)
+            target.until_probe_answered()
+        target.record_from_here()
+        return target
+
+    def _target(self, name: str) -> Target:
+        """Return the target on a link that is up; the main link comes first, since the target starts with it."""
+        adapter = self._links.open("target", self._manifest.adapter)
+        if name != MAIN:
+            adapter = self._links.open(name, self._manifest.links[name], "target")
+        return Target(adapter, self._manifest, self._record, name, lambda: self._links.power_cycle("target"))
+
+
+def _message_id(name: str) -> str:
+    return f"message id of {name or 'target'}"
