@@ -17,7 +17,7 @@ from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.control import Control
-from picosec_conformance.handshake import initiate, introduce, respond
+from picosec_conformance.handshake import initiate, introduce, open_channel, respond
 from picosec_conformance.manifest import GivenContext
 from picosec_conformance.target import Nonconformity, Target
 
@@ -122,6 +122,11 @@ def _renews_keys(target: Target, rng: random.Random) -> bool:
     return control.export(session.sender_id, 40000, b"", 16) == updated.export(40000, b"", 16)
 
 
+def _closes(target: Target, rng: random.Random) -> bool:
+    channel = open_channel(target, initiate(target, introduce(target, rng)))
+    return channel.request(Code.DELETE, "/ps/channel").code == Code.DELETED
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -138,6 +143,7 @@ PROBES: dict[str, Probe] = {
     **{f"channel.edhoc.credential.{kind.value}": Probe(_responds(kind=kind)) for kind in Kind},
     "channel.edhoc.message4": Probe(_responds(message_4=True)),
     "channel.edhoc.key-update": Probe(_renews_keys),
+    "channel.life": Probe(_closes),
     "channel.oscore.server": Probe(_over_a_channel),
     "channel.oscore.client": Probe(_asks_over_a_channel),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),

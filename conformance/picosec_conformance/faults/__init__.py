@@ -37,6 +37,7 @@ CHAPTERS = (
     "channel_oscore",
     "channel_oscore_server",
     "channel_oscore_client",
+    "channel_life",
     "conformance",
 )
 

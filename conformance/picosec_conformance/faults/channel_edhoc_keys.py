@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -61,7 +62,8 @@ def updates_what_is_exported_only() -> None:
     update = ChannelTable.update
 
     def forgetful(self: ChannelTable, channel: Channel, context: bytes) -> Channel:
-        updated = Channel(channel.context, update(self, channel, context).session)
+        kept = deepcopy(channel.context)
+        updated = Channel(kept, update(self, channel, context).session)
         self.add(updated)
         return updated
 
@@ -89,8 +91,9 @@ def keeps_the_old_keys_for_stragglers() -> None:
     update = ChannelTable.update
 
     def generous(self: ChannelTable, channel: Channel, context: bytes) -> Channel:
+        kept = Channel(deepcopy(channel.context))
         updated = update(self, channel, context)
-        self._by_id[channel.id] = (*self._by_id[channel.id], channel)
+        self._by_id[channel.id] = (*self._by_id[channel.id], kept)
         return updated
 
     ChannelTable.update = generous

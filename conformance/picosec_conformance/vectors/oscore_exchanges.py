@@ -12,7 +12,7 @@ from picosec.messaging.problem import response
 from picosec.registry import Problem
 from picosec_conformance.vectors.model import Case, VectorFile
 from picosec_conformance.vectors.operations import accepted
-from picosec_conformance.vectors.oscore_forms import CHANGED, CONTENT, GET, NAMES, PUT, context, file
+from picosec_conformance.vectors.oscore_forms import CHANGED, CLOSE, CONTENT, DELETED, GET, NAMES, PUT, context, file
 
 
 def files() -> Iterator[VectorFile]:
@@ -32,6 +32,9 @@ def _cases() -> Iterator[Case]:
         yield case(f"{NAMES[aead]}-read", f"A read under {aead.name}.", "CHN-660", context(aead=aead), 7, GET, CONTENT)
     yield case(
         "write", "A write: the response has no payload, and its option no bytes.", "CHN-680", context(), 8, PUT, CHANGED
+    )
+    yield case(
+        "ccm-8-close", "The client closes the channel: no payload, and 2.02.", "CHN-1210", context(), 8, CLOSE, DELETED
     )
     refusal = replace(response(Problem.NOT_FOUND), message_id=GET.message_id, token=GET.token)
     yield case("refused", "The server refuses the request, over the channel.", "CHN-810", context(), 9, GET, refusal)

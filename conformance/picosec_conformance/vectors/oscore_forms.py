@@ -55,6 +55,8 @@ CONTENT: Final = Message(
     ((Option.CONTENT_FORMAT, b"\x70"),),
     bytes.fromhex("81a20063746d7002f94d60"),
 )
+CLOSE: Final = Message(Type.CON, Code.DELETE, 0x7A03, b"\x4c", path_options("/ps/channel"))
+DELETED: Final = Message(Type.ACK, Code.DELETED, 0x7A03, b"\x4c")
 CHANGED: Final = Message(Type.ACK, Code.CHANGED, 0x7A02, b"\x4b")
 
 

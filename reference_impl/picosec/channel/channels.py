@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
+from picosec.channel.life import TRANSITIONS, Event, State
 from picosec.channel.oscore import Binding, RefusedInside, request_option, unprotect_request
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.session import Session
@@ -13,12 +15,37 @@ from picosec.messaging.coap import Message
 from picosec.registry import Problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class Bond:
+    """What two parties share for longer than one set of keys: renewals hand it on from channel to channel.
+
+    ``peer`` is where the last message that verified came from, None before there was one. ``memory`` is for those who
+    keep more about the conversation, each under a name of its own.
+    """
+
+    peer: Hashable = None
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
 class Channel:
-    """A security context and, for a channel that a handshake opened, the session that it came from."""
+    """A security context and, for a channel that a handshake opened, the session that it came from.
+
+    ``used`` is when a message last verified, in seconds.
+    """
 
     context: SecurityContext
     session: Session | None = None
+    bond: Bond = field(default_factory=Bond)
+    used: float = 0.0
+    state: State = State.OPEN
+
+    def advance(self, event: Event) -> None:
+        """Move on in its life; closed, it has no keys any more. Raises ``KeyError`` for what cannot happen to it."""
+        self.state = TRANSITIONS[self.state, event]
+        if self.state is State.CLOSED:
+            self.context.erase()
+            self.session = None
 
     @property
     def id(self) -> bytes:

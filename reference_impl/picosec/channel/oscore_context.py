@@ -163,6 +163,10 @@ class SecurityContext:
         #: Whether the window knows all that was accepted; not so in a context that an earlier life may have used.
         self.synchronised = not self.numbers.restarted
 
+    def erase(self) -> None:
+        """Forget the keys (CHN-1220); the context protects and verifies nothing after that."""
+        self.sender.key = self.recipient.key = b""
+
     @property
     def sender_id(self) -> bytes:
         """The identifier of this side, which its requests carry as ``kid``."""

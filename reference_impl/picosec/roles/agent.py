@@ -17,13 +17,15 @@ from picosec.messaging.endpoint import Endpoint, RequestReceived
 from picosec.messaging.events import Event as EndpointEvent
 from picosec.messaging.events import Outcome
 from picosec.registry import CONTENT_FORMAT_CID_EDHOC, Problem
-from picosec.roles.channel_table import MAX_CHANNELS, ChannelTable
+from picosec.roles.channel_table import ChannelPolicy, ChannelTable
 from picosec.roles.client import Client
 from picosec.roles.events import ChannelFailed, ChannelOpened, Event
-from picosec.roles.handshakes import Identifiers, Opening, Responding
+from picosec.roles.handshakes import Identifiers, Opening, Responding, refusal
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Reply, Request, Resource, Site
 from picosec.roles.server import Server
+from picosec.roles.upkeep import PATH as CHANNEL_PATH
+from picosec.roles.upkeep import Upkeep
 
 Entropy = Callable[[int], bytes]
 
@@ -46,9 +48,8 @@ class Agent:
         *,
         responder: bool,
         knows_date: bool,
-        max_channels: int = MAX_CHANNELS,
     ) -> None:
-        self.channels = ChannelTable(max_channels)
+        self.channels = ChannelTable(keyring.channel_policy)
         self._keyring = keyring
         for context in keyring.contexts:
             self.channels.add(context.channel())
@@ -63,8 +64,10 @@ class Agent:
             edhoc = Resource({Code.POST: self._respond}, Access.OPEN, takes, attributes={"rt": "core.edhoc"})
             resources = {**resources, edhoc_coap.PATH: edhoc}
         self._endpoint = Endpoint(entropy)
-        self._server = Server(self._endpoint, self.channels, Site(resources))
         self._client = Client(self._endpoint, self.channels, self._report, knows_date=knows_date)
+        self._upkeep = Upkeep(self.channels, self._client, self._report)
+        resources = {**resources, CHANNEL_PATH: self._upkeep.resource()}
+        self._server = Server(self._endpoint, self.channels, Site(resources))
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 
@@ -76,11 +79,13 @@ class Agent:
         """Do what is due at ``now``."""
         self._server.tick(now)
         self._responding.expire(now)
+        self._upkeep.expire(now)
         self._happened(self._endpoint.tick(now), now)
 
     def next_timeout(self) -> float | None:
         """Return when :meth:`tick` is wanted next, if at all."""
-        times = (self._endpoint.next_timeout(), self._server.next_timeout(), self._responding.next_timeout())
+        parts = (self._endpoint, self._server, self._responding, self.channels)
+        times = [part.next_timeout() for part in parts]
         return min((time for time in times if time is not None), default=None)
 
     def transmit(self) -> list[tuple[Hashable, bytes]]:
@@ -134,15 +139,23 @@ class Agent:
         self._report(ChannelOpened(handle, updated, updated.session), now)
         return handle
 
+    def close(self, channel: Channel, now: float) -> int:
+        """Close a channel; a ChannelClosed follows. Raises ``bad_request`` for a provisioned one, ``busy``."""
+        handle = self._new_handle()
+        self._upkeep.close(handle, channel, now)
+        return handle
+
     def provision(
         self,
         own: Sequence[OwnCredential] = (),
         trusted: Sequence[Trusted] = (),
         contexts: Sequence[ContextParameters] = (),
         policy: Policy | None = None,
+        channel_policy: ChannelPolicy | None = None,
     ) -> None:
-        """Take in credentials, trust, contexts and a policy, all or nothing. Raises as :meth:`Keyring.add` does."""
-        self._keyring.add(own, trusted, contexts, policy)
+        """Take in credentials, trust, contexts and policies, all or nothing. Raises as :meth:`Keyring.add` does."""
+        self._keyring.add(own, trusted, contexts, policy, channel_policy)
+        self.channels.policy = self._keyring.channel_policy
         for context in contexts:
             self.channels.add(context.channel())
 
@@ -178,6 +191,7 @@ class Agent:
                 self._server.serve(event.exchange, event.message, now)
             elif isinstance(event, Outcome):
                 self._client.ended(event, now)
+            self._upkeep.settle(now)
 
     def _respond(self, request: Request) -> Reply:
         """Serve the EDHOC resource."""
@@ -185,9 +199,12 @@ class Agent:
         config = self._keyring.config
         answer = self._responding.answer(request.payload, config, request.now, time, self._choose_for_peer)
         if answer.session is not None:
-            channel = self.channels.open(answer.session)
-            self._report(ChannelOpened(None, channel, answer.session), request.now)
-        elif answer.failure is not None:
+            try:
+                channel = self.channels.open(answer.session, request.now, request.peer)
+                self._report(ChannelOpened(None, channel, answer.session), request.now)
+            except ProtocolError as error:
+                answer = refusal(error)
+        if answer.failure is not None:
             self._report(ChannelFailed(None, answer.failure), request.now)
         response = answer.response
         return Reply(response.code, response.payload, response.content_format)

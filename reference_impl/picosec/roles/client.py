@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from picosec.channel.channels import Channel
+from picosec.channel.life import State
 from picosec.channel.oscore import Binding, echo_request, protect_request, unprotect_response
 from picosec.channel.session import Session
 from picosec.errors import ProtocolError
@@ -43,6 +44,19 @@ class _Handshake:
 
 
 @dataclass(frozen=True, slots=True)
+class _Errand:
+    """A request about a channel, over it; ``done`` takes the verified response, or why there is none."""
+
+    handle: int
+    peer: Hashable
+    message: Message
+    channel: Channel
+    binding: Binding
+    done: Callable[[Message | Problem, float], None]
+    echoed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Farewell:
     """An error message, which nobody waits for an answer to."""
 
@@ -62,7 +76,7 @@ class Client:
         self._channels = channels
         self._report = report
         self._knows_date = knows_date
-        self._pending: dict[int, _Ask | _Handshake | _Farewell] = {}
+        self._pending: dict[int, _Ask | _Errand | _Handshake | _Farewell] = {}
 
     def ping(self, handle: int, peer: Hashable, now: float) -> None:
         """Ask whether a peer is there. Raises ``ProtocolError`` with ``busy``."""
@@ -84,10 +98,28 @@ class Client:
         """
         sent, binding = message, None
         if channel is not None:
-            sent, binding = protect_request(channel.context, message)
-            self._channels.used(channel)
+            sent, binding = self._protected(channel, message)
         request_id = self._endpoint.request(sent, peer, now)
         self._pending[request_id] = _Ask(handle, peer, message, channel, binding, echoed)
+
+    def errand(
+        self,
+        handle: int,
+        message: Message,
+        channel: Channel,
+        now: float,
+        done: Callable[[Message | Problem, float], None],
+        *,
+        echoed: bool = False,
+    ) -> None:
+        """Send a request over a channel to where its peer was heard last, for this endpoint's own purposes.
+
+        Raises as :meth:`ask` does.
+        """
+        peer = channel.bond.peer
+        sent, binding = self._protected(channel, message)
+        request_id = self._endpoint.request(sent, peer, now)
+        self._pending[request_id] = _Errand(handle, peer, message, channel, binding, done, echoed)
 
     def open(self, handle: int, opening: Opening, peer: Hashable, now: float) -> None:
         """Start a handshake. Raises ``ProtocolError`` with ``busy``."""
@@ -114,6 +146,12 @@ class Client:
                 self._report(ChannelFailed(handle, reason), now)
             case _Handshake(handle), _:
                 self._report(ChannelFailed(handle, Problem.REFUSED), now)
+            case _Errand(), ResponseReceived(_, message):
+                self._returned(pending, message, now)
+            case _Errand(), RequestFailed(_, reason):
+                pending.done(reason, now)
+            case _Errand(), _:
+                pending.done(Problem.REFUSED, now)
             case _Ask(), ResponseReceived(_, message):
                 self._answered(pending, message, now)
             case _Ask(handle), RequestFailed(_, reason):
@@ -129,7 +167,7 @@ class Client:
             return
         assert asked.message is not None
         try:
-            response = understood(unprotect_response(asked.channel.context, asked.binding, message), INNER_DEFINITIONS)
+            response = self._unprotected(asked.channel, asked.binding, message, asked.peer, now)
             again = None if asked.echoed else echo_request(asked.message, response)
             if again is not None:
                 self.ask(asked.handle, again, asked.peer, now, asked.channel, echoed=True)
@@ -139,12 +177,34 @@ class Client:
             return
         self._report(Response(asked.handle, response, protected=True), now)
 
+    def _returned(self, errand: _Errand, message: Message, now: float) -> None:
+        try:
+            response = self._unprotected(errand.channel, errand.binding, message, errand.peer, now)
+            again = None if errand.echoed else echo_request(errand.message, response)
+            if again is not None:
+                self.errand(errand.handle, again, errand.channel, now, errand.done, echoed=True)
+                return
+        except ProtocolError as error:
+            errand.done(error.problem, now)
+            return
+        errand.done(response, now)
+
+    def _protected(self, channel: Channel, message: Message) -> tuple[Message, Binding]:
+        _check_alive(channel)
+        return protect_request(channel.context, message)
+
+    def _unprotected(self, channel: Channel, binding: Binding, message: Message, peer: Hashable, now: float) -> Message:
+        _check_alive(channel)
+        response = understood(unprotect_response(channel.context, binding, message), INNER_DEFINITIONS)
+        self._channels.used(channel, now, peer)
+        return response
+
     def _go_on(self, handshake: _Handshake, message: Message, now: float) -> None:
         opening = handshake.opening
         try:
             result = opening.answered(message, now if self._knows_date else None)
             if isinstance(result, Session):
-                channel = self._channels.open(result)
+                channel = self._channels.open(result, now, handshake.peer)
                 self._report(ChannelOpened(handshake.handle, channel, result), now)
             else:
                 self._send(handshake, result, now)
@@ -156,3 +216,8 @@ class Client:
 
     def _send(self, handshake: _Handshake, message: Message, now: float) -> None:
         self._pending[self._endpoint.request(message, handshake.peer, now)] = handshake
+
+
+def _check_alive(channel: Channel) -> None:
+    if channel.state is State.CLOSED:
+        raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-1220", "the channel is closed")

@@ -35,6 +35,7 @@ FEATURES: Final = (
     "channel.edhoc.key-update",
     "channel.oscore.server",
     "channel.oscore.client",
+    "channel.life",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from picosec.channel.channels import Channel
 from picosec.channel.session import Session
@@ -58,4 +59,22 @@ class ChannelFailed:
     reason: Problem
 
 
-Event = Response | Failed | Reset | Pong | ChannelOpened | ChannelFailed
+class ChannelEnd(Enum):
+    """Why a channel ended."""
+
+    OWN = "own"
+    PEER = "peer"
+    IDLE = "idle"
+    ROOM = "room"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelClosed:
+    """A channel ended; ``id`` is this end's identifier of it."""
+
+    handle: int | None
+    id: bytes
+    end: ChannelEnd
+
+
+Event = Response | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed

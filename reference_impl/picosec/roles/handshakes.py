@@ -95,7 +95,7 @@ class Responding:
                 raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "CHN-560", "no session in progress has this identifier")
             return _last(responder, message, time)
         except ProtocolError as error:
-            return _refusal(error, error_message(error, ()))
+            return refusal(error)
 
     def _first(self, message: bytes, config: EdhocConfig, now: float, choose: Callable[[bytes], bytes]) -> Answer:
         responder = Responder(config, self._entropy)
@@ -145,6 +145,11 @@ def _last(responder: Responder, message: bytes, time: float | None) -> Answer:
     else:
         responder.complete()
     return Answer(edhoc_coap.response(Code.CHANGED, message_4), responder.session)
+
+
+def refusal(error: ProtocolError) -> Answer:
+    """Return the error message for what went wrong outside of a session."""
+    return _refusal(error, error_message(error, ()))
 
 
 def _refusal(error: ProtocolError, message: bytes) -> Answer:

@@ -14,6 +14,7 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Vault
+from picosec.roles.channel_table import ChannelPolicy
 
 #: Every method and suite there is, the mandatory suites first.
 DEFAULT_POLICY: Final = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
@@ -71,6 +72,7 @@ class Keyring:
         self.trusted: tuple[Trusted, ...] = ()
         self.contexts: tuple[ContextParameters, ...] = ()
         self._policy = policy
+        self.channel_policy = ChannelPolicy()
         self.config = EdhocConfig(vault, (), TrustStore(), policy)
 
     def add(
@@ -79,6 +81,7 @@ class Keyring:
         trusted: Iterable[Trusted] = (),
         contexts: Iterable[ContextParameters] = (),
         policy: Policy | None = None,
+        channel_policy: ChannelPolicy | None = None,
     ) -> None:
         """Take in more. Raises ``ProtocolError`` with ``bad_credential`` or ``bad_identifier``, and then nothing is."""
         contexts = tuple(contexts)
@@ -92,6 +95,7 @@ class Keyring:
         self.config = EdhocConfig(self.vault, all_own, store, policy)
         self.own, self.trusted, self._policy = all_own, all_trusted, policy
         self.contexts = (*self.contexts, *contexts)
+        self.channel_policy = channel_policy or self.channel_policy
 
     def config_for(self, policy: Policy) -> EdhocConfig:
         """Return what to bring into handshakes under another policy."""
@@ -117,4 +121,5 @@ class Keyring:
             [[each.kind.value, each.credential, each.kid] for each in self.trusted],
             [[each.sender_id, each.recipient_id, each.id_context, each.aead.value] for each in self.contexts],
             [list(policy.methods), list(policy.suites), policy.message_4, policy.by_value],
+            [self.channel_policy.most, self.channel_policy.per_peer],
         ]

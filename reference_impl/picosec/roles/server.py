@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from picosec.channel.channels import Channel
+from picosec.channel.life import State
 from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
@@ -16,6 +17,7 @@ from picosec.messaging.downloads import cut
 from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.exchanges import Exchange
 from picosec.messaging.options import DEFINITIONS, Definition, understood
+from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.resources import Reply, Request, Site
 
@@ -51,7 +53,7 @@ class Server:
         delay = 0.0
         try:
             if message.option(Option.OSCORE) is not None:
-                opened = self._channels.unprotect(message)
+                opened = self._channels.unprotect(message, now, exchange.peer)
                 answering = _Answering(exchange, opened.channel, opened.binding)
                 message = understood(opened.message, INNER_DEFINITIONS)
             reply = self._site.answer(_request(message, exchange.peer, answering.channel, now))
@@ -82,6 +84,8 @@ class Server:
     def _respond(self, answering: _Answering, response: Message, now: float) -> None:
         if answering.channel is not None and answering.binding is not None:
             try:
+                if answering.channel.state is State.CLOSED:
+                    raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-1220", "the channel was closed meanwhile")
                 response = protect_response(answering.channel.context, answering.binding, response)
             except ProtocolError as error:
                 response = problem.error_response(error)

@@ -20,6 +20,7 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles import events
+from picosec.roles.channel_table import ChannelPolicy
 from picosec.roles.device import DEFAULT_NAME, Device
 from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
@@ -137,6 +138,7 @@ class TestBuild:
             each(entries.get(2, []), _trusted),
             each(entries.get(3, []), self._context),
             _policy(entries[4]) if 4 in entries else None,
+            _channel_policy(entries[4]) if 4 in entries else None,
         )
         return Reply(Code.CHANGED)
 
@@ -204,7 +206,17 @@ class TestBuild:
         entries = fields(parameters, {1: bytes, 2: bytes}, {})
         return self._device.update_keys(self._device.channel(entries[1]), entries[2], request.now)
 
-    _acts: Final = {"ping": _ping, "request": _request, "open": _open, "key-update": _update_keys}
+    def _close(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {1: bytes}, {})
+        return self._device.close(self._device.channel(entries[1]), request.now)
+
+    _acts: Final = {
+        "ping": _ping,
+        "request": _request,
+        "open": _open,
+        "key-update": _update_keys,
+        "close": _close,
+    }
 
     def _events(self, request: Request) -> Reply:
         return _content([_event(event) for event in self._device.events()])
@@ -254,13 +266,26 @@ def _trusted(value: Any) -> Trusted:
 
 
 def _policy(value: Any) -> Policy:
-    entries = fields(value, {}, {1: list, 2: list, 3: bool, 4: bool})
+    entries = _policy_fields(value)
     policy = DEFAULT_POLICY
     if 1 in entries:
         policy = replace(policy, methods=some(entries[1], unsigned))
     if 2 in entries:
         policy = replace(policy, suites=some(entries[2], unsigned))
     return replace(policy, message_4=entries.get(3, policy.message_4), by_value=entries.get(4, policy.by_value))
+
+
+def _policy_fields(value: Any) -> dict[int, Any]:
+    return fields(value, {}, {1: list, 2: list, 3: bool, 4: bool, 5: int})
+
+
+def _channel_policy(value: Any) -> ChannelPolicy:
+    entries = _policy_fields(value)
+    if 5 not in entries:
+        return ChannelPolicy()
+    if entries[5] == 0:
+        raise mismatch("room for no channel at all")
+    return ChannelPolicy(most=entries[5])
 
 
 def _event(event: events.Event) -> list[Any]:
@@ -279,3 +304,5 @@ def _event(event: events.Event) -> list[Any]:
             return ["channel", {0: handle, 1: channel.id, 2: session.method, 3: session.suite, 4: peer, 5: role}]
         case events.ChannelFailed(handle, reason):
             return ["channel-failed", {0: handle, 1: reason.name.lower()}]
+        case events.ChannelClosed(handle, identifier, end):
+            return ["channel-closed", {0: handle, 1: identifier, 2: end.value}]

@@ -1,5 +1,7 @@
 """An app and a device over a link that loses nothing."""
 
+from copy import deepcopy
+
 import pytest
 from parties import (
     APP_CRED,
@@ -20,13 +22,15 @@ from parties import (
     put,
 )
 
+from picosec.channel.channels import Channel
 from picosec.channel.credentials import Kind
 from picosec.channel.edhoc_config import Policy
 from picosec.crypto.vault import software_vault
+from picosec.errors import ProtocolError
 from picosec.messaging import cbor, problem
 from picosec.messaging.coap import Code, Message
 from picosec.registry import CONTENT_FORMAT_SENML_CBOR, Problem
-from picosec.roles.channel_table import MAX_CHANNELS
+from picosec.roles.channel_table import MAX_PER_PEER
 from picosec.roles.device import Device
 from picosec.roles.events import ChannelFailed, ChannelOpened, Failed, Pong, Reset, Response
 from picosec.roles.keyring import Keyring
@@ -325,15 +329,18 @@ def test_credentials_by_value_work_as_well():
 def test_new_keys_at_both_ends_serve_and_old_ones_do_not():
     """A message protected with the keys before an update is worthless after it."""
     app, device = connected()
-    old = next(iter(app.channels))
-    app.update_keys(old, b"context", 0.0)
+    channel = next(iter(app.channels))
+    stolen = Channel(deepcopy(channel.context))
+    app.update_keys(channel, b"context", 0.0)
     device.update_keys(next(iter(device.channels)), b"context", 0.0)
 
     assert ask_protected(app, device, get("/actuators/lamp")).message.payload == OFF
-    handle = app.request(get("/actuators/lamp"), DEVICE, 0.0, old)
+    handle = app.request(get("/actuators/lamp"), DEVICE, 0.0, stolen)
     converse(app, device)
 
     assert outcome(app, handle).reason is Problem.UNPROTECTED
+    with pytest.raises(ProtocolError, match="unknown_context"):
+        app.request(get("/actuators/lamp"), DEVICE, 0.0, channel)
 
 
 def test_a_ping_is_answered():
@@ -368,9 +375,9 @@ def test_a_reset_ends_a_request():
 
 
 def test_the_channel_unused_for_longest_makes_room():
-    """An old phone that was given away must not block the new one; the one in use stays."""
+    """A phone that was set up anew must not be blocked by its own past; the channel in use stays."""
     device = new_device()
-    apps = [new_app(seed=bytes([number])) for number in range(MAX_CHANNELS + 1)]
+    apps = [new_app(seed=bytes([number])) for number in range(MAX_PER_PEER + 1)]
     for app in apps[:-1]:
         app.open(DEVICE, 0.0)
         converse(app, device)
@@ -380,7 +387,7 @@ def test_the_channel_unused_for_longest_makes_room():
     last.open(DEVICE, 0.0)
     converse(last, device)
 
-    assert len(device.channels) == MAX_CHANNELS
+    assert len(device.channels) == MAX_PER_PEER
     assert ask_protected(first, device, get("/actuators/lamp")).message.code == Code.CONTENT
     assert ask_protected(last, device, get("/actuators/lamp")).message.code == Code.CONTENT
     assert ask_protected(second, device, get("/actuators/lamp")).reason is Problem.UNPROTECTED
@@ -393,7 +400,7 @@ def test_a_provisioned_channel_never_makes_room():
     app_keys.add(contexts=[for_app])
     device_keys.add(contexts=[for_device])
     app, device = new_app(app_keys), new_device(device_keys)
-    for number in range(MAX_CHANNELS + 1):
+    for number in range(MAX_PER_PEER + 1):
         other = new_app(seed=bytes([number]))
         other.open(DEVICE, 0.0)
         converse(other, device)
