@@ -128,6 +128,8 @@ class _Waiting:
 
     def _look(self) -> None:
         for event in self._app.events():
+            if event.handle != self._handle:
+                continue
             if not isinstance(event, events.ChannelOpened):
                 self.outcome = event
             elif self._verbose:

@@ -8,7 +8,7 @@ of ``exchanges``, and what this end begins by itself is in ``sending``. A messag
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from picosec.errors import ProtocolError
 from picosec.messaging import exchanges, notifications, problem, requests
@@ -51,6 +51,7 @@ class Endpoint(Sender):
     """Client and server at once. Peers are named by any hashable value, such as an address.
 
     Entropy is drawn for: the first message id of each peer (2 bytes), each token (4), each confirmable message (2).
+    ``ids`` gives the handles of requests.
     """
 
     def __init__(
@@ -58,8 +59,9 @@ class Endpoint(Sender):
         entropy: Callable[[int], bytes],
         parameters: Parameters = Parameters(),  # noqa: B008 - frozen
         definitions: Mapping[int, Definition] = DEFINITIONS,
+        ids: Iterator[int] | None = None,
     ) -> None:
-        super().__init__(entropy, parameters)
+        super().__init__(entropy, parameters, ids)
         self._definitions = definitions
 
     # -- what comes in -------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from picosec.messaging.coap import Message
@@ -34,7 +35,10 @@ class RequestReset:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
-    """A request or ping of ours came to nothing: ``TIMEOUT`` when no answer came in time."""
+    """A request or ping of ours came to nothing.
+
+    ``TIMEOUT`` when no answer came in time, or the connection ended before.
+    """
 
     request_id: int
     reason: Problem
@@ -69,4 +73,27 @@ class NotificationEnded:
 Outcome = ResponseReceived | RequestReset | RequestFailed | PongReceived
 Delivery = NotificationAcknowledged | NotificationEnded
 
-Event = RequestReceived | Outcome | Delivery
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReleased:
+    """A peer wants to end a connection, and may say where else it is reached, and after how many seconds.
+
+    Another address is a hint that anybody on the path can have given: whoever follows it trusts nothing more there.
+    """
+
+    peer: Hashable
+    alternatives: tuple[str, ...]
+    hold_off: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """A connection is over, and with it everything that was tied to it."""
+
+    peer: Hashable
+
+
+#: What happens to connections.
+Passage = ConnectionReleased | ConnectionEnded
+
+Event = RequestReceived | Outcome | Delivery | Passage

@@ -53,3 +53,27 @@ class Parameters:
     def non_lifetime(self) -> float:
         """The same for a non-confirmable message: 145 s."""
         return self.max_transmit_span + self.max_latency
+
+
+@dataclass(frozen=True, slots=True)
+class StreamParameters:
+    """The same for connections (spec/v1/messaging-streams.md). Times are seconds."""
+
+    #: Bytes of the largest message taken, header included; the other end is told.
+    max_message: int = 8192
+    #: Whether large bodies may come, and be asked for, in blocks; the other end is told.
+    block_wise: bool = False
+    #: Connections with state. The idle one unheard of for longest makes room.
+    max_connections: int = 256
+    #: Requests from one connection being worked on.
+    max_exchanges: int = 64
+    #: Requests and pings of ours on one connection awaiting their answer.
+    max_requests: int = 32
+    #: Pongs on one connection that wait for earlier requests.
+    max_delayed_pongs: int = 8
+    #: How long a new connection may stay without CSM.
+    csm_timeout: float = 10.0
+    #: How long a request or ping of ours waits, and a request of the peer may be worked on.
+    patience: float = 247.0
+    #: How long a released connection may stay open.
+    release_timeout: float = 30.0

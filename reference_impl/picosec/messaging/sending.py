@@ -7,7 +7,8 @@ How each of them goes on is in the tables of ``requests`` and ``notifications``;
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from itertools import count
 
 from picosec.errors import ProtocolError
 from picosec.messaging import notifications, requests
@@ -29,7 +30,7 @@ TOKEN_SIZE = 4
 class Sender:
     """The half of an endpoint that begins things. One handle names each of them until its end."""
 
-    def __init__(self, entropy: Callable[[int], bytes], parameters: Parameters) -> None:
+    def __init__(self, entropy: Callable[[int], bytes], parameters: Parameters, ids: Iterator[int] | None) -> None:
         self.parameters = parameters
         self._entropy = entropy
         self._peers = Peers(parameters, entropy)
@@ -37,6 +38,7 @@ class Sender:
         self._outbox: list[tuple[Hashable, bytes]] = []
         self._events: list[Event] = []
         self._begun: dict[int, Request | Notification] = {}
+        self._ids = count(1) if ids is None else ids
         self._last_id = 0
 
     # -- asking --------------------------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ class Sender:
         return self._enqueue(state, Message(Type.CON, Code.EMPTY, 0), peer, now)
 
     def _enqueue(self, peer: Peer, message: Message, key: Hashable, now: float, *, lasting: bool = False) -> int:
-        self._last_id += 1
+        self._last_id = next(self._ids)
         request = self._begun[self._last_id] = Request(self._last_id, key, message, lasting)
         peer.queue.append(request)
         if message.token:
@@ -115,7 +117,7 @@ class Sender:
         state = self._peers.obtain(peer)
         if state is None or state.notified >= self.parameters.max_notifications:
             raise ProtocolError(Problem.BUSY, "MSG-820", "too many notifications are pending")
-        self._last_id += 1
+        self._last_id = next(self._ids)
         notification = self._begun[self._last_id] = Notification(self._last_id, peer, message)
         state.queue.append(notification)
         self._start_queued(state, now)

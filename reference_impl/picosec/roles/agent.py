@@ -13,13 +13,14 @@ from picosec.channel.credentials import Kind, OwnCredential
 from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code, Message
-from picosec.messaging.endpoint import Endpoint, RequestReceived
-from picosec.messaging.events import Event as EndpointEvent
-from picosec.messaging.events import Outcome
+from picosec.messaging.connections import Connection, Framing
+from picosec.messaging.events import ConnectionReleased, Outcome, RequestReceived
+from picosec.messaging.events import Event as LayerEvent
+from picosec.messaging.router import Router
 from picosec.registry import CONTENT_FORMAT_CID_EDHOC, Problem
 from picosec.roles.channel_table import ChannelPolicy, ChannelTable
 from picosec.roles.client import Client
-from picosec.roles.events import ChannelFailed, ChannelOpened, Event
+from picosec.roles.events import ChannelFailed, ChannelOpened, Event, Released
 from picosec.roles.handshakes import Identifiers, Opening, Responding, refusal
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Reply, Request, Resource, Site
@@ -34,7 +35,7 @@ MAX_EVENTS: Final = 256
 
 
 class Agent:
-    """One party. Datagrams and the time come in; datagrams and events go out.
+    """One party. Datagrams, what comes on connections, and the time come in; the same and events go out.
 
     ``resources`` is what it offers. ``responder`` says whether it takes part in handshakes that others begin, and
     ``knows_date`` whether its time counts from 1970, so that it can tell an expired credential.
@@ -63,7 +64,7 @@ class Agent:
             takes = (CONTENT_FORMAT_CID_EDHOC,)
             edhoc = Resource({Code.POST: self._respond}, Access.OPEN, takes, attributes={"rt": "core.edhoc"})
             resources = {**resources, edhoc_coap.PATH: edhoc}
-        self._endpoint = Endpoint(entropy)
+        self._endpoint = Router(entropy)
         self._client = Client(self._endpoint, self.channels, self._report, knows_date=knows_date)
         self._upkeep = Upkeep(self.channels, self._client, self._report)
         resources = {**resources, CHANNEL_PATH: self._upkeep.resource()}
@@ -71,9 +72,24 @@ class Agent:
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 
-    def receive(self, datagram: bytes, peer: Hashable, now: float) -> None:
-        """Take one datagram. Raises nothing: what a peer sends is answered, reset or ignored."""
-        self._happened(self._endpoint.receive(datagram, peer, now), now)
+    def receive(self, data: bytes, peer: Hashable, now: float) -> None:
+        """Take one datagram, or what came on a connection.
+
+        Raises nothing: what a peer sends is answered, rejected or ignored.
+        """
+        self._happened(self._endpoint.receive(data, peer, now), now)
+
+    def connected(self, peer: Hashable, now: float, framing: Framing = Framing.STREAM) -> None:
+        """Take a connection that is open from now on, whoever opened it."""
+        self._happened(self._endpoint.streams.connected(peer, now, framing), now)
+
+    def disconnected(self, peer: Hashable, now: float) -> None:
+        """Take the end of a connection."""
+        self._happened(self._endpoint.streams.disconnected(peer, now), now)
+
+    def closing(self) -> list[Hashable]:
+        """Drain the connections to close, once all that :meth:`transmit` gave for them is sent."""
+        return self._endpoint.streams.closing()
 
     def tick(self, now: float) -> None:
         """Do what is due at ``now``."""
@@ -89,7 +105,7 @@ class Agent:
         return min((time for time in times if time is not None), default=None)
 
     def transmit(self) -> list[tuple[Hashable, bytes]]:
-        """Drain the datagrams to send, in order."""
+        """Drain the datagrams, and the messages on connections, to send, in order."""
         return self._endpoint.transmit()
 
     # -- acting --------------------------------------------------------------------------------------------------
@@ -159,6 +175,20 @@ class Agent:
         for context in contexts:
             self.channels.add(context.channel())
 
+    def release(
+        self, peer: Hashable, now: float, alternatives: tuple[str, ...] = (), hold_off: int | None = None
+    ) -> None:
+        """Ask a peer to close its connection when it is done with it, and perhaps to come back elsewhere or later."""
+        self._endpoint.streams.release(peer, now, alternatives, hold_off)
+
+    def connections(self) -> list[Connection]:
+        """Return the open connections, for :meth:`adopt`."""
+        return self._endpoint.streams.connections()
+
+    def adopt(self, connections: list[Connection], now: float) -> None:
+        """Go on with connections that outlived an earlier life of this party; what was pending on them is over."""
+        self._endpoint.streams.adopt(connections, now)
+
     # -- telling -------------------------------------------------------------------------------------------------
 
     def channel(self, identifier: bytes) -> Channel:
@@ -185,13 +215,17 @@ class Agent:
 
     # -- within --------------------------------------------------------------------------------------------------
 
-    def _happened(self, events: list[EndpointEvent], now: float) -> None:
-        for event in events:
-            if isinstance(event, RequestReceived):
-                self._server.serve(event.exchange, event.message, now)
-            elif isinstance(event, Outcome):
-                self._client.ended(event, now)
-            self._upkeep.settle(now)
+    def _happened(self, events: list[LayerEvent], now: float) -> None:
+        while events:
+            for event in events:
+                if isinstance(event, RequestReceived):
+                    self._server.serve(event.exchange, event.message, now)
+                elif isinstance(event, ConnectionReleased):
+                    self._report(Released(event.peer, event.alternatives, event.hold_off), now)
+                elif isinstance(event, Outcome):
+                    self._client.ended(event, now)
+                self._upkeep.settle(now)
+            events = self._endpoint.further_events()
 
     def _respond(self, request: Request) -> Reply:
         """Serve the EDHOC resource."""

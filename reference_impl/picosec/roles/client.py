@@ -12,8 +12,8 @@ from picosec.channel.oscore import Binding, echo_request, protect_request, unpro
 from picosec.channel.session import Session
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
-from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.events import Outcome, PongReceived, RequestFailed, RequestReset, ResponseReceived
+from picosec.messaging.layer import MessageLayer
 from picosec.messaging.options import understood
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
@@ -66,7 +66,7 @@ class Client:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: MessageLayer,
         channels: ChannelTable,
         report: Callable[[Event, float], None],
         *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -77,4 +78,19 @@ class ChannelClosed:
     end: ChannelEnd
 
 
-Event = Response | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A peer wants to end a connection. ``alternatives`` are other addresses of it, ``hold_off`` seconds to stay away.
+
+    Nobody connects there by itself: an address is not trusted because a trusted connection gave it.
+    """
+
+    peer: Hashable
+    alternatives: tuple[str, ...]
+    hold_off: int | None
+    handle: None = None
+
+
+#: What an act, or a handshake that the peer began, leads to.
+Outcome = Response | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed
+Event = Outcome | Released

@@ -14,8 +14,8 @@ from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
 from picosec.messaging.downloads import cut
-from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.exchanges import Exchange
+from picosec.messaging.layer import MessageLayer
 from picosec.messaging.options import DEFINITIONS, Definition, understood
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
@@ -40,7 +40,7 @@ class _Answering:
 class Server:
     """Serves a site to whoever asks; what a resource answers late is kept until it is due."""
 
-    def __init__(self, endpoint: Endpoint, channels: ChannelTable, site: Site) -> None:
+    def __init__(self, endpoint: MessageLayer, channels: ChannelTable, site: Site) -> None:
         self._endpoint = endpoint
         self._channels = channels
         self._site = site

@@ -18,6 +18,7 @@ from picosec.crypto.vault import software_vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
+from picosec.messaging.connections import Connection, Framing
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles import events
 from picosec.roles.channel_table import ChannelPolicy
@@ -44,24 +45,40 @@ class TestBuild:
         self.clock = VirtualClock()
         self._name = name
         self._outgoing: list[tuple[Hashable, bytes]] = []
+        self._closing: list[Hashable] = []
         self._before_answer: Callable[[], None] | None = None
+        self._connections: list[Connection] = []
         self._forget(DEFAULT_SEED)
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 
-    def receive(self, datagram: bytes, peer: Hashable, now: float) -> None:
-        """Take one datagram.
+    def receive(self, data: bytes, peer: Hashable, now: float) -> None:
+        """Take one datagram, or what came on a connection.
 
         What a reset or an advance of the clock does comes after the device has taken the request, and is sent before
         the answer to it.
         """
-        self._device.receive(datagram, peer, self.clock.now())
+        self._device.receive(data, peer, self.clock.now())
         self._device.next_timeout()  # as the loop would ask: what has no deadline any more is let go
         if self._before_answer is not None:
             answer = self._device.transmit()
+            self._closing += self._device.closing()
             act, self._before_answer = self._before_answer, None
             act()
             self._outgoing += self._device.transmit() + answer
+
+    def connected(self, peer: Hashable, now: float, framing: Framing = Framing.STREAM) -> None:
+        """Take a connection that is open from now on."""
+        self._device.connected(peer, self.clock.now(), framing)
+
+    def disconnected(self, peer: Hashable, now: float) -> None:
+        """Take the end of a connection."""
+        self._device.disconnected(peer, self.clock.now())
+
+    def closing(self) -> list[Hashable]:
+        """Drain the connections to close."""
+        closing, self._closing = self._closing, []
+        return closing + self._device.closing()
 
     def tick(self, now: float) -> None:
         """Do nothing: time passes through ``/ps/test/time`` alone."""
@@ -101,18 +118,25 @@ class TestBuild:
         }
         resources = {f"{PREFIX}/{name}": resource for name, resource in further.items()}
         self._device = Device(self._entropy, self._keyring, name=self._name, further=resources, knows_date=False)
+        self._device.adopt(self._connections, self.clock.now())
 
     def _reset(self, request: Request) -> Reply:
         entries = fields(payload(request.payload, dict), {0: int}, {1: bytes})
         match entries[0]:
             case 0:
                 seed = entries.get(1, DEFAULT_SEED)
-                self._before_answer = lambda: self._forget(seed)
+                self._before_answer = lambda: self._restart(lambda: self._forget(seed))
             case 1:
-                self._before_answer = self._boot
+                self._before_answer = lambda: self._restart(self._boot)
             case kind:
                 raise mismatch(f"no reset of kind {kind}")
         return Reply(Code.CHANGED)
+
+    def _restart(self, life: Callable[[], None]) -> None:
+        """Begin another life. Connections outlive this one; what was pending on them ends."""
+        self._connections = self._device.connections()
+        life()
+        self._connections = []
 
     def _time(self, request: Request) -> Reply:
         target = self.clock.now() + unsigned(payload(request.payload, int)) / 1000
@@ -219,7 +243,8 @@ class TestBuild:
     }
 
     def _events(self, request: Request) -> Reply:
-        return _content([_event(event) for event in self._device.events()])
+        happened = [event for event in self._device.events() if not isinstance(event, events.Released)]
+        return _content([_event(event) for event in happened])
 
     def _state(self, request: Request) -> Reply:
         device, store, large = self._device, self._store, self._large
@@ -288,7 +313,7 @@ def _channel_policy(value: Any) -> ChannelPolicy:
     return ChannelPolicy(most=entries[5])
 
 
-def _event(event: events.Event) -> list[Any]:
+def _event(event: events.Outcome) -> list[Any]:
     """Return an event as the grammar has it."""
     match event:
         case events.Response(handle, message, protected):
