@@ -31,7 +31,7 @@ def answered(client: TargetAsClient, protected: Message, binding: Binding, code:
     return protect_response(client.context, binding, plain)
 
 
-@pytest.mark.parametrize("echo", [b"\x07", bytes(8), bytes(range(40))], ids=len)
+@pytest.mark.parametrize("echo", [b"\x07", *(bytes(range(length)) for length in (8, 11, 12, 13, 14, 40))], ids=len)
 @pytest.mark.parametrize("code", [Code.GET, Code.PUT])
 def test_request_comes_again_with_the_proof(
     target: Target, control: Control, client: TargetAsClient, code: Code, echo: bytes

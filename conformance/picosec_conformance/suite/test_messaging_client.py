@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from picosec.messaging.cbor import dumps, loads
 from picosec.messaging.coap import Code, Message, Type
-from picosec.registry import Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.control import Control, Event
 from picosec_conformance.target import Target
 
@@ -179,6 +180,29 @@ def test_an_acknowledged_request_is_given_up_in_the_end(target: Target, control:
     assert outcomes(control) == []
     control.advance(60)
     assert outcomes(control) == [Event("failed", {0: handle, 1: Problem.TIMEOUT.name.lower()})]
+
+
+@pytest.mark.requirement("MSG-840")
+def test_a_request_that_needs_no_acknowledgement_is_given_up_too(target: Target, control: Control) -> None:
+    """Nothing is sent again, so nothing but the clock says that there will be no answer."""
+    handle, _ = ask(target, control, confirmable=False)
+    control.advance(300)
+    assert outcomes(control) == [Event("failed", {0: handle, 1: Problem.TIMEOUT.name.lower()})]
+
+
+@pytest.mark.requirement("MSG-840")
+def test_every_request_that_was_begun_has_an_outcome(target: Target, control: Control) -> None:
+    """More requests than anybody has room for: each is refused at once, or answered for in the end."""
+    begun: set[int] = set()
+    act = dumps(["request", {1: int(Code.GET), 2: "/x", 4: False}])
+    for _ in range(100):
+        reply = target.request(Code.POST, "/ps/test/act", act, content_format=CONTENT_FORMAT_CBOR)
+        if reply.code == Code.CHANGED:
+            begun.add(loads(reply.payload))
+        else:
+            target.expect_refusal(reply, Code.SERVICE_UNAVAILABLE, Problem.BUSY)
+    control.advance(400)
+    assert {event.fields[0] for event in outcomes(control)} == begun != set()
 
 
 @pytest.mark.requirement("MSG-450")

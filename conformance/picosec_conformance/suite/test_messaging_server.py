@@ -139,6 +139,23 @@ def test_a_message_is_remembered_for_its_lifetime(target: Target, control: Contr
     assert control.changes(target.manifest.resources.put) == 1
 
 
+@pytest.mark.requirement("MSG-350")
+@pytest.mark.parametrize("others", [1, REMEMBERED - 1])
+def test_an_id_that_came_back_is_remembered_anew(target: Target, control: Control, others: int) -> None:
+    """It was used long ago, and many others since: what counts is the message that has it now."""
+    first = write(target)
+    target.replies_to(first)
+    for _ in range(8 * REMEMBERED):
+        target.replies_to(target.build(Code.GET, "/elsewhere"))
+    control.advance(EXCHANGE_LIFETIME + 1)
+    second = replace(write(target), message_id=first.message_id)
+    answer = target.replies_to(second)
+    for _ in range(others):
+        target.replies_to(target.build(Code.GET, "/elsewhere"))
+    assert target.replies_to(second, "a copy") == answer
+    assert control.changes(target.manifest.resources.put) == 2
+
+
 @pytest.mark.requirement("MSG-390")
 def test_a_non_confirmable_request_gets_a_non_confirmable_response(target: Target) -> None:
     """Whoever asks without acknowledgement wants none from the other side either."""
@@ -226,6 +243,17 @@ def test_a_server_without_room_says_so(target: Target, control: Control) -> None
     assert promised, "not one slow request was taken"
     answered = {message.token for data in control.advance(1.5) if (message := target.parse(data)).is_response}
     assert answered == promised
+
+
+@pytest.mark.requirement("MSG-820")
+def test_clients_that_went_away_leave_room(target: Target, control: Control) -> None:
+    """Somebody asks slow questions and acknowledges no answer: in the end the server gives up, and serves others."""
+    for _ in range(2):
+        replies = [
+            target.reply_to(target.build(Code.GET, target.manifest.resources.slow)).is_empty for _ in range(100)
+        ]
+        assert replies[0], "no room for the first slow request"
+        control.advance(2 * EXCHANGE_LIFETIME)
 
 
 @pytest.mark.requirement("MSG-330")
