@@ -135,6 +135,24 @@ def test_the_host_and_port_of_a_request_are_understood(target: Target) -> None:
     assert reply.code == Code.CONTENT
 
 
+@pytest.mark.requirement("MSG-540")
+@pytest.mark.parametrize(
+    "options",
+    [
+        [(Option.URI_HOST, b"a" * 255)],
+        [(Option.URI_PORT, b"")],
+        [(Option.URI_QUERY, b""), (Option.URI_QUERY, b"a" * 255), (Option.URI_QUERY, b"a" * 255)],
+        [(Option.ETAG, b"1"), (Option.ETAG, bytes(8))],
+    ],
+    ids=lambda options: "-".join(f"{int(number)}:{len(value)}" for number, value in options),
+)
+def test_an_option_at_the_edge_of_its_definition_is_understood(
+    target: Target, options: list[tuple[int, bytes]]
+) -> None:
+    """The longest, the shortest, and as many as there may be: whatever the server makes of them, it knows them."""
+    assert target.reply_to(read(target, *options)).code != Code.BAD_OPTION
+
+
 @pytest.mark.requirement("MSG-550")
 @pytest.mark.parametrize(
     "option",
