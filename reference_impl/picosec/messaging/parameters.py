@@ -40,11 +40,6 @@ class Parameters:
         return float(self.ack_timeout * (2**self.max_retransmit - 1) * self.ack_random_factor)
 
     @property
-    def max_transmit_wait(self) -> float:
-        """From the first transmission of a confirmable message to giving up."""
-        return float(self.ack_timeout * (2 ** (self.max_retransmit + 1) - 1) * self.ack_random_factor)
-
-    @property
     def exchange_lifetime(self) -> float:
         """From the first transmission of a confirmable message until its id may be used again: 247 s."""
         return self.max_transmit_span + 2 * self.max_latency + self.ack_timeout
