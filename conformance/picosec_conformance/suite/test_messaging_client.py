@@ -233,6 +233,16 @@ def test_message_ids_do_not_return_after_a_restart(target: Target, control: Cont
     assert before.isdisjoint(answered_request(target, control).message_id for _ in range(8))
 
 
+@pytest.mark.requirement("MSG-460")
+def test_message_ids_begin_anywhere_after_a_restart(target: Target, control: Control) -> None:
+    """Two lives that begin within a few hundred ids of each other meet after a few hundred messages."""
+    firsts = []
+    for _ in range(12):
+        control.reboot()
+        firsts.append(answered_request(target, control).message_id)
+    assert max(firsts) - min(firsts) > 0x1000
+
+
 def answered_request(target: Target, control: Control) -> Message:
     """Make the target send a confirmable request, and answer it."""
     _, request = ask(target, control)

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from picosec.messaging import problem as problem_details
 from picosec.messaging.cbor import loads
 from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_PROBLEM_DETAILS
@@ -35,6 +36,24 @@ def test_entries_of_a_protected_refusal_are_those_of_the_standard(
     assert " " not in str(entries.get(INSTANCE, "")), "a sentence is no reference"
     assert entries.get(RESPONSE_CODE, int(reply.code)) == reply.code
     assert not [label for label in entries if type(label) is int and label < BASE_DIRECTION]
+    further = {label: entry for label, entry in entries.items() if type(label) is str or label >= 0}
+    assert all(type(entry) is dict for entry in further.values()), "an entry of one's own is a map (RFC 9290 section 3)"
+
+
+@pytest.mark.requirement("MSG-710")
+@pytest.mark.needs("channel.oscore.server", "messaging.problem-details")
+@pytest.mark.parametrize("payload", [b"\xff", b"\x18\x01", b"text"], ids=bytes.hex)
+def test_title_of_a_protected_refusal_is_the_name_of_its_error(
+    target: Target, channel: Channel, payload: bytes
+) -> None:
+    """Whoever may know more reads it in the detail; programs that look at the title find what they always find."""
+    path = target.manifest.resources.protected_put
+    reply = channel.request(Code.PUT, path, payload, content_format=CONTENT_FORMAT_CBOR)
+
+    problem = problem_details.decode(reply.payload)
+
+    assert problem is not None
+    assert loads(reply.payload)[TITLE] == problem.name.lower()
 
 
 @pytest.mark.requirement("CHN-550")
