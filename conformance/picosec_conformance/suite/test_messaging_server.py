@@ -249,9 +249,7 @@ def test_a_server_without_room_says_so(target: Target, control: Control) -> None
 def test_clients_that_went_away_leave_room(target: Target, control: Control) -> None:
     """Somebody asks slow questions and acknowledges no answer: in the end the server gives up, and serves others."""
     for _ in range(2):
-        replies = [
-            target.reply_to(target.build(Code.GET, target.manifest.resources.slow)).is_empty for _ in range(100)
-        ]
+        replies = [target.reply_to(target.build(Code.GET, target.manifest.resources.slow)).is_empty for _ in range(100)]
         assert replies[0], "no room for the first slow request"
         control.advance(2 * EXCHANGE_LIFETIME)
 

@@ -20,10 +20,9 @@ _CANDIDATES: Final = 8
 class Peer:
     """All that is kept about one peer."""
 
-    __slots__ = ("exchanges", "ids", "key", "queue", "received", "sent", "tokens")
+    __slots__ = ("exchanges", "ids", "queue", "received", "sent", "tokens")
 
-    def __init__(self, key: Hashable, parameters: Parameters, entropy: Callable[[int], bytes]) -> None:
-        self.key = key
+    def __init__(self, parameters: Parameters, entropy: Callable[[int], bytes]) -> None:
         self.ids = MessageIds(int.from_bytes(entropy(2), "big"), parameters.exchange_lifetime)
         self.received = ReceivedIds(parameters.max_remembered)
         #: Requests, pings and notifications of ours that were not sent yet.
@@ -81,7 +80,7 @@ class Peers:
         if peer is None:
             if len(self._peers) >= self._parameters.max_peers and not self._evict():
                 return None
-            peer = Peer(key, self._parameters, self._entropy)
+            peer = Peer(self._parameters, self._entropy)
         self._peers[key] = peer  # the last is the one heard of most recently
         return peer
 
