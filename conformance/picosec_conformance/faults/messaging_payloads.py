@@ -9,7 +9,7 @@ from typing import Any
 
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor, problem
-from picosec.registry import RESPONSE_CODE, Problem
+from picosec.registry import PROBLEM_DETAIL_KEY, RESPONSE_CODE, Problem
 from picosec.roles import device, test_interface
 from picosec.roles.device import Lamp
 from picosec.roles.resources import Reply, Request
@@ -121,3 +121,16 @@ def says_bad_request_to_everything() -> None:
 def fails_on_what_it_cannot_read() -> None:
     """The decoder's exception comes out as 5.00, as if something were wrong with the server."""
     RESPONSE_CODE[Problem.MALFORMED] = RESPONSE_CODE[Problem.NOT_DETERMINISTIC] = 0xA0
+
+
+@fault("MSG-730")
+def takes_later_versions_for_noise() -> None:
+    """An entry that is not in the table of this version makes the whole explanation worthless: errors lose their reasons
+    with the first update of the other side."""
+    original = problem.decode
+
+    def decode(payload: bytes) -> Problem | None:
+        known = {PROBLEM_DETAIL_KEY, problem.TITLE, problem.DETAIL}
+        return original(payload) if cbor.loads(payload).keys() <= known else None
+
+    problem.decode = decode
