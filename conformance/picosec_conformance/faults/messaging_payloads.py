@@ -125,8 +125,8 @@ def fails_on_what_it_cannot_read() -> None:
 
 @fault("MSG-730")
 def takes_later_versions_for_noise() -> None:
-    """An entry that is not in the table of this version makes the whole explanation worthless: errors lose their reasons
-    with the first update of the other side."""
+    """An entry that is not in the table of this version makes the whole explanation worthless, so that errors lose
+    their reasons with the first update of the other side."""
     original = problem.decode
 
     def decode(payload: bytes) -> Problem | None:
