@@ -16,8 +16,8 @@ from picosec.crypto.curves import Curve, PublicKey
 from picosec.crypto.vault import SoftwareVault, software_vault
 from picosec.errors import ProtocolError
 from picosec.roles import handshakes
-from picosec.roles.agent import Agent
-from picosec.roles.client import Client
+from picosec.roles.handshaking import Handshaking
+from picosec.roles.openings import Openings
 from picosec_conformance.faults import fault
 
 # -- ephemeral keys ----------------------------------------------------------------------------------------------------
@@ -184,42 +184,42 @@ def takes_the_identifier_of_the_initiator() -> None:
 @fault("CHN-290")
 def has_one_identifier() -> None:
     """One identifier is enough for a lamp: the second session takes the place of the first, and of its channel."""
-    Agent._choose_for_peer = lambda self, c_i: b"\x05" if c_i != b"\x05" else b"\x06"
+    Handshaking._choose_for_peer = lambda self, c_i: b"\x05" if c_i != b"\x05" else b"\x06"
 
 
 @fault("CHN-290")
 def forgets_the_identifiers_of_its_channels() -> None:
     """Only sessions in progress count as users of an identifier: a new peer replaces a channel that is in use."""
-    original = Agent._in_use
-    Agent._in_use = lambda self, identifier: identifier not in self.channels and original(self, identifier)
+    original = Handshaking.in_use
+    Handshaking.in_use = lambda self, identifier: identifier not in self._channels and original(self, identifier)
     handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
 
 
 @fault("CHN-290")
 def counts_only_what_it_opened_itself() -> None:
     """Provisioned channels are in another table: a handshake takes the identifier of one, and its messages with it."""
-    original = Agent._in_use
+    original = Handshaking.in_use
 
-    def in_use(self: Agent, identifier: bytes) -> bool:
-        provisioned = identifier in self.channels and self.channels[identifier].session is None
+    def in_use(self: Handshaking, identifier: bytes) -> bool:
+        provisioned = identifier in self._channels and self._channels[identifier].session is None
         return not provisioned and original(self, identifier)
 
-    Agent._in_use = in_use
+    Handshaking.in_use = in_use
 
 
 @fault("CHN-290")
 def forgets_the_sessions_that_it_began() -> None:
     """A device that is both client and server keeps two tables of sessions, and looks into one of them."""
-    original = Client.openings.fget
+    original = Openings.uses
 
-    def choose(self: Agent, c_i: bytes) -> bytes:
-        Client.openings = property(lambda client: [])
+    def choose(self: Handshaking, c_i: bytes) -> bytes:
+        Openings.uses = lambda openings, identifier: False
         try:
-            return self._identifiers.choose(lambda name: name == c_i or self._in_use(name))
+            return self._identifiers.choose(lambda name: name == c_i or self.in_use(name))
         finally:
-            Client.openings = property(original)
+            Openings.uses = original
 
-    Agent._choose_for_peer = choose
+    Handshaking._choose_for_peer = choose
     handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
 
 
@@ -253,26 +253,26 @@ def has_one_identifier_for_all_that_it_opens() -> None:
 def counts_only_what_was_given_to_it() -> None:
     """The identifiers of sessions in progress and of opened channels are forgotten, and come back too soon."""
 
-    def in_use(self: Agent, identifier: bytes) -> bool:
-        return identifier in self.channels and self.channels[identifier].session is None
+    def in_use(self: Handshaking, identifier: bytes) -> bool:
+        return identifier in self._channels and self._channels[identifier].session is None
 
-    Agent._in_use = in_use
+    Handshaking.in_use = in_use
     handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
 
 
 @fault("CHN-1010")
 def forgets_the_sessions_that_others_began() -> None:
     """The same two tables from the other side: what a peer waits for an answer under is given out again."""
-    original = Agent.open
+    original = Handshaking.open
 
-    def begin(self: Agent, *arguments: Any, **named: Any) -> int:
+    def begin(self: Handshaking, *arguments: Any, **named: Any) -> None:
         sessions, self._responding._sessions = self._responding._sessions, {}
         try:
-            return original(self, *arguments, **named)
+            original(self, *arguments, **named)
         finally:
             self._responding._sessions = sessions
 
-    Agent.open = begin
+    Handshaking.open = begin
     handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
 
 

@@ -21,8 +21,8 @@ from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message
 from picosec.registry import Problem
 from picosec.roles import handshakes, resources
-from picosec.roles.agent import Agent
-from picosec.roles.handshakes import Answer, Opening, Responding
+from picosec.roles.handshakes import Answer, Early, Opening, Responding
+from picosec.roles.handshaking import Handshaking
 from picosec_conformance.faults import fault
 
 # -- errors and the end of a session -----------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ from picosec_conformance.faults import fault
 @fault("CHN-530")
 def refuses_in_a_success() -> None:
     """Error messages come with 2.04: a client that looks at the response code takes every refusal for a success."""
-    handshakes._refusal = lambda error, message: Answer(
+    handshakes.refusal = lambda error, message: Answer(
         edhoc_coap.response(Code.CHANGED, message), failure=error.problem
     )
 
@@ -39,7 +39,7 @@ def refuses_in_a_success() -> None:
 @fault("CHN-530")
 def refuses_in_the_language_of_other_resources() -> None:
     """Problem details, as everywhere else on the device; an EDHOC library cannot read them."""
-    handshakes._refusal = lambda error, message: Answer(problem.error_response(error), failure=error.problem)
+    handshakes.refusal = lambda error, message: Answer(problem.error_response(error), failure=error.problem)
 
 
 @fault("CHN-530")
@@ -84,7 +84,7 @@ def verifies_after_it_has_answered() -> None:
                 raise
             late.append(error)
 
-    def answer(self: Opening, response: Message, time: float | None) -> Message | Session:
+    def answer(self: Opening, response: Message, time: float | None) -> Message | Early | Session:
         if late:
             raise late.pop()
         return answered(self, response, time)
@@ -97,14 +97,14 @@ def opens_a_channel_although_it_was_refused() -> None:
     """The Initiator has all keys after message_3, so it goes on whatever the Responder says: it sends commands to
     somebody who has just refused it (uoscore-uedhoc did not wait for the answer).
     """
-    refused = Opening._refused
+    refused = Opening.refused
 
     def deaf(self: Opening, response: Message) -> Any:
         if self._initiator.state is InitiatorState.SENT_MESSAGE_3:
             return self._initiator.complete()
         return refused(self, response)
 
-    Opening._refused = deaf
+    Opening.refused = deaf
 
 
 @fault("CHN-1060")
@@ -134,7 +134,7 @@ def says_goodbye_after_message_2_only() -> None:
     """When message_4 is wrong, the Initiator is silent: the Responder has a channel that nobody will ever use."""
     original = Opening.answered
 
-    def answered(self: Opening, response: Message, time: float | None) -> Message | Session:
+    def answered(self: Opening, response: Message, time: float | None) -> Message | Early | Session:
         late = self._initiator.state is InitiatorState.SENT_MESSAGE_3
         try:
             return original(self, response, time)
@@ -148,7 +148,7 @@ def says_goodbye_after_message_2_only() -> None:
 @fault("CHN-1060")
 def has_the_last_word() -> None:
     """An error message was not expected, and that is an error: each side tells the other, for ever."""
-    original = Opening._refused
+    original = Opening.refused
 
     def indignant(self: Opening, response: Message) -> Any:
         try:
@@ -157,20 +157,20 @@ def has_the_last_word() -> None:
             self.farewell = edhoc_coap.request(self._initiator.error_message(error), self._initiator.c_r)
             raise
 
-    Opening._refused = indignant
+    Opening.refused = indignant
 
 
 @fault("CHN-1060")
 def starts_over_whenever_it_is_told() -> None:
     """ERR_CODE 2 means another suite, whenever it comes: after message_3 it makes the Initiator show itself twice."""
-    original = Opening._refused
+    original = Opening.refused
 
     def obedient(self: Opening, response: Message) -> Any:
         if self._initiator.state is InitiatorState.SENT_MESSAGE_3:
             self._initiator.state = InitiatorState.WAIT_MESSAGE_2
         return original(self, response)
 
-    Opening._refused = obedient
+    Opening.refused = obedient
 
 
 @fault("CHN-560")
@@ -212,16 +212,16 @@ def finds_a_session_for_every_message() -> None:
 @fault("CHN-970")
 def closes_a_channel_at_the_word_of_a_stranger() -> None:
     """Error messages are in the open: one of them, sent by anybody after the handshake, takes a lamp off its owner."""
-    original = Agent._respond
+    original = Handshaking._serve
 
-    def respond(self: Agent, request: resources.Request) -> resources.Reply:
+    def serve(self: Handshaking, request: resources.Request) -> resources.Reply:
         with suppress(ProtocolError):
             c_r, message = edhoc_coap.split_prefix(request.payload)
-            if c_r is not None and is_error(message) and c_r in self.channels:
-                self.channels.remove(self.channels[c_r])
+            if c_r is not None and is_error(message) and c_r in self._channels:
+                self._channels.remove(self._channels[c_r])
         return original(self, request)
 
-    Agent._respond = respond
+    Handshaking._serve = serve
 
 
 @fault("CHN-570")
@@ -238,7 +238,7 @@ def sends_newcomers_away() -> None:
     def first(self: Responding, *arguments: Any) -> Answer:
         if len(self) >= handshakes.MAX_SESSIONS:
             busy = ProtocolError(Problem.BUSY, "CHN-570")
-            return handshakes._refusal(busy, error_message(busy, ()))
+            return handshakes.refusal(busy, error_message(busy, ()))
         return original(self, *arguments)
 
     Responding._first = first

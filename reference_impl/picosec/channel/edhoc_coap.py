@@ -31,6 +31,11 @@ def request(message: bytes, c_r: bytes | None) -> Message:
     return Message(Type.CON, Code.POST, 0, b"", _REQUEST_OPTIONS, prefix + message)
 
 
+def invitation() -> Message:
+    """Return the empty request that asks a server for message_1 (CHN-1670)."""
+    return Message(Type.CON, Code.POST, 0, b"", path_options(PATH))
+
+
 def response(code: int, message: bytes = b"") -> Message:
     """Return the response that carries a message, or none. Message id and token are the message layer's."""
     return Message(Type.ACK, code, 0, b"", _RESPONSE_OPTIONS if message else (), message)

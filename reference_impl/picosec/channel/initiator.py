@@ -240,6 +240,13 @@ class Initiator(Machine[State]):
             raise
         return self._finish(Event.MESSAGE_4, replace(held.session, ead=held.session.ead + items))
 
+    @property
+    def unconfirmed(self) -> Session:
+        """What message_3 leads to, before the peer showed the same keys. Raises ``unexpected_message``."""
+        self._require(Event.COMPLETE)
+        assert isinstance(self._held, _Sent3)
+        return self._held.session
+
     def complete(self) -> Session:
         """Complete the session without message_4. Raises ``unexpected_message`` when the policy has one (CHN-590)."""
         self._require(Event.COMPLETE)

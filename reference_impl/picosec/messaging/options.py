@@ -46,6 +46,7 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.MAX_AGE: Definition(0, 4),
     Option.URI_QUERY: Definition(0, 255, repeatable=True, text=True),
     Option.ACCEPT: Definition(0, 2),
+    Option.EDHOC: Definition(0, 0xFFFF),  # whatever its value, it means what an empty one does (CHN-1570)
     Option.LOCATION_QUERY: Definition(0, 255, repeatable=True, text=True),
     Option.BLOCK2: Definition(0, 3),
     Option.SIZE2: Definition(0, 4),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from picosec.channel import edhoc_coap
@@ -12,18 +11,19 @@ from picosec.channel.channels import Channel
 from picosec.channel.credentials import Kind, OwnCredential
 from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Code, Message
+from picosec.messaging.coap import Message
 from picosec.messaging.connections import Connection, Framing
 from picosec.messaging.events import ConnectionReleased, Outcome, RequestReceived
 from picosec.messaging.events import Event as LayerEvent
 from picosec.messaging.router import Router
-from picosec.registry import CONTENT_FORMAT_CID_EDHOC, Problem
+from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelPolicy, ChannelTable
 from picosec.roles.client import Client
-from picosec.roles.events import ChannelFailed, ChannelOpened, Event, Released
-from picosec.roles.handshakes import Identifiers, Opening, Responding, refusal
+from picosec.roles.events import ChannelOpened, Event, Released
+from picosec.roles.handshaking import Handshaking
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
-from picosec.roles.resources import Access, Reply, Request, Resource, Site
+from picosec.roles.openings import Openings
+from picosec.roles.resources import Resource, Site
 from picosec.roles.server import Server
 from picosec.roles.upkeep import PATH as CHANNEL_PATH
 from picosec.roles.upkeep import Upkeep
@@ -58,17 +58,17 @@ class Agent:
         self._knows_date = knows_date
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._last_handle = 0
-        self._identifiers = Identifiers()
-        self._responding = Responding(entropy)
-        if responder:
-            takes = (CONTENT_FORMAT_CID_EDHOC,)
-            edhoc = Resource({Code.POST: self._respond}, Access.OPEN, takes, attributes={"rt": "core.edhoc"})
-            resources = {**resources, edhoc_coap.PATH: edhoc}
         self._endpoint = Router(entropy)
-        self._client = Client(self._endpoint, self.channels, self._report, knows_date=knows_date)
+        self._client = Client(self._endpoint, self.channels, self._report)
+        self._openings = Openings(self._endpoint, self.channels, self._client, self._report, knows_date=knows_date)
+        self._handshaking = Handshaking(
+            keyring, self.channels, entropy, self._openings, self._report, responder=responder, knows_date=knows_date
+        )
+        if responder:
+            resources = {**resources, edhoc_coap.PATH: self._handshaking.resource()}
         self._upkeep = Upkeep(self.channels, self._client, self._report)
         resources = {**resources, CHANNEL_PATH: self._upkeep.resource()}
-        self._server = Server(self._endpoint, self.channels, Site(resources))
+        self._server = Server(self._endpoint, self.channels, Site(resources), self._handshaking.finish)
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 
@@ -94,13 +94,13 @@ class Agent:
     def tick(self, now: float) -> None:
         """Do what is due at ``now``."""
         self._server.tick(now)
-        self._responding.expire(now)
+        self._handshaking.expire(now)
         self._upkeep.expire(now)
         self._happened(self._endpoint.tick(now), now)
 
     def next_timeout(self) -> float | None:
         """Return when :meth:`tick` is wanted next, if at all."""
-        parts = (self._endpoint, self._server, self._responding, self.channels)
+        parts = (self._endpoint, self._server, self._handshaking, self.channels)
         times = [part.next_timeout() for part in parts]
         return min((time for time in times if time is not None), default=None)
 
@@ -133,18 +133,24 @@ class Agent:
         method: int | None = None,
         suites: Sequence[int] | None = None,
         kind: Kind | None = None,
+        first: Message | None = None,
     ) -> int:
-        """Start a handshake; a ChannelOpened or ChannelFailed follows.
+        """Start a handshake as Initiator; a ChannelOpened or ChannelFailed follows.
 
-        ``suites`` replace those of the policy, ``kind`` restricts the choice among own credentials. Raises
+        ``suites`` replace those of the policy, ``kind`` restricts the choice among own credentials. ``first`` is asked
+        over the channel, under the same handle and together with message_3 where that can be (CHN-1580). Raises
         ``ProtocolError`` with ``unsupported_method`` when no own credential can serve, ``busy``.
         """
-        config = self._keyring.config
-        if suites is not None:
-            config = self._keyring.config_for(replace(config.policy, suites=tuple(suites)))
-        opening = Opening(config, self._entropy, lambda: self._identifiers.choose(self._in_use), method, kind)
         handle = self._new_handle()
-        self._client.open(handle, opening, peer, now)
+        self._handshaking.open(handle, peer, now, method, suites, kind, first)
+        return handle
+
+    def invite(
+        self, peer: Hashable, now: float, suites: Sequence[int] | None = None, first: Message | None = None
+    ) -> int:
+        """Ask a server to start a handshake, as Responder; else like :meth:`open`. Raises ``busy``."""
+        handle = self._new_handle()
+        self._handshaking.invite(handle, peer, now, suites, first)
         return handle
 
     def update_keys(self, channel: Channel, context: bytes, now: float) -> int:
@@ -207,11 +213,11 @@ class Agent:
     @property
     def handshakes(self) -> int:
         """How many handshakes are in progress, begun by either side."""
-        return len(self._responding) + len(self._client.openings)
+        return len(self._handshaking)
 
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
-        return [self.channels.digest_state(), self._responding.state(), self._client.handles()]
+        return [self.channels.digest_state(), self._handshaking.state(), self._client.handles()]
 
     # -- within --------------------------------------------------------------------------------------------------
 
@@ -223,35 +229,10 @@ class Agent:
                 elif isinstance(event, ConnectionReleased):
                     self._report(Released(event.peer, event.alternatives, event.hold_off), now)
                 elif isinstance(event, Outcome):
-                    self._client.ended(event, now)
+                    asking = self._openings if event.request_id in self._openings else self._client
+                    asking.ended(event, now)
                 self._upkeep.settle(now)
             events = self._endpoint.further_events()
-
-    def _respond(self, request: Request) -> Reply:
-        """Serve the EDHOC resource."""
-        time = request.now if self._knows_date else None
-        config = self._keyring.config
-        answer = self._responding.answer(request.payload, config, request.now, time, self._choose_for_peer)
-        if answer.session is not None:
-            try:
-                channel = self.channels.open(answer.session, request.now, request.peer)
-                self._report(ChannelOpened(None, channel, answer.session), request.now)
-            except ProtocolError as error:
-                answer = refusal(error)
-        if answer.failure is not None:
-            self._report(ChannelFailed(None, answer.failure), request.now)
-        response = answer.response
-        return Reply(response.code, response.payload, response.content_format)
-
-    def _choose_for_peer(self, c_i: bytes) -> bytes:
-        return self._identifiers.choose(lambda identifier: identifier == c_i or self._in_use(identifier))
-
-    def _in_use(self, identifier: bytes) -> bool:
-        return (
-            identifier in self.channels
-            or identifier in self._responding
-            or any(identifier == opening.c_i for opening in self._client.openings)
-        )
 
     def _new_handle(self) -> int:
         self._last_handle += 1

@@ -52,12 +52,16 @@ class ChannelTable(Channels):
 
         Raises ``ProtocolError`` with ``busy`` when all channels are in use by other peers (CHN-1270).
         """
-        channel = channel_from_session(session)
+        return self.keep(channel_from_session(session), now, peer)
+
+    def keep(self, channel: Channel, now: float = 0.0, peer: Hashable = None) -> Channel:
+        """Take in a channel that carried a request before its handshake was confirmed. Raises as :meth:`open` does."""
+        assert channel.session is not None
         channel.bond.peer, channel.used = peer, now
         self.quieten(now)
         if channel.id in self._active or channel.id in self._idle:
             self.close(self[channel.id], Event.CLOSE)
-        self._make_room(session)
+        self._make_room(channel.session)
         self._take_in(channel)
         return channel
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from picosec.channel import edhoc_coap
+from picosec.channel.channels import Channel, channel_from_session
+from picosec.channel.combined import MAX_PAYLOAD, combine
 from picosec.channel.credentials import Kind
 from picosec.channel.edhoc_config import EdhocConfig
-from picosec.channel.edhoc_error import WRONG_SUITE, error_message, is_error
+from picosec.channel.edhoc_error import UNSPECIFIED, WRONG_SUITE, ErrorMessage, error_message, is_error
 from picosec.channel.edhoc_messages import SHORT_IDENTIFIERS
 from picosec.channel.initiator import Initiator, next_suite
 from picosec.channel.initiator import State as InitiatorState
+from picosec.channel.oscore import Binding, protect_request
 from picosec.channel.responder import Responder
 from picosec.channel.session import Role, Session
 from picosec.crypto.curves import Entropy
@@ -97,6 +101,19 @@ class Responding:
         except ProtocolError as error:
             return refusal(error)
 
+    def combined(self, c_r: bytes, message_3: bytes, now: float, time: float | None) -> Answer:
+        """Take the message_3 of a combined request. Its response is sent only when it is refused (CHN-1520)."""
+        self.expire(now)
+        responder, _expires = self._sessions.pop(c_r, (None, now))
+        try:
+            if responder is None:
+                raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "CHN-1550", "no session in progress has this kid")
+            if responder.config.policy.message_4:
+                raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "CHN-1530", "this handshake ends with message_4")
+            return _last(responder, message_3, time)
+        except ProtocolError as error:
+            return refusal(error, ErrorMessage(UNSPECIFIED, error.problem.name.lower()).encode())
+
     def _first(self, message: bytes, config: EdhocConfig, now: float, choose: Callable[[bytes], bytes]) -> Answer:
         responder = Responder(config, self._entropy)
         try:
@@ -104,7 +121,7 @@ class Responding:
             c_r = choose(received.c_i)
             message_2 = responder.prepare_message_2(c_r)
         except ProtocolError as error:
-            return _refusal(error, responder.error_message(error))
+            return refusal(error, responder.error_message(error))
         while len(self._sessions) >= MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[c_r] = (responder, now + LIFETIME)
@@ -147,19 +164,26 @@ def _last(responder: Responder, message: bytes, time: float | None) -> Answer:
     return Answer(edhoc_coap.response(Code.CHANGED, message_4), responder.session)
 
 
-def refusal(error: ProtocolError) -> Answer:
-    """Return the error message for what went wrong outside of a session."""
-    return _refusal(error, error_message(error, ()))
-
-
-def _refusal(error: ProtocolError, message: bytes) -> Answer:
+def refusal(error: ProtocolError, message: bytes | None = None) -> Answer:
+    """Return the response that carries an error message, by default that for what went wrong outside a session."""
+    message = error_message(error, ()) if message is None else message
     return Answer(edhoc_coap.response(error.response_code, message), failure=error.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """A combined request to send, and the channel and binding that its response is held against."""
+
+    message: Message
+    channel: Channel
+    binding: Binding
 
 
 class Opening:
     """One attempt of ours to open a channel: from the first message_1 until there is a session, or none.
 
-    ``choose`` returns a connection identifier that is not in use.
+    ``choose`` returns a connection identifier that is not in use; ``first`` is the first request over the channel,
+    which goes out together with message_3 where that can be.
 
     Raises ``ProtocolError`` with ``unsupported_method`` when no own credential can serve.
     """
@@ -171,17 +195,19 @@ class Opening:
         choose: Callable[[], bytes],
         method: int | None = None,
         kind: Kind | None = None,
+        first: Message | None = None,
     ) -> None:
-        method, suite = _serving(config, method, kind)
+        method, suite = serving(config, method, kind)
         self._entropy = entropy
         self._choose = choose
+        self._first = first
         self._tried = [suite]
         self._initiator = Initiator(config, method, choose(), entropy, suite, kind)
         #: An error message to send, after :meth:`answered` raised.
         self.farewell: Message | None = None
 
     @property
-    def c_i(self) -> bytes:
+    def identifier(self) -> bytes:
         """This end's identifier."""
         return self._initiator.c_i
 
@@ -189,29 +215,43 @@ class Opening:
         """Return the request that carries message_1."""
         return edhoc_coap.request(self._initiator.prepare_message_1(), None)
 
-    def answered(self, response: Message, time: float | None) -> Message | Session:
+    def answered(self, response: Message, time: float | None) -> Message | Early | Session:
         """Return the next request, or the session when it is complete.
 
         Raises ``ProtocolError`` when there will be no channel: what was wrong with the answer, or what the peer says.
         """
         initiator = self._initiator
         if response.code >> 5 != Code.CHANGED >> 5:
-            return self._refused(response)
+            return self.refused(response)
         try:
             if initiator.state is InitiatorState.WAIT_MESSAGE_2:
                 initiator.process_message_2(response.payload, time)
-                return edhoc_coap.request(initiator.prepare_message_3(), initiator.c_r)
+                return self._last(initiator.prepare_message_3())
             return initiator.process_message_4(response.payload) if response.payload else initiator.complete()
         except ProtocolError as error:
             if initiator.c_r is not None:
                 self.farewell = edhoc_coap.request(initiator.error_message(error), initiator.c_r)
             raise
 
-    def _refused(self, response: Message) -> Message:
+    def confirmed(self) -> Session:
+        """Return the session, whose channel has carried a response."""
+        return self._initiator.complete()
+
+    def _last(self, message_3: bytes) -> Message | Early:
+        """Return what carries message_3: the first request, unless it has to wait (CHN-1610)."""
+        if self._first is not None and not self._initiator.config.policy.message_4:
+            channel = channel_from_session(self._initiator.unconfirmed)
+            protected, binding = protect_request(channel.context, self._first)
+            combined = combine(message_3, protected)
+            if len(combined.payload) <= MAX_PAYLOAD:
+                return Early(combined, channel, binding)
+        return edhoc_coap.request(message_3, self._initiator.c_r)
+
+    def refused(self, response: Message) -> Message:
         """Try again with another suite if that was all; raise what the peer says otherwise."""
         initiator = self._initiator
         if response.content_format != CONTENT_FORMAT_EDHOC:
-            raise ProtocolError(_named_problem(response), "CHN-550", "the peer did not answer as a Responder")
+            raise ProtocolError(named_problem(response), "CHN-550", "the peer did not answer as a Responder")
         first = initiator.state is InitiatorState.WAIT_MESSAGE_2
         message = initiator.process_error(response.payload)
         if message.code != WRONG_SUITE or not first:
@@ -224,7 +264,7 @@ class Opening:
         return self.start()
 
 
-def _serving(config: EdhocConfig, method: int | None, kind: Kind | None) -> tuple[int, int]:
+def serving(config: EdhocConfig, method: int | None, kind: Kind | None) -> tuple[int, int]:
     """Return the method, the most private and smallest first, and the suite that an own credential can serve."""
     methods = sorted(config.policy.methods, reverse=True) if method is None else [method]
     for candidate in methods:
@@ -234,10 +274,11 @@ def _serving(config: EdhocConfig, method: int | None, kind: Kind | None) -> tupl
     raise ProtocolError(Problem.UNSUPPORTED_METHOD, "CHN-100", "no own credential can serve")
 
 
-def _named_problem(response: Message) -> Problem:
-    if response.content_format == CONTENT_FORMAT_PROBLEM_DETAILS:
-        try:
+def named_problem(response: Message) -> Problem:
+    """Return what an error response says, be it in an EDHOC error message or in problem details."""
+    with suppress(ProtocolError):
+        if response.content_format == CONTENT_FORMAT_EDHOC:
+            return ErrorMessage.decode(response.payload).problem
+        if response.content_format == CONTENT_FORMAT_PROBLEM_DETAILS:
             return problem.decode(response.payload) or Problem.REFUSED
-        except ProtocolError:
-            pass
     return Problem.REFUSED

@@ -6,7 +6,7 @@ format, accepted format are checked in this order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -69,6 +69,8 @@ class Resource:
     gives: tuple[int, ...] = ()
     #: Link attributes (RFC 6690 section 3), such as ``rt``; None keeps the resource out of the list.
     attributes: Mapping[str, str] | None = field(default_factory=dict)
+    #: Further attributes in their encoding, asked for whenever the list is.
+    further: Callable[[], Iterable[str]] = tuple
 
 
 class Site:
@@ -109,4 +111,4 @@ def link(path: str, resource: Resource) -> str:
     if resource.gives:
         formats = " ".join(str(number) for number in resource.gives)
         attributes.append(f"ct={formats}" if len(resource.gives) == 1 else f'ct="{formats}"')
-    return ";".join([f"<{path}>", *attributes])
+    return ";".join([f"<{path}>", *attributes, *resource.further()])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final
 
 from picosec.channel.channels import Channel
+from picosec.channel.combined import Combined, split
 from picosec.channel.life import State
 from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
@@ -21,9 +22,13 @@ from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.resources import Reply, Request, Site
 
-#: Options understood inside a protected message: it cannot hold another one, but it can prove freshness.
+#: Completes the handshake that a combined request ends; returns the response to send when it is refused.
+Finish = Callable[[Combined, Hashable, float], Message | None]
+
+#: Options understood inside a protected message: it holds no other one (CHN-780) and no message_3 (CHN-1560), but it
+#: can prove freshness.
 INNER_DEFINITIONS: Final = {
-    **{number: definition for number, definition in DEFINITIONS.items() if number != Option.OSCORE},
+    **{number: each for number, each in DEFINITIONS.items() if number not in (Option.OSCORE, Option.EDHOC)},
     Option.ECHO: Definition(1, 40),
 }
 
@@ -40,10 +45,11 @@ class _Answering:
 class Server:
     """Serves a site to whoever asks; what a resource answers late is kept until it is due."""
 
-    def __init__(self, endpoint: MessageLayer, channels: ChannelTable, site: Site) -> None:
+    def __init__(self, endpoint: MessageLayer, channels: ChannelTable, site: Site, finish: Finish) -> None:
         self._endpoint = endpoint
         self._channels = channels
         self._site = site
+        self._finish = finish
         self._late: list[tuple[float, int, _Answering, Message]] = []
         self._late_count = 0
 
@@ -52,6 +58,13 @@ class Server:
         answering = _Answering(exchange)
         delay = 0.0
         try:
+            if message.option(Option.EDHOC) is not None:
+                combined = split(message)
+                refusal = self._finish(combined, exchange.peer, now)
+                if refusal is not None:
+                    self._endpoint.respond(exchange, refusal, now)
+                    return
+                message = combined.protected
             if message.option(Option.OSCORE) is not None:
                 opened = self._channels.unprotect(message, now, exchange.peer)
                 answering = _Answering(exchange, opened.channel, opened.binding)

@@ -6,7 +6,7 @@ unless ``--test-interface`` asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
@@ -34,6 +34,12 @@ PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
 #: Bytes of the longest output of the exporter.
 MAX_EXPORT: Final = 8160
+#: Fields of a request to send, those that it needs first; the first request of a channel names no other one.
+_ASKED: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (
+    {1: int, 2: str},
+    {3: bytes, 4: bool, 5: bytes, 6: int},
+)
+_FIRST: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (_ASKED[0], {3: bytes, 6: int})
 
 
 class TestBuild:
@@ -206,25 +212,20 @@ class TestBuild:
         return self._device.ping(request.peer, request.now)
 
     def _request(self, parameters: dict[int, Any], request: Request) -> int:
-        entries = fields(parameters, {1: int, 2: str}, {3: bytes, 4: bool, 5: bytes, 6: int})
-        code, path, content_format = entries[1], entries[2], entries.get(6)
-        options: Options = path_options(path)
-        if not 0 < code < 32 or not path.startswith("/") or any(len(segment) > 255 for _number, segment in options):
-            raise mismatch(f"no request with code {code} for {path!r} can be sent")
-        if content_format is not None:
-            if content_format > 0xFFFF:
-                raise mismatch(f"no Content-Format {content_format}")
-            options = (*options, (int(Option.CONTENT_FORMAT), uint_bytes(content_format)))
-        kind = Type.CON if entries.get(4, True) else Type.NON
-        message = Message(kind, code, 0, b"", options, entries.get(3, b""))
+        entries = fields(parameters, *_ASKED)
         channel = self._device.channel(entries[5]) if 5 in entries else None
-        return self._device.request(message, request.peer, request.now, channel)
+        return self._device.request(_asked(entries), request.peer, request.now, channel)
 
     def _open(self, parameters: dict[int, Any], request: Request) -> int:
-        entries = fields(parameters, {}, {1: int, 2: list, 3: str})
+        entries = fields(parameters, {}, {1: int, 2: list, 3: str, 4: dict, 5: bool})
         suites = some(entries[2], unsigned) if 2 in entries else None
         kind = _kind(entries[3]) if 3 in entries else None
-        return self._device.open(request.peer, request.now, entries.get(1), suites, kind)
+        first = _asked(fields(entries[4], *_FIRST)) if 4 in entries else None
+        if not entries.get(5, False):
+            return self._device.open(request.peer, request.now, entries.get(1), suites, kind, first)
+        if 1 in entries or kind is not None:
+            raise mismatch("whoever responds does not choose the method")
+        return self._device.invite(request.peer, request.now, suites, first)
 
     def _update_keys(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, {1: bytes, 2: bytes}, {})
@@ -264,6 +265,20 @@ class TestBuild:
             raise ProtocolError(Problem.BAD_REQUEST, "CNF-460", "nothing to export")
         exported = session.export(entries[1], entries[2], entries[3])
         return Reply(Code.CHANGED, cbor.dumps(exported), CONTENT_FORMAT_CBOR)
+
+
+def _asked(entries: Mapping[int, Any]) -> Message:
+    """Return the request that the fields of an act describe. Raises ``bad_request`` for one that cannot be sent."""
+    code, path, content_format = entries[1], entries[2], entries.get(6)
+    options: Options = path_options(path)
+    if not 0 < code < 32 or not path.startswith("/") or any(len(segment) > 255 for _number, segment in options):
+        raise mismatch(f"no request with code {code} for {path!r} can be sent")
+    if content_format is not None:
+        if content_format > 0xFFFF:
+            raise mismatch(f"no Content-Format {content_format}")
+        options = (*options, (int(Option.CONTENT_FORMAT), uint_bytes(content_format)))
+    kind = Type.CON if entries.get(4, True) else Type.NON
+    return Message(kind, code, 0, b"", options, entries.get(3, b""))
 
 
 def _posted(handler: Handler) -> Resource:
