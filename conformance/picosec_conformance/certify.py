@@ -17,7 +17,7 @@ from typing import Any, cast
 import pytest
 
 import picosec
-from picosec_conformance.adapters import AdapterError, TargetDied, open_adapter
+from picosec_conformance.adapters import AdapterError, ConnectionEnded, TargetDied, open_adapter
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.report import model
 from picosec_conformance.report.model import FeatureTruth, Report, RequirementResult, State, TestResult, Verdict
@@ -133,8 +133,11 @@ def first_contact(manifest: Manifest) -> None:
     adapter = open_adapter(manifest.adapter)
     try:
         adapter.start()
-        Target(adapter, manifest).until_probe_answered()
-    except (Silence, TargetDied) as error:
+        target = Target(adapter, manifest)
+        if not target.form.datagrams:
+            target.connect()
+        target.until_probe_answered()
+    except (Silence, TargetDied, ConnectionEnded) as error:
         raise AdapterError(f"no answer to a first ping ({error}); is this the target, and is it running?") from error
     finally:
         adapter.close()

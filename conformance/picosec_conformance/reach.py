@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from picosec_conformance.adapters import AdapterError, TargetDied, framing_of
+from picosec_conformance.adapters import AdapterError, ConnectionEnded, TargetDied, framing_of
 from picosec_conformance.adapters.base import Framing
 from picosec_conformance.control import Control
 from picosec_conformance.links import Links
@@ -20,6 +20,8 @@ from picosec_conformance.target import Record, Silence, Target
 CARRIES: dict[Framing, frozenset[str]] = {
     "slipmux": frozenset({"messaging.datagram", "messaging.slipmux"}),
     "datagram": frozenset({"messaging.datagram"}),
+    "tcp": frozenset({"messaging.stream"}),
+    "websocket": frozenset({"messaging.websocket"}),
 }
 #: Features that depend on the link.
 TRANSPORTS = frozenset().union(*CARRIES.values())
@@ -81,7 +83,7 @@ class Reach:
         """
         try:
             self._open[name] = self._prepare(name)
-        except (Silence, TargetDied, AdapterError) as error:
+        except (Silence, TargetDied, ConnectionEnded, AdapterError) as error:
             try:
                 self._links.power_cycle("target")
             except AdapterError:

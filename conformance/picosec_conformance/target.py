@@ -8,15 +8,22 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import cast
 
 from picosec.errors import ProtocolError
 from picosec.messaging import problem as problem_details
 from picosec.messaging.blocks import Block
 from picosec.messaging.coap import Code, Message, Option, Type, code_text, path_options, uint_bytes
+from picosec.messaging.stream_message import Signal, StreamMessage
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS, Problem
-from picosec_conformance.adapters import Adapter
+from picosec_conformance.adapters import Adapter, AdapterError, ConnectionEnded, TargetDied
+from picosec_conformance.adapters.base import Connection, Ending
+from picosec_conformance.forms import FORMS, describe
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.report.model import Direction, Frame, Layer
+
+#: What the suite says of itself unless a test says otherwise: what is true of every endpoint.
+_CSM = StreamMessage(Signal.CSM)
 
 
 class Nonconformity(AssertionError):
@@ -60,23 +67,32 @@ class Target:
         self._adapter = adapter
         self.manifest = manifest
         self.framing = adapter.framing
+        self.form = FORMS[adapter.framing]
         self.link = link
         self.record = Record() if record is None else record
         #: Take the target's power away and give it back. Raises ``AdapterError`` when there is no means to.
         self.power_cycle = power_cycle or adapter.power_cycle
         self._early: deque[bytes] = deque()
+        self._ending = False
+        #: What the target said of itself at the beginning of the connection.
+        self.csm = StreamMessage(Signal.CSM)
         #: The last message id that was taken. Where no reset makes a target forget it, the next test goes on behind it.
         self.message_id = 0
         self._token = 0
 
     def begin(self, rng: random.Random) -> None:
-        """Start a test: empty record, fresh message ids and tokens, nothing left on the link from the test before."""
+        """Start a test: fresh message ids and tokens, nothing left on the link from the test before.
+
+        A link that makes connections gets a new one.
+        """
+        self.message_id = rng.randrange(1 << 16)
+        self._token = rng.randrange(1 << 32)
+        if not self.form.datagrams:
+            self.connect()
+            return
         while self._adapter.receive(0) is not None:
             pass
         self._early.clear()
-        self.record_from_here()
-        self.message_id = rng.randrange(1 << 16)
-        self._token = rng.randrange(1 << 32)
 
     @property
     def frames(self) -> list[Frame]:
@@ -120,25 +136,101 @@ class Target:
         ordered = tuple(sorted(every, key=lambda option: option[0]))
         return Message(kind, code, self.fresh_message_id(), self.fresh_token(), ordered, payload)
 
-    def send(self, frame: Message | bytes, note: str = "") -> None:
+    def connect(self, csm: StreamMessage | None = _CSM) -> None:
+        """Make a new connection in place of the one there is; say ``csm`` and hear what the target says of itself.
+
+        Without a ``csm`` nothing is said or awaited.
+        """
+        self._early.clear()
+        self._ending = False
+        self._connection.connect()
+        if csm is not None:
+            self.send(csm)
+            self.csm = self.receive_signal(Signal.CSM)
+
+    def connect_bare(self) -> None:
+        """Make a connection that is not even a WebSocket yet: for raw bytes."""
+        self._early.clear()
+        self._ending = False
+        self._connection.connect(bare=True)
+
+    def disconnect(self, ending: Ending = Ending.CLOSE) -> None:
+        """End the connection, or our half of it."""
+        self._connection.disconnect(ending)
+
+    @property
+    def _connection(self) -> Connection:
+        return cast(Connection, self._adapter)
+
+    def send(self, frame: Message | StreamMessage | bytes, note: str = "") -> None:
         """Send one frame."""
-        data = frame if isinstance(frame, bytes) else frame.encode()
-        self.record.add("sent", data, note, "coap", self.link)
+        data = frame if isinstance(frame, bytes) else self.form.encode(frame)
+        self.record.add("sent", data, note, self.form.layer, self.link)
         self._adapter.send(data)
 
     def send_raw(self, data: bytes, note: str = "") -> None:
         """Send bytes as they are to appear on a byte stream, to attack its framing."""
-        self.record.add("sent", data, note, "slipmux", self.link)
+        self.record.add("sent", data, note, "slipmux" if self.form.datagrams else "stream", self.link)
         self._adapter.send_raw(data)
 
     def receive_bytes(self, timeout: float | None = None) -> bytes | None:
-        """Return the next frame as it came, or ``None`` when none comes in time."""
+        """Return the next frame as it came, or ``None`` when none comes in time.
+
+        Raises ``ConnectionEnded`` when the target ended the connection; when somebody reset it, ``TargetDied`` or
+        ``AdapterError``, after whether the target takes another one.
+        """
         if self._early:
             return self._early.popleft()
-        data = self._adapter.receive(self.manifest.answer_timeout if timeout is None else timeout)
+        try:
+            data = self._adapter.receive(self.manifest.answer_timeout if timeout is None else timeout)
+        except ConnectionEnded as ended:
+            if ended.reset and not self._ending:
+                self._explain_reset()
+            raise
         if data is not None:
-            self.record.add("received", data, "", "coap", self.link)
+            self.record.add("received", data, "", self.form.layer, self.link)
         return data
+
+    def _explain_reset(self) -> None:
+        """Tell a target that died from a network that lost a connection, by whether the target is still there."""
+        self._ending = True
+        try:
+            self.connect()
+            self._ending = True
+            self.until_probe_answered()
+        except (AdapterError, AssertionError) as error:
+            raise TargetDied(f"the connection was reset, and the target does not take another: {error}") from error
+        raise AdapterError("the connection was reset, and the target is alive: what lies between it and the suite?")
+
+    def until_ended(self) -> list[StreamMessage]:
+        """Return what the target says before it ends the connection. Raises ``Silence`` when it does not end it."""
+        said: list[StreamMessage] = []
+        self._ending = True
+        try:
+            while (data := self.receive_bytes()) is not None:
+                said.append(self.read(data))
+        except ConnectionEnded:
+            return said
+        finally:
+            self._ending = False
+        raise Silence("the target keeps a connection that it has to end")
+
+    def receive_signal(self, code: int) -> StreamMessage:
+        """Return the next message, which has to be this signal. Raises ``Silence`` or ``Nonconformity``."""
+        data = self.receive_bytes()
+        if data is None:
+            raise Silence(f"expected {describe(code)}; the target stayed silent")
+        found = self.read(data)
+        if found.code != code:
+            raise Nonconformity(f"expected {describe(code)}, got {describe(found.code)}")
+        return found
+
+    def read(self, data: bytes) -> StreamMessage:
+        """Decode what the target sent on a stream. Raises ``Nonconformity`` when it is not a CoAP message."""
+        try:
+            return StreamMessage.of(self.form.decode(data))
+        except ProtocolError as error:
+            raise Nonconformity(f"the target sent bytes that are no CoAP message: {error}") from error
 
     def receive(self, expecting: str = "a message") -> Message:
         """Return the next message. Raises ``Silence`` when none comes, ``Nonconformity`` when it does not parse."""
@@ -150,7 +242,7 @@ class Target:
     def parse(self, data: bytes) -> Message:
         """Decode what the target sent. Raises ``Nonconformity`` when it is not a CoAP message."""
         try:
-            return Message.decode(data)
+            return self.form.decode(data)
         except ProtocolError as error:
             raise Nonconformity(f"the target sent bytes that are no CoAP message: {error}") from error
 
@@ -172,14 +264,14 @@ class Target:
                     f"{code_text(request.code)} {request.path} stayed unanswered for {self.manifest.answer_timeout:g} s"
                 )
             reply = self.parse(data)
-            if reply.type == Type.RST and reply.message_id == request.message_id:
+            if self.form.datagrams and reply.type == Type.RST and reply.message_id == request.message_id:
                 raise Nonconformity("the target reset the request")
             if reply.code != Code.EMPTY and reply.token == request.token:
                 break
             if (reply.type, reply.code, reply.message_id) != (Type.ACK, Code.EMPTY, request.message_id):
                 early.append(data)
         self._early.extend(early)
-        if reply.type == Type.CON:
+        if reply.type == Type.CON and self.form.datagrams:
             self.send(Message(Type.ACK, Code.EMPTY, reply.message_id))
         return reply
 
@@ -214,9 +306,9 @@ class Target:
     def replies_to(self, frame: Message | bytes, note: str = "") -> list[bytes]:
         """Return everything that the target sends on account of a frame.
 
-        A probe (CoAP ping) goes behind the frame on the same ordered link: what comes before the probe's answer is
-        on account of the frame, and nothing at all is silence. No waiting. Raises ``Silence`` when the probe stays
-        unanswered: the target hangs or died.
+        A probe (a ping of the link's kind) goes behind the frame on the same ordered link: what comes before the
+        probe's answer is on account of the frame, and nothing at all is silence. No waiting. Raises ``Silence`` when
+        the probe stays unanswered: the target hangs or died.
         """
         self.send(frame, note)
         return self.until_probe_answered()
@@ -228,15 +320,15 @@ class Target:
 
     def until_probe_answered(self) -> list[bytes]:
         """Send a probe and return what the target sends before it answers."""
-        probe = Message(Type.CON, Code.EMPTY, self.fresh_message_id())
-        self.send(probe, "probe")
-        answer = Message(Type.RST, Code.EMPTY, probe.message_id).encode()
+        message_id = self.fresh_message_id()
+        token = b"" if self.form.datagrams else self.fresh_token()
+        self.send(self.form.probe(message_id, token), "probe")
         before: list[bytes] = []
         while True:
             data = self.receive_bytes()
             if data is None:
                 raise Silence("the target does not answer a probe any more")
-            if data == answer:
+            if self.form.answers(data, message_id, token):
                 return before
             before.append(data)
 

@@ -34,6 +34,8 @@ class Operation(IntEnum):
     RECEIVE = 3  #: waited for a frame; without data, none came in time
     POWER_CYCLE = 4  #: took the power away and gave it back
     RECALL = 5  #: took up a number where an earlier test had left it
+    CONNECT = 6  #: made a new connection: 0 as the link has them, 1 with nothing on it
+    DISCONNECT = 7  #: ended it: 0 both halves, 1 its own, 2 with a reset
 
 
 class Outcome(IntEnum):
@@ -41,11 +43,14 @@ class Outcome(IntEnum):
 
     DIED = 0  #: the target went away
     BROKE = 1  #: the link failed, which says nothing about the target
+    CLOSED = 2  #: the target had ended the connection
+    RESET = 3  #: somebody had reset the connection
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation on one link. ``data`` is a frame, a number for ``RECALL``, or nothing."""
+    """One operation on one link. ``data`` is a frame, a number for ``RECALL``, ``CONNECT`` and ``DISCONNECT``, or
+    nothing."""
 
     at: int
     link: str
@@ -95,6 +100,8 @@ _DATA: dict[Operation, tuple[type, ...]] = {
     Operation.RECEIVE: (bytes, type(None)),
     Operation.POWER_CYCLE: (type(None),),
     Operation.RECALL: (int,),
+    Operation.CONNECT: (int,),
+    Operation.DISCONNECT: (int,),
 }
 
 
@@ -106,9 +113,15 @@ def _step(row: Any, test: str) -> Step:
             step = Step(at, link, _OPERATIONS[operation], data)
             if type(data) in _DATA[step.operation] and len(row) == 4:
                 return step
-            if type(data) in _DATA[step.operation] and type(row[4]) is int and row[4] in (0, 1) and type(row[5]) is str:
+            if (
+                type(data) in _DATA[step.operation]
+                and type(row[4]) is int
+                and row[4] in _OUTCOMES
+                and type(row[5]) is str
+            ):
                 return Step(at, link, step.operation, data, Outcome(row[4]), row[5])
     raise TranscriptError(f"a step of {test} in the transcript does not follow the grammar")
 
 
 _OPERATIONS = {int(operation): operation for operation in Operation}
+_OUTCOMES = frozenset(int(outcome) for outcome in Outcome)

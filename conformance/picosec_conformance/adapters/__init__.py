@@ -7,20 +7,23 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from picosec_conformance.adapters.base import Adapter, AdapterError, Framing, TargetDied
+from picosec_conformance.adapters.base import Adapter, AdapterError, ConnectionEnded, Framing, TargetDied
 from picosec_conformance.adapters.memory import InProcessTarget, MemoryAdapter
 from picosec_conformance.adapters.ports import Ports
 from picosec_conformance.adapters.serial import SerialAdapter
 from picosec_conformance.adapters.subprocess import SubprocessAdapter
+from picosec_conformance.adapters.tcp import TcpAdapter
 from picosec_conformance.adapters.udp import UdpAdapter
 
-__all__ = ["Adapter", "AdapterError", "Ports", "TargetDied", "framing_of", "open_adapter"]
+__all__ = ["Adapter", "AdapterError", "ConnectionEnded", "Ports", "TargetDied", "framing_of", "open_adapter"]
 
 _FRAMING: dict[str, Framing] = {
     "subprocess": SubprocessAdapter.framing,
     "udp": UdpAdapter.framing,
     "serial": SerialAdapter.framing,
     "memory": MemoryAdapter.framing,
+    "tcp": "tcp",
+    "websocket": "websocket",
 }
 
 
@@ -47,9 +50,20 @@ def open_adapter(settings: Mapping[str, Any], ports: Ports | None = None) -> Ada
             return UdpAdapter(**{"port": 5683, **values})
         case "serial":
             return SerialAdapter(**values)
+        case "tcp":
+            return TcpAdapter(**{"port": 5683, **values})
+        case "websocket":
+            return _websocket(**{"port": 80, **values})
         case kind:
             assert kind == "memory"
             return MemoryAdapter(_import(values["factory"]))
+
+
+def _websocket(**values: Any) -> Adapter:
+    """Load what only few runs need."""
+    from picosec_conformance.adapters.websocket import WebSocketAdapter
+
+    return WebSocketAdapter(**values)
 
 
 def _import(path: str) -> Callable[[], InProcessTarget]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from picosec_conformance.adapters.base import AdapterError, Framing, TargetDied
+from collections.abc import Callable
+from functools import partial
+
+from picosec_conformance.adapters.base import AdapterError, ConnectionEnded, Ending, Framing, TargetDied
 from picosec_conformance.transcript import Operation, Outcome, Step, Transcript
 
 _WORDS = {
@@ -12,6 +15,14 @@ _WORDS = {
     Operation.RECEIVE: "waits for {link}",
     Operation.POWER_CYCLE: "power-cycles {link}",
     Operation.RECALL: "takes up {link}",
+    Operation.CONNECT: "connects to {link}",
+    Operation.DISCONNECT: "disconnects from {link}",
+}
+_FAILURES: dict[Outcome, Callable[[str], Exception]] = {
+    Outcome.DIED: TargetDied,
+    Outcome.BROKE: AdapterError,
+    Outcome.CLOSED: ConnectionEnded,
+    Outcome.RESET: partial(ConnectionEnded, reset=True),
 }
 _SHOWN = 48  # bytes of a frame that a person compares
 
@@ -47,8 +58,8 @@ class Playback:
         step = self._next
         return step is not None and (step.link, step.operation) == (link, operation)
 
-    def take(self, link: str, operation: Operation, sent: bytes | None = None) -> Step:
-        """Return the next step, which has to be this operation and, where something is sent, these bytes.
+    def take(self, link: str, operation: Operation, sent: bytes | int | None = None) -> Step:
+        """Return the next step, which has to be this operation and, where something is sent or chosen, the same.
 
         Raises ``RecordingMismatch``, or what the operation raised when it was recorded.
         """
@@ -63,7 +74,7 @@ class Playback:
             raise RecordingMismatch(self.problem)
         self._position += 1
         if step.outcome is not None:
-            raise (TargetDied if step.outcome is Outcome.DIED else AdapterError)(step.reason)
+            raise _FAILURES[step.outcome](step.reason)
         return step
 
     @property
@@ -117,6 +128,14 @@ class RecordedAdapter:
         data = self._playback.take(self._name, Operation.RECEIVE).data
         assert not isinstance(data, int)
         return data
+
+    def connect(self, *, bare: bool = False) -> None:
+        """Agree that this is where a connection was made."""
+        self._playback.take(self._name, Operation.CONNECT, int(bare))
+
+    def disconnect(self, ending: Ending) -> None:
+        """Agree that this is where the connection was ended."""
+        self._playback.take(self._name, Operation.DISCONNECT, int(ending))
 
     def power_cycle(self) -> None:
         """Agree that this is where the power was taken away."""

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from picosec_conformance.adapters.base import Adapter, AdapterError, Framing, TargetDied
+from picosec_conformance.adapters.base import (
+    Adapter,
+    AdapterError,
+    Connection,
+    ConnectionEnded,
+    Ending,
+    Framing,
+    TargetDied,
+)
 from picosec_conformance.transcript import Operation, Outcome, Step
 
 T = TypeVar("T")
@@ -78,6 +86,14 @@ class RecordingAdapter:
         """Return the next frame, or ``None``."""
         return self._do(Operation.RECEIVE, None, lambda: self._there.receive(timeout))
 
+    def connect(self, *, bare: bool = False) -> None:
+        """Make a new connection."""
+        self._do(Operation.CONNECT, int(bare), lambda: self._connection.connect(bare=bare))
+
+    def disconnect(self, ending: Ending) -> None:
+        """End the connection."""
+        self._do(Operation.DISCONNECT, int(ending), lambda: self._connection.disconnect(ending))
+
     def power_cycle(self) -> None:
         """Take the power away and give it back."""
         self._do(Operation.POWER_CYCLE, None, self._power_cycle)
@@ -97,13 +113,17 @@ class RecordingAdapter:
             raise AdapterError(self._failure or "the link was not started")
         return self._adapter
 
-    def _do(self, operation: Operation, data: bytes | None, act: Callable[[], T]) -> T:
+    @property
+    def _connection(self) -> Connection:
+        return cast(Connection, self._there)
+
+    def _do(self, operation: Operation, data: bytes | int | None, act: Callable[[], T]) -> T:
         at = self._log.now()
         try:
             result = act()
-        except (TargetDied, AdapterError, OSError) as error:
-            outcome = Outcome.DIED if isinstance(error, TargetDied) else Outcome.BROKE
-            self._up = self._up and outcome is Outcome.DIED
+        except (TargetDied, ConnectionEnded, AdapterError, OSError) as error:
+            outcome = _outcome(error)
+            self._up = self._up and outcome is not Outcome.BROKE
             self._log.steps.append(Step(at, self._name, operation, data, outcome, str(error)))
             if isinstance(error, OSError):
                 raise AdapterError(str(error)) from error
@@ -112,3 +132,9 @@ class RecordingAdapter:
             at, data = self._log.now(), result  # type: ignore[assignment]
         self._log.steps.append(Step(at, self._name, operation, data))
         return result
+
+
+def _outcome(error: Exception) -> Outcome:
+    if isinstance(error, ConnectionEnded):
+        return Outcome.RESET if error.reset else Outcome.CLOSED
+    return Outcome.DIED if isinstance(error, TargetDied) else Outcome.BROKE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from picosec.messaging.coap import Message
+from picosec.messaging.stream_message import StreamMessage
 from picosec_conformance.adapters import Adapter
 from picosec_conformance.manifest import Manifest
 from picosec_conformance.target import Target
@@ -37,9 +38,9 @@ class Link(Target):
         if self.manifest.declares("conformance.test-interface"):
             self._spent.clear()
 
-    def send(self, frame: Message | bytes, note: str = "") -> None:
+    def send(self, frame: Message | StreamMessage | bytes, note: str = "") -> None:
         """Send one frame and note its message id."""
-        data = frame if isinstance(frame, bytes) else frame.encode()
+        data = frame if isinstance(frame, bytes) else self.form.encode(frame)
         self._spent.add(int.from_bytes(data[2:4], "big"))
         self.sent += 1
         super().send(data, note)

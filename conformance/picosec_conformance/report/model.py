@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 Direction = Literal["sent", "received"]
-Layer = Literal["coap", "slipmux"]
+Layer = Literal["coap", "slipmux", "tcp", "websocket", "stream"]
 TruthVerdict = Literal["ok", "fail", "warn", "absent"]
 
 
@@ -47,7 +47,8 @@ class State(StrEnum):
 class Frame:
     """One frame on the link. ``direction`` is seen from the suite; ``seconds`` counts from the start of the test.
 
-    ``data`` is one CoAP datagram, or with ``layer="slipmux"`` the raw bytes of a stream. ``note`` says what the bytes
+    ``data`` is one CoAP message in the form of its layer; ``slipmux`` and ``stream`` are raw bytes of a line or of a
+    connection, whatever they mean. ``note`` says what the bytes
     do not show (the plaintext of a protected message, what was tampered with). ``peer`` names the endpoint that the
     suite plays, for tests in which it plays more than one. ``link`` names a further link to the target.
     """

@@ -1,7 +1,8 @@
 """Captures that Wireshark opens: the frames of a test as CoAP in UDP in IPv4, with notes as packet comments.
 
 Addresses are from the documentation range (RFC 5737): the target is 192.0.2.1, the endpoints that the suite plays
-follow from 192.0.2.2. Raw bytes of a stream go to an interface of their own, with link type USER0.
+follow from 192.0.2.2. Raw bytes of a line and messages on a connection go to an interface of their own, with link type
+USER0.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _blocks(frames: Sequence[Frame], comment: str) -> Iterator[bytes]:
     peers = list(dict.fromkeys(frame.peer for frame in frames))
     for number, frame in enumerate(frames):
         ends = (bytes([192, 0, 2, 2 + peers.index(frame.peer) % 250]), _PORT, _TARGET)
-        raw = frame.layer == "slipmux" or len(frame.data) > _LARGEST
+        raw = frame.layer != "coap" or len(frame.data) > _LARGEST
         packet = frame.data if raw else _datagram(frame.data, ends, number, sent=frame.direction == "sent")
         yield _packet(packet, _EPOCH + round(frame.seconds * 1e6), _remark(frame), raw=raw)
 
@@ -55,13 +56,14 @@ def _blocks(frames: Sequence[Frame], comment: str) -> Iterator[bytes]:
 def _run_blocks(transcript: Transcript) -> Iterator[bytes]:
     yield from _heads("")
     links = list(dict.fromkeys(step.link for steps in transcript.values() for step in steps if _has_frame(step)))
+    connections = {step.link for steps in transcript.values() for step in steps if step.operation is Operation.CONNECT}
     number, began = 0, _EPOCH
     for test, (name, steps) in enumerate(transcript.items()):
         remark, port = name, 0xC000 + test % 0x4000
         for step in filter(_has_frame, steps):
             assert isinstance(step.data, bytes)
             ends = (_SUITE, port, bytes([192, 0, 2, 1 + links.index(step.link) % 250]))
-            raw = step.operation is Operation.SEND_RAW or len(step.data) > _LARGEST
+            raw = step.operation is Operation.SEND_RAW or step.link in connections or len(step.data) > _LARGEST
             sent = step.operation is not Operation.RECEIVE
             packet = step.data if raw else _datagram(step.data, ends, number, sent=sent)
             yield _packet(packet, began + step.at, remark, raw=raw)
@@ -103,8 +105,8 @@ def _comment(text: str) -> bytes:
 
 def _remark(frame: Frame) -> str:
     """Say what Wireshark cannot: the note, and what is in the bytes of a stream."""
-    decoded = wire.summary(frame.data, frame.layer) if frame.layer == "slipmux" else ""
-    return "; ".join(part for part in (decoded, frame.note) if part)
+    decoded = wire.summary(frame.data, frame.layer) if frame.layer != "coap" else ""
+    return "; ".join(part for part in (frame.link, decoded, frame.note) if part)
 
 
 def _datagram(data: bytes, ends: tuple[bytes, int, bytes], number: int, *, sent: bool) -> bytes:

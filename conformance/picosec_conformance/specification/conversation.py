@@ -126,11 +126,16 @@ def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:
 
 
 def _failures() -> bytes:
-    """Return the record of a test in which a target died and a link broke."""
+    """Return the record of a test in which a target died, a link broke, and connections ended."""
     steps = (
         Step(0, "target", Operation.RECALL, 7),
         Step(1, "target", Operation.RECEIVE, None, Outcome.DIED, "it ended with status 1"),
         Step(2, "target", Operation.POWER_CYCLE, None, Outcome.BROKE, "no such device"),
+        Step(3, "tcp", Operation.CONNECT, 0),
+        Step(4, "tcp", Operation.RECEIVE, None, Outcome.CLOSED, "the target closed the connection"),
+        Step(5, "tcp", Operation.CONNECT, 1),
+        Step(6, "tcp", Operation.DISCONNECT, 2),
+        Step(7, "tcp", Operation.RECEIVE, None, Outcome.RESET, "the connection was reset"),
     )
     return encode_test("another test", steps)
 

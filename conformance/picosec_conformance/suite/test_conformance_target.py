@@ -87,7 +87,7 @@ def test_target_survives_a_storm_of_pings(target: Target) -> None:
     assert len(answers) == 200
 
 
-@pytest.mark.requirement("CNF-430")
+@pytest.mark.requirement("CNF-420")
 def test_every_link_leads_to_the_same_target(control: Control, reach: Reach) -> None:
     """A gateway that serves radio and cable from two processes shows two lamps where the installer sees one."""
     for name in reach.names:

@@ -2,7 +2,7 @@
 
 The only package that imports scapy (GPL-2.0-only, the ``conformance`` extra), and only when first used: reading a
 transcript happens when a test has failed, off the hot path. The layers themselves are in ``wire.coap``,
-``wire.slipmux`` and ``wire.edhoc``.
+``wire.slipmux``, ``wire.stream`` and ``wire.edhoc``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-LayerName = Literal["coap", "slipmux", "edhoc", "oscore", "cbor"]
+LayerName = Literal["coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "cbor"]
 
 
 @dataclass(frozen=True, slots=True)

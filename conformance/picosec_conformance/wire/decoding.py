@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from picosec.registry import PROBLEM_DETAIL_KEY, TEXT, Problem
 from picosec_conformance.wire import Line
@@ -19,6 +20,7 @@ from picosec_conformance.wire.names import (
     code_text,
     option_name,
 )
+from picosec_conformance.wire.stream import signal_parts, unframed
 
 _LONG = 72
 _SHOWN = 64
@@ -84,9 +86,14 @@ def coap_lines(data: bytes) -> list[Line]:
         return [Line(0, data, wrong, wrong=True)]
     token = f"token {message.token.hex()}" if message.token else "no token"
     head = f"{TYPES[message.type]} {code_text(message.code)}, message id 0x{message.message_id:04x}, {token}"
-    found = [Line(0, data[: 4 + len(message.token)], head)]
+    return [Line(0, data[: 4 + len(message.token)], head), *_inside(message, wrong, data)]
+
+
+def _inside(message: CoAP, wrong: str, data: bytes) -> list[Line]:
+    """Return what follows the token."""
+    found: list[Line] = []
     if message.version != 1 or message.token_length > 8:
-        return [*found, Line(0, data[4:], wrong, wrong=True)]
+        return [Line(0, data[4:], wrong, wrong=True)]
     options = options_of(message)
     found += [Line(1, option.raw_packet_cache or b"", _option_text(number, option.value)) for number, option in options]
     if isinstance(message.payload, Payload):
@@ -241,6 +248,25 @@ def _item_lines(data: bytes, one: Item, depth: int, label: str) -> list[Line]:
     return found
 
 
+def stream_lines(data: bytes, layer: str) -> list[Line]:
+    """Decode one message on TCP or WebSocket."""
+    frame = unframed(data, layer)
+    message, wrong = dissect(frame.datagram)
+    if message is None:
+        return [Line(0, data, frame.wrong or wrong, wrong=True)]
+    head = data[: len(frame.length) + 1 + len(message.token)]
+    faults = [Line(1, b"", frame.wrong, wrong=True)] if frame.wrong else []
+    if (signal := signal_parts(frame.datagram)) is not None:
+        return [Line(0, data, ", ".join(signal)), *faults]
+    token = f"token {message.token.hex()}" if message.token else "no token"
+    return [Line(0, head, f"{code_text(message.code)}, {token}"), *_inside(message, wrong, frame.datagram), *faults]
+
+
+def raw_lines(data: bytes) -> list[Line]:
+    """Show bytes of a connection that need not be whole messages."""
+    return [Line(0, data, f"{len(data)} raw bytes: {_text_or_hex(data)}")]
+
+
 def slipmux_lines(data: bytes) -> list[Line]:
     """Decode the frames of a slipmux stream."""
     found: list[Line] = []
@@ -266,6 +292,9 @@ def oscore_lines(data: bytes) -> list[Line]:
 LAYERS: dict[str, Callable[[bytes], list[Line]]] = {
     "coap": coap_lines,
     "slipmux": slipmux_lines,
+    "tcp": partial(stream_lines, layer="tcp"),
+    "websocket": partial(stream_lines, layer="websocket"),
+    "stream": raw_lines,
     "edhoc": edhoc_lines,
     "oscore": oscore_lines,
     "cbor": cbor_lines,

@@ -8,6 +8,7 @@ from picosec_conformance.wire.coap import CoAP, Payload
 from picosec_conformance.wire.decoding import dissect, options_of, oscore_text, problem_name, uint, value_of
 from picosec_conformance.wire.edhoc_lines import name
 from picosec_conformance.wire.names import CBOR_FORMATS, TYPES, code_text
+from picosec_conformance.wire.stream import signal_parts, unframed
 
 _SHORT = 32  # characters of a payload that fit on an arrow
 
@@ -18,6 +19,10 @@ def summarise(data: bytes, layer: str) -> str:
         return _coap(data)
     if layer == "slipmux":
         return _slipmux(data)
+    if layer in ("tcp", "websocket"):
+        return _stream(data, layer)
+    if layer == "stream":
+        return f"{data[:_SHORT].hex()}{'…' if len(data) > _SHORT else ''} {len(data)} raw bytes"
     if layer == "edhoc" and (message := name(data)):
         return f"{message} {len(data)} bytes"
     if layer == "oscore":
@@ -31,15 +36,24 @@ def _coap(data: bytes) -> str:
     message, wrong = dissect(data)
     if message is None:
         return f"invalid: {wrong}"
-    parts = [TYPES[message.type], code_text(message.code), *_target(message)]
-    parts.append(f"mid=0x{message.message_id:04x}")
-    if message.token:
-        parts.append(f"token={message.token.hex()}")
-    if wrong:
-        parts.append(f"invalid: {wrong}")
-    else:
-        parts += _content(message)
-    return " ".join(parts)
+    head = [TYPES[message.type], code_text(message.code), *_target(message), f"mid=0x{message.message_id:04x}"]
+    return " ".join([*head, *_behind(message, wrong)])
+
+
+def _behind(message: CoAP, wrong: str) -> list[str]:
+    """Return token and content, or what is wrong."""
+    token = [f"token={message.token.hex()}"] if message.token else []
+    return [*token, f"invalid: {wrong}"] if wrong else [*token, *_content(message)]
+
+
+def _stream(data: bytes, layer: str) -> str:
+    frame = unframed(data, layer)
+    message, wrong = dissect(frame.datagram)
+    if message is None:
+        return f"invalid: {frame.wrong or wrong}"
+    if (signal := signal_parts(frame.datagram)) is not None:
+        return " ".join([*signal, *([f"invalid: {frame.wrong}"] if frame.wrong else [])])
+    return " ".join([code_text(message.code), *_target(message), *_behind(message, frame.wrong or wrong)])
 
 
 def _target(message: CoAP) -> list[str]:

@@ -265,7 +265,7 @@ def test_transcript_survives_the_way_into_a_file() -> None:
         pytest.param(["one", [[0, "target", 3, 7]]], id="received-a-number"),
         pytest.param(["one", [[0, "target", 5, b""]]], id="recalled-bytes"),
         pytest.param(["one", [[0, "target", 1, b"", 0]]], id="outcome-without-reason"),
-        pytest.param(["one", [[0, "target", 1, b"", 2, ""]]], id="unknown-outcome"),
+        pytest.param(["one", [[0, "target", 1, b"", 4, ""]]], id="unknown-outcome"),
         pytest.param(["one", [[0, "target", 1, b"", True, ""]]], id="bool-for-an-outcome"),
         pytest.param(["one", [[0, 1, 1, b""]]], id="link-without-a-name"),
         pytest.param(["one", {}], id="steps-as-a-map"),

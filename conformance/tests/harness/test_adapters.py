@@ -7,18 +7,23 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from picosec.messaging.coap import Code, Message, Type, path_options
-from picosec_conformance.adapters import Adapter, AdapterError, TargetDied, open_adapter
+from picosec.messaging.stream_message import Signal
+from picosec_conformance.adapters import Adapter, AdapterError, ConnectionEnded, TargetDied, open_adapter
+from picosec_conformance.adapters.base import Connection, Ending
 from picosec_conformance.adapters.memory import MemoryAdapter
+from picosec_conformance.forms import FORMS
 
 from .miniature import Miniature
 from .ttys import joined_ttys
 
 PROGRAM = str(Path(__file__).with_name("miniature.py"))
-KINDS = ("subprocess", "udp", "serial", "memory")
+KINDS = ("subprocess", "udp", "tcp", "websocket", "serial", "memory")
+CONNECTIONS = ("tcp", "websocket")
 DEADLINE = 5.0
 
 Opener = Callable[..., Adapter]
@@ -43,8 +48,8 @@ def _open(kind: str, fault: str, stack: ExitStack) -> Adapter:
         return MemoryAdapter(lambda: Miniature(fault))
     if kind == "subprocess":
         return open_adapter({"kind": kind, "command": ["{python}", PROGRAM, "stdio", fault]})
-    if kind == "udp":
-        process = _spawn(["udp", "0", fault], stack)
+    if kind in ("udp", *CONNECTIONS):
+        process = _spawn([kind, "0", fault], stack)
         assert process.stdout is not None
         return open_adapter({"kind": kind, "host": "127.0.0.1", "port": int(process.stdout.readline())})
     ours, theirs = joined_ttys(stack)
@@ -63,9 +68,18 @@ def _spawn(arguments: list[str], stack: ExitStack) -> subprocess.Popen[bytes]:
     return process
 
 
-def request(path: str, message_id: int = 7) -> bytes:
-    """Return a GET as a frame."""
-    return Message(Type.CON, Code.GET, message_id, b"\xc0\xdb", path_options(path)).encode()
+def request(adapter: Adapter, path: str, token: bytes = b"\xc0\xdb") -> bytes:
+    """Return a GET as a frame of the adapter's link."""
+    return FORMS[adapter.framing].encode(Message(Type.CON, Code.GET, 7, token, path_options(path)))
+
+
+def answer_on(adapter: Adapter) -> Message:
+    """Return the next message; what a connection begins with is passed over."""
+    form = FORMS[adapter.framing]
+    while (frame := adapter.receive(DEADLINE)) is not None:
+        if form.datagrams or (message := form.decode(frame)).code != Signal.CSM:
+            return form.decode(frame) if form.datagrams else message
+    raise AssertionError("no answer")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -73,12 +87,11 @@ def test_frame_goes_out_and_its_answer_comes_in(opened: Opener, kind: str) -> No
     """Whatever the link, a test sees the same message; END and ESC bytes in it included."""
     adapter = opened(kind)
 
-    adapter.send(request("/a"))
-    answer = adapter.receive(DEADLINE)
+    adapter.send(request(adapter, "/a"))
+    answer = answer_on(adapter)
 
-    assert answer is not None
-    assert Message.decode(answer).payload == b"/a"
-    assert Message.decode(answer).token == b"\xc0\xdb"
+    assert answer.payload == b"/a"
+    assert answer.token == b"\xc0\xdb"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,11 +99,9 @@ def test_frames_keep_their_order(opened: Opener, kind: str) -> None:
     """Silence is judged by a probe sent behind a frame: that needs an ordered link."""
     adapter = opened(kind)
     for number in range(50):
-        adapter.send(request(f"/{number}", number))
+        adapter.send(request(adapter, f"/{number}", bytes([number])))
 
-    answers = [adapter.receive(DEADLINE) for _ in range(50)]
-
-    assert [Message.decode(answer or b"").message_id for answer in answers] == list(range(50))
+    assert [answer_on(adapter).token[0] for _ in range(50)] == list(range(50))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,19 +110,19 @@ def test_large_frame_arrives_whole(opened: Opener, kind: str) -> None:
     adapter = opened(kind)
     segments = "/" + "/".join(["x" * 200] * 6)
 
-    adapter.send(request(segments))
-    answer = adapter.receive(DEADLINE)
+    adapter.send(request(adapter, segments))
 
-    assert answer is not None
-    assert Message.decode(answer).payload == segments.encode()
+    assert answer_on(adapter).payload == segments.encode()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_answer_is_none_after_the_deadline(opened: Opener, kind: str) -> None:
     """A read without a deadline would hang a whole run on one deaf device."""
     adapter = opened(kind, "deaf")
+    if kind in CONNECTIONS:
+        assert adapter.receive(DEADLINE) is not None, "what a connection begins with"
 
-    adapter.send(request("/a"))
+    adapter.send(request(adapter, "/a"))
 
     assert adapter.receive(0.05) is None
 
@@ -122,7 +133,7 @@ def test_start_and_close_may_be_repeated(opened: Opener, kind: str) -> None:
     adapter = opened(kind)
     adapter.start()
 
-    adapter.send(request("/a"))
+    adapter.send(request(adapter, "/a"))
     assert adapter.receive(DEADLINE) is not None
 
     adapter.close()
@@ -132,7 +143,7 @@ def test_start_and_close_may_be_repeated(opened: Opener, kind: str) -> None:
 def test_program_that_dies_is_told_with_its_last_words(opened: Opener) -> None:
     """A crash is a finding about the target; the engineer needs the exit status and what it said last."""
     adapter = opened("subprocess", "dies")
-    adapter.send(request("/a"))
+    adapter.send(request(adapter, "/a"))
 
     with pytest.raises(TargetDied, match=r"exit status 70.*out of luck"):
         adapter.receive(DEADLINE)
@@ -145,6 +156,8 @@ def test_program_that_dies_is_told_with_its_last_words(opened: Opener) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
+        pytest.param({"kind": "tcp", "host": "host.invalid"}, id="tcp"),
+        pytest.param({"kind": "websocket", "host": "host.invalid"}, id="websocket"),
         pytest.param({"kind": "subprocess", "command": ["/no/such/program"]}, id="subprocess"),
         pytest.param({"kind": "serial", "device": "/dev/no-such-tty"}, id="serial"),
         pytest.param({"kind": "memory", "factory": "no_such_module:thing"}, id="memory"),
@@ -163,7 +176,62 @@ def test_datagram_link_refuses_raw_bytes(opened: Opener, kind: str) -> None:
         opened(kind).send_raw(b"\xc0")
 
 
-@pytest.mark.parametrize("kind", ["udp", "serial"])
+@pytest.mark.parametrize("kind", CONNECTIONS)
+@pytest.mark.parametrize(("fault", "reset"), [("hangs-up", False), ("resets", True)])
+def test_end_of_a_connection_is_told_with_its_manner(opened: Opener, kind: str, fault: str, reset: bool) -> None:
+    """A target that closes did so on purpose; a reset may be a box on the way: a test must be able to tell."""
+    adapter = opened(kind, fault)
+    assert adapter.receive(DEADLINE) is not None, "what came before the end comes first"
+
+    adapter.send(request(adapter, "/a"))
+    for _ in range(2):
+        with pytest.raises(ConnectionEnded) as ended:
+            adapter.receive(DEADLINE)
+        assert ended.value.reset is reset
+
+
+@pytest.mark.parametrize("kind", CONNECTIONS)
+def test_connection_is_made_anew(opened: Opener, kind: str) -> None:
+    """What one test did to its connection is over when the next one begins."""
+    adapter = cast(Connection, opened(kind))
+    for ending in Ending:
+        adapter.send(request(adapter, "/a"))
+        adapter.disconnect(ending)
+        adapter.connect()
+        adapter.send(request(adapter, "/b"))
+        assert answer_on(adapter).payload == b"/b"
+
+
+@pytest.mark.parametrize("kind", CONNECTIONS)
+def test_connection_closed_by_half_still_brings_answers(opened: Opener, kind: str) -> None:
+    """A client that has said all it wants to may still listen."""
+    adapter = cast(Connection, opened(kind))
+    adapter.send(request(adapter, "/a"))
+    adapter.disconnect(Ending.HALF)
+
+    assert answer_on(adapter).payload == b"/a"
+    with pytest.raises(ConnectionEnded):
+        adapter.receive(DEADLINE)
+
+
+def test_bare_connection_shows_the_opening_of_a_websocket(opened: Opener) -> None:
+    """What a target answers to a wrong opening must be seen, and no library on the way may mend it."""
+    adapter = cast(Connection, opened("websocket"))
+    adapter.connect(bare=True)
+    lines = ["GET /.well-known/coap HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += ["Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Version: 13"]
+    lines += ["Sec-WebSocket-Protocol: coap", "", ""]
+
+    adapter.send_raw("\r\n".join(lines).encode())
+
+    head = adapter.receive(DEADLINE)
+    assert head is not None
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert head.endswith(b"\r\n\r\n")
+    assert adapter.receive(DEADLINE) == b"\x82\x02\x00\xe1", "then come frames of WebSocket: this one holds a CSM"
+
+
+@pytest.mark.parametrize("kind", ["udp", "serial", *CONNECTIONS])
 def test_power_cycle_without_means_is_an_adapter_error(opened: Opener, kind: str) -> None:
     """The suite cannot pull a plug that nobody described to it."""
     with pytest.raises(AdapterError, match="restart"):
