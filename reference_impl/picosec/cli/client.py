@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,15 @@ from picosec.channel.credentials import Usage
 from picosec.cli.files import Identity, fill, read_identity
 from picosec.cli.mistakes import DONE, EXIT_CODES, NO_ANSWER, REFUSED, Mistake, complain
 from picosec.cli.present import content, refusal, status
-from picosec.cli.request import destination, request
+from picosec.cli.request import Place, destination, request
 from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import software_vault
 from picosec.messaging.coap import Code
+from picosec.messaging.connections import Framing
 from picosec.net import udp
 from picosec.net.clock import SystemClock
+from picosec.net.connection import Connection
+from picosec.net.loop import Link
 from picosec.net.loop import run as run_loop
 from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
 from picosec.registry import TEXT, Problem
@@ -51,59 +54,98 @@ ADVICE: Final = {
 def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None:
     """Declare what every request has."""
     parser.epilog = f"examples:\n{examples}\n{EXIT_CODES}"
-    parser.add_argument("url", metavar="URL", help="coap://HOST[:PORT]/PATH, or with --serial /PATH alone")
+    url = "coap://HOST[:PORT]/PATH, the same with coap+tcp or coap+ws, or with --serial /PATH alone"
+    parser.add_argument("url", metavar="URL", help=url)
     protection = parser.add_argument_group("protection (without any, only open resources answer)")
     protection.add_argument("--identity", type=Path, metavar="FILE", help="your identity, to open a channel by EDHOC")
     protection.add_argument("--peer", type=Path, metavar="FILE", help="the public half of the device's identity")
     protection.add_argument("--context", type=Path, metavar="FILE", help="an OSCORE context instead of a handshake")
     link = parser.add_argument_group("link")
-    link.add_argument("--serial", metavar="TTY", help="talk over a serial line instead of UDP")
+    link.add_argument("--serial", metavar="TTY", help="talk over a serial line instead of the network")
     link.add_argument("--baudrate", type=int, default=DEFAULT_BAUDRATE, metavar="N", help="default: %(default)s")
-    link.add_argument("--non", action="store_true", help="ask once and non-confirmable: no retransmission")
+    link.add_argument("--non", action="store_true", help="ask once and non-confirmable: not sent again (UDP, serial)")
     link.add_argument("--timeout", type=float, default=PATIENCE, metavar="S", help="seconds to wait (%(default)g)")
     parser.add_argument("--accept", type=int, metavar="N", help="the only Content-Format that you take")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the handshake and every datagram")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the handshake and all that goes and comes")
 
 
 def run_request(code: Code, options: argparse.Namespace) -> int:
     """Send the request that a command line asks for, show the answer and return the exit code."""
-    host, port, path = destination(options.url, serial=options.serial is not None)
-    message = request(code, path, options)
+    place = destination(options.url, serial=options.serial is not None)
+    message = request(code, place.options, options)
     with ExitStack() as opened:
         keyring = Keyring(software_vault(os.urandom))
         handshake = _protection(options, keyring, opened)
-        serial = options.serial
-        transport = udp.connect(host, port) if serial is None else open_serial(serial, options.baudrate)
-        opened.callback(transport.close)
+        link = _link(place, options)
+        opened.callback(link.close)
         clock = SystemClock()
         app = App(os.urandom, keyring)
-        if handshake is None:
-            handle = app.request(message, PEER, clock.now(), next(iter(app.channels), None))
-        else:
-            handle = app.ask(message, PEER, clock.now(), *handshake)
-        waiting = _Waiting(app, handle, clock.now(), options.timeout, transport.name, verbose=options.verbose)
-        run_loop(waiting, [transport], clock, lambda: waiting.outcome is not None or waiting.gave_up)
+
+        def ask(now: float) -> int:
+            if handshake is None:
+                return app.request(message, PEER, now, next(iter(app.channels), None))
+            return app.ask(message, PEER, now, *handshake)
+
+        waiting = _Waiting(app, ask, clock.now(), options.timeout, link.name, verbose=options.verbose)
+        if not isinstance(link, Connection):
+            waiting.begin(clock.now())
+        run_loop(waiting, [link], clock, lambda: waiting.outcome is not None or waiting.gave_up)
     return _show(waiting.outcome, options.timeout)
+
+
+def _link(place: Place, options: argparse.Namespace) -> Link:
+    """Open what leads to the device. Raises ``TransportError``."""
+    if options.serial is not None:
+        return open_serial(options.serial, options.baudrate)
+    match place.scheme:
+        case "coap+tcp":
+            from picosec.net import tcp
+
+            return tcp.connect(place.host, place.port, options.timeout)
+        case "coap+ws":
+            from picosec.net import websocket  # 45 ms that only a WebSocket should cost
+
+            return websocket.connect(place.host, place.port, options.timeout)
+        case _:
+            return udp.connect(place.host, place.port)
 
 
 class _Waiting:
     """An app under the eyes of a person: it gives signs of life, and its patience has an end."""
 
-    def __init__(self, app: App, handle: int, now: float, patience: float, name: str, *, verbose: bool) -> None:
+    def __init__(
+        self, app: App, ask: Callable[[float], int], now: float, patience: float, name: str, *, verbose: bool
+    ) -> None:
         self.outcome: events.Event | None = None
         self.gave_up = False
         self._app = app
-        self._handle = handle
+        self._ask = ask
+        self._handle: int | None = None
         self._name = name
         self._verbose = verbose
         self._began = now
         self._end = now + patience
         self._next_sign = now + SIGN_OF_LIFE
 
-    def receive(self, datagram: bytes, peer: Hashable, now: float) -> None:
+    def begin(self, now: float) -> None:
+        """Ask; where a connection has to be opened first, it begins by itself."""
+        self._handle = self._ask(now)
+
+    def connected(self, peer: Hashable, now: float, framing: Framing = Framing.STREAM) -> None:
+        self._app.connected(peer, now, framing)
+        self.begin(now)
+
+    def disconnected(self, peer: Hashable, now: float) -> None:
+        self._app.disconnected(peer, now)
+        self._look()
+
+    def closing(self) -> list[Hashable]:
+        return self._app.closing()
+
+    def receive(self, data: bytes, peer: Hashable, now: float) -> None:
         if self._verbose:
-            self._say(f"received {len(datagram):4} bytes  {datagram.hex()}")
-        self._app.receive(datagram, peer, now)
+            self._say(f"received {len(data):4} bytes  {data.hex()}")
+        self._app.receive(data, peer, now)
         self._look()
 
     def tick(self, now: float) -> None:

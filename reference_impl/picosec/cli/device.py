@@ -14,10 +14,9 @@ from typing import NoReturn
 
 from picosec.cli.mistakes import DONE, Mistake, complain, explained
 from picosec.net.clock import Clock, SystemClock
-from picosec.net.loop import Agent
+from picosec.net.loop import Agent, Link
 from picosec.net.loop import run as run_loop
 from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
-from picosec.net.transport import Transport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +31,8 @@ link it serves UDP on this machine alone."""
       in another window
   picosec device --udp :5683 --context hall.device.toml
       for the whole network, with an OSCORE context
+  picosec device --tcp --ws localhost:8080 --identity lamp.toml --trust me.public.toml
+      CoAP over TCP and over WebSocket
   picosec device --serial /dev/ttyUSB0 --baudrate 115200
   picosec device --stdio --test-interface
       a test build, as `picosec certify` runs it
@@ -40,6 +41,12 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
 """
     link = parser.add_argument_group("links (any number of them)")
     link.add_argument("--udp", action="append", metavar="HOST[:PORT]", help="where to listen; :PORT for all addresses")
+    link.add_argument(
+        "--tcp", action="append", nargs="?", const="localhost", metavar="HOST[:PORT]", help="likewise, for TCP"
+    )
+    link.add_argument(
+        "--ws", action="append", nargs="?", const="localhost", metavar="HOST[:PORT]", help="likewise, for WebSocket"
+    )
     link.add_argument("--serial", action="append", metavar="TTY", help="slipmux frames on a serial line")
     link.add_argument(
         "--baudrate", type=int, default=DEFAULT_BAUDRATE, metavar="N", help="of serial lines (%(default)s)"
@@ -110,17 +117,27 @@ def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[Agent, 
     return Device(os.urandom, keyring, name=options.name), SystemClock()
 
 
-def _open(options: argparse.Namespace, opened: ExitStack) -> list[Transport]:
+def _open(options: argparse.Namespace, opened: ExitStack) -> list[Link]:
     """Open the links; standard output last, because from then on it is not for people."""
     addresses = options.udp or []
-    if not addresses and not options.serial and not options.stdio:
+    if not any((addresses, options.tcp, options.ws, options.serial, options.stdio)):
         addresses = ["localhost"]
-    transports: list[Transport] = []
+    transports: list[Link] = []
     for text in addresses:
         from picosec.net import udp
 
-        host, port = _address(text)
+        host, port = _address(text, "--udp")
         transports += udp.listen(host, udp.DEFAULT_PORT if port is None else port)
+    for text in options.tcp or []:
+        from picosec.net import tcp
+
+        host, port = _address(text, "--tcp")
+        transports += tcp.listen(host, tcp.DEFAULT_PORT if port is None else port)
+    for text in options.ws or []:
+        from picosec.net import websocket
+
+        host, port = _address(text, "--ws")
+        transports += websocket.listen(host, websocket.DEFAULT_PORT if port is None else port)
     for path in options.serial or []:
         transports.append(open_serial(path, options.baudrate))
     if options.stdio:
@@ -134,9 +151,9 @@ def _open(options: argparse.Namespace, opened: ExitStack) -> list[Transport]:
     return transports
 
 
-def _address(text: str) -> tuple[str | None, int | None]:
+def _address(text: str, option: str) -> tuple[str | None, int | None]:
     """Split ``HOST``, ``HOST:PORT``, ``:PORT``, ``[IPV6]`` or ``[IPV6]:PORT``. Raises :class:`Mistake`."""
     match = re.fullmatch(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*))(?::(?P<port>\d{1,5}))?", text)
     if match is None or int(match["port"] or 0) > 65535:
-        raise Mistake(f"--udp takes HOST, HOST:PORT, :PORT or [IPV6]:PORT, not {text!r}")
+        raise Mistake(f"{option} takes HOST, HOST:PORT, :PORT or [IPV6]:PORT, not {text!r}")
     return match["ipv6"] or match["host"] or None, None if match["port"] is None else int(match["port"])

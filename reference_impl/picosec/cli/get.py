@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       over a channel that EDHOC opens
   picosec get coap://localhost/sensors/temperature --context hall.app.toml
       with an OSCORE context that both sides have
+  picosec get coap+tcp://localhost/sensors/temperature --context hall.app.toml
+      over TCP; coap+ws:// for WebSocket
   picosec get /ps/info --serial /dev/ttyUSB0
 """,
     )

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         """  picosec post coap://localhost/ps/test/reset --hex a10000 --format 60
       a test build goes back to its factory state
+  picosec post coap+tcp://localhost/some/resource --hex 01 --context hall.app.toml
   picosec post coap://localhost/some/resource '{"level": 3}' --context hall.app.toml
 """,
     )

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         """  picosec put coap://localhost/actuators/lamp true --identity me.toml --peer lamp.public.toml
   picosec put coap://localhost/actuators/lamp false --context hall.app.toml
+  picosec put coap+ws://localhost:8080/actuators/lamp true --context hall.app.toml
   picosec put /actuators/lamp true --serial /dev/ttyUSB0 --context hall.app.toml
 """,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -12,12 +13,15 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from picosec.cli.mistakes import Mistake
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
-from picosec.net import udp
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM
 
 _TEXT_PLAIN: Final = 0
 #: Bytes of the longest part of a path or query (RFC 7252 section 5.10).
 _LONGEST_PART: Final = 255
+
+
+#: The schemes, and the port that each has by default (RFC 7252 section 6.1, RFC 8323 section 8).
+_PORTS: Final = {"coap": 5683, "coap+tcp": 5683, "coap+ws": 80}
 
 
 def add_value_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,18 +41,28 @@ def request(code: Code, path: Options, options: argparse.Namespace) -> Message:
     return Message(Type.NON if options.non else Type.CON, code, 0, b"", (*path, *formats), payload)
 
 
-def destination(url: str, *, serial: bool) -> tuple[str, int, Options]:
-    """Return host, port, and the options of path and query. Raises :class:`Mistake`."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request goes: how, to whom, and the options of path and query."""
+
+    scheme: str
+    host: str
+    port: int
+    options: Options
+
+
+def destination(url: str, *, serial: bool) -> Place:
+    """Return where a URL leads. Raises :class:`Mistake`."""
     if serial and not url.startswith("/"):
         raise Mistake(f"with --serial give the path alone, such as /ps/info, not {url!r}")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or udp.DEFAULT_PORT
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError as error:
         raise Mistake(f"{url!r}: {str(error).lower()}") from error
-    if not serial and parts.scheme != "coap":
-        hint = "; PicoSec protects with OSCORE over coap://" if parts.scheme == "coaps" else ""
-        raise Mistake(f"{url!r} is no URL of the form coap://HOST[:PORT]/PATH{hint}")
+    if not serial and parts.scheme not in _PORTS:
+        hint = "; PicoSec protects with OSCORE over coap://" if parts.scheme.startswith("coaps") else ""
+        raise Mistake(f"{url!r} is no URL of the form coap://HOST[:PORT]/PATH, nor coap+tcp:// or coap+ws://{hint}")
     if not serial and not host:
         raise Mistake(f"{url!r} names no host")
     if parts.fragment or parts.username is not None:
@@ -57,7 +71,7 @@ def destination(url: str, *, serial: bool) -> tuple[str, int, Options]:
     options = (*path_options(parts.path), *query)
     if any(len(value) > _LONGEST_PART for _number, value in options):
         raise Mistake(f"{url!r}: a part of the path or query has more than {_LONGEST_PART} bytes")
-    return host, port, options
+    return Place(parts.scheme, host, port, options)
 
 
 def _format_options(content_format: int | None, accept: int | None) -> Options:

@@ -19,6 +19,8 @@ class Home:
 
     folder: Path
     url: str
+    tcp: str
+    websocket: str
 
     def identity(self, own: str = "P-256-static-dh", peer: str = "P-256-static-dh") -> list[str]:
         return [
@@ -44,15 +46,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
             assert main(["identity", str(folder / f"{name}-{sort}.toml"), "--name", name, *options]) == 0
     assert main(["context", str(folder / "hall")]) == 0
     line = [sys.executable, "-m", "picosec", "device", "--udp", "127.0.0.1:0"]
+    line += ["--tcp", "127.0.0.1:0", "--ws", "127.0.0.1:0"]
     for sort in SORTS:
         line += ["--identity", str(folder / f"lamp-{sort}.toml"), "--trust", str(folder / f"me-{sort}.public.toml")]
     line += ["--context", str(folder / "hall.device.toml")]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as device:
         assert device.stderr is not None
         announced = device.stderr.readline()
-        match = re.search(r"coap://127\.0\.0\.1:\d+", announced)
-        assert match, announced
-        yield Home(folder, match.group())
+        urls = re.findall(r"coap(?:\+tcp|\+ws)?://127\.0\.0\.1:\d+", announced)
+        assert len(urls) == 3, announced
+        yield Home(folder, *urls)
         device.terminate()
         assert device.wait(5) == 0
         assert device.stderr.read() == ""

@@ -37,6 +37,42 @@ def test_keys_of_every_sort_open_channels(own, peer, home, picosec):
         assert (code, out, err) == (0, "temperature  21.5  Cel\n", "")
 
 
+@pytest.mark.parametrize("protection", ["identity", "context"])
+@pytest.mark.parametrize("link", ["tcp", "websocket"])
+def test_a_channel_runs_over_connections_too(link, protection, home, picosec):
+    """A network that lets nothing but TCP through changes the URL and nothing else."""
+    url = f"{getattr(home, link)}/sensors/temperature"
+
+    assert picosec("get", url, *getattr(home, protection)()) == (0, "temperature  21.5  Cel\n", "")
+
+
+@pytest.mark.parametrize("link", ["tcp", "websocket"])
+def test_a_refusal_over_a_connection_is_a_sentence(link, home, picosec):
+    """The same words on every transport."""
+    code, _out, err = picosec("get", f"{getattr(home, link)}/sensors/temperature")
+
+    assert code == 1
+    assert "4.01 Unauthorized" in err
+
+
+def test_a_server_that_speaks_no_websocket_is_told_from_a_silent_one(home, picosec):
+    """A person took the wrong port."""
+    code, _out, err = picosec("get", home.tcp.replace("tcp", "ws") + "/ps/info")
+
+    assert code == 2
+    assert "no WebSocket for CoAP can be opened there" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("scheme", ["coap+tcp", "coap+ws"])
+def test_a_closed_tcp_port_is_said_at_once(scheme, picosec):
+    """The device is not running."""
+    code, _out, err = picosec("get", f"{scheme}://127.0.0.1:9/ps/info")
+
+    assert code == 2
+    assert f"nobody listens at {scheme}://127.0.0.1:9" in err
+
+
 def test_a_lamp_is_set_and_read(home, picosec):
     """Two commands, two channels, one lamp."""
     assert picosec("put", f"{home.url}/actuators/lamp", "true", *home.identity()) == (0, "2.04 Changed\n", "")

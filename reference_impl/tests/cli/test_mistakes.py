@@ -186,7 +186,7 @@ def test_a_context_belongs_to_one_process(picosec, home):
 )
 def test_addresses_are_written_as_in_urls(text, address):
     """IPv6 addresses have colons of their own."""
-    assert _address(text) == address
+    assert _address(text, "--udp") == address
 
 
 @pytest.mark.parametrize("command", COMMANDS)
