@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from picosec.errors import ProtocolError
 from picosec.messaging.blocks import Block, block_of, exponent_of
 from picosec.messaging.coap import Code, Message, Option, code_text
@@ -41,3 +43,53 @@ def read_whole(target: Target, path: str, size: int = 1024) -> bytes:
         if not block.more:
             return body
         size = block.size
+
+
+def parts_of(body: bytes, size: int, start: int = 0) -> list[tuple[Block, bytes]]:
+    """Return the blocks of a body from a byte on, and what each carries."""
+    exponent = exponent_of(size)
+    return [
+        (Block(at // size, at + size < len(body), exponent), body[at : at + size])
+        for at in range(start, max(len(body), 1), size)
+    ]
+
+
+class Upload:
+    """A request in blocks, one by one. ``send`` asks in the open or over a channel, and returns the response."""
+
+    def __init__(
+        self,
+        target: Target,
+        send: Callable[[Message], Message],
+        path: str,
+        *options: tuple[int, bytes],
+        code: Code = Code.PUT,
+        content_format: int | None = None,
+    ) -> None:
+        self._target, self._send = target, send
+        self._path, self._options, self._code, self._format = path, options, code, content_format
+
+    def request(self, block: Block, payload: bytes, *options: tuple[int, bytes]) -> Message:
+        """Return the request with one block."""
+        every = (block.option(Option.BLOCK1), *self._options, *options)
+        return self._target.build(self._code, self._path, payload, content_format=self._format, options=every)
+
+    def part(self, block: Block, payload: bytes, *options: tuple[int, bytes]) -> Message:
+        """Send one block, and return the response."""
+        return self._send(self.request(block, payload, *options))
+
+    def begin(self, body: bytes, size: int, count: int = 1) -> None:
+        """Send the first blocks of a body. Raises ``Nonconformity`` when the target does not take them."""
+        for block, payload in parts_of(body, size)[:count]:
+            self._taken(block, self.part(block, payload))
+
+    def whole(self, body: bytes, size: int, start: int = 0) -> Message:
+        """Send all blocks of a body from a byte on, and return the response to the last of them."""
+        parts = parts_of(body, size, start)
+        for block, payload in parts[:-1]:
+            self._taken(block, self.part(block, payload))
+        return self.part(*parts[-1])
+
+    def _taken(self, block: Block, reply: Message) -> None:
+        if reply.code != Code.CONTINUE:
+            raise Nonconformity(f"block {block.number} of {block.size} bytes was answered {code_text(reply.code)}")

@@ -22,6 +22,7 @@ class Problem(IntEnum):
     TIMEOUT = 14
     NO_PROXY = 15
     INTERNAL = 13
+    INCOMPLETE = 16
     UNPROTECTED = 20
     UNKNOWN_CONTEXT = 21
     REPLAYED = 22
@@ -55,6 +56,7 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.TIMEOUT: 0xA4,
     Problem.NO_PROXY: 0xA5,
     Problem.INTERNAL: 0xA0,
+    Problem.INCOMPLETE: 0x88,
     Problem.UNPROTECTED: 0x81,
     Problem.UNKNOWN_CONTEXT: 0x81,
     Problem.REPLAYED: 0x81,
@@ -88,6 +90,7 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.TIMEOUT: "no acknowledgement or response came in time",
     Problem.NO_PROXY: "this endpoint does not forward requests",
     Problem.INTERNAL: "the implementation failed",
+    Problem.INCOMPLETE: "blocks of the body are missing",
     Problem.UNPROTECTED: "the resource is only served over a channel",
     Problem.UNKNOWN_CONTEXT: "no security context for this key identifier",
     Problem.REPLAYED: "the sequence number was used before",

@@ -25,6 +25,7 @@ CHAPTERS = (
     "messaging_framing",
     "messaging_sent",
     "messaging_blocks_served",
+    "messaging_blocks_taken",
     "channel_edhoc",
     "channel_edhoc_suites",
     "channel_edhoc_exchange",

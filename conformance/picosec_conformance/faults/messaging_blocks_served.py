@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any
 
 from picosec.errors import ProtocolError
-from picosec.messaging import blocks, downloads
-from picosec.messaging.blocks import Block, block_of, exchanged
+from picosec.messaging import blocks, blockwise, downloads
+from picosec.messaging.blocks import LARGEST, Block, block_of, exchanged
 from picosec.messaging.coap import Message, Option
 from picosec.registry import Problem
 from picosec.roles import server
@@ -18,12 +18,12 @@ from picosec_conformance.faults import fault
 
 def _cutting(changed: Callable[[Message, Message, Message], Message]) -> None:
     """Send another message than the right block; ``changed`` sees the request, the whole response, and the block."""
-    original = server.cut
+    original = blockwise.cut
 
-    def cut(request: Message, response: Message) -> Message:
-        return changed(request, response, original(request, response))
+    def cut(request: Message, response: Message, largest: int = LARGEST) -> Message:
+        return changed(request, response, original(request, response, largest))
 
-    server.cut = cut
+    blockwise.cut = cut
 
 
 def _reading(changed: Callable[[Block], Block]) -> None:
@@ -150,27 +150,27 @@ def begins_again_behind_the_end() -> None:
 @fault("MSG-1350")
 def has_a_block_at_the_end() -> None:
     """Less than or equal, once more."""
-    original = server.cut
+    original = blockwise.cut
 
-    def cut(request: Message, response: Message) -> Message:
+    def cut(request: Message, response: Message, largest: int = LARGEST) -> Message:
         wanted = block_of(request, Option.BLOCK2)
         if wanted and wanted.offset == len(response.payload):
             return exchanged(replace(response, payload=b""), (), wanted.option(Option.BLOCK2))
-        return original(request, response)
+        return original(request, response, largest)
 
-    server.cut = cut
+    blockwise.cut = cut
 
 
 def _behind_the_end(instead: Callable[[Message, Message], Message]) -> None:
-    original = server.cut
+    original = blockwise.cut
 
-    def cut(request: Message, response: Message) -> Message:
+    def cut(request: Message, response: Message, largest: int = LARGEST) -> Message:
         wanted = block_of(request, Option.BLOCK2)
         if wanted and wanted.offset >= len(response.payload):
             return instead(request, response)
-        return original(request, response)
+        return original(request, response, largest)
 
-    server.cut = cut
+    blockwise.cut = cut
 
 
 @fault("MSG-1360")

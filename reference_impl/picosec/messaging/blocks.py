@@ -16,6 +16,9 @@ RESERVED: Final = 7
 #: Bytes of the longest value.
 MAX_LENGTH: Final = 3
 
+#: Bytes of the largest body that is put together out of blocks.
+MAX_BODY: Final = 32768
+
 #: Options about the pieces of a body, which differ between the messages of one operation.
 PIECEWISE: Final = frozenset(map(int, (Option.BLOCK1, Option.BLOCK2, Option.SIZE1, Option.SIZE2)))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from picosec.errors import ProtocolError
 from picosec.messaging import exchanges, notifications, problem, requests
+from picosec.messaging.blocks import MAX_BODY
 from picosec.messaging.coap import Code, Message, Type
 from picosec.messaging.events import (
     Event,
@@ -111,7 +112,7 @@ class Endpoint(Sender):
             if len(peer.exchanges) >= self.parameters.max_exchanges:
                 raise ProtocolError(Problem.BUSY, "MSG-820", f"{len(peer.exchanges)} requests are being worked on")
         except ProtocolError as error:
-            reply = _piggybacked(message, problem.error_response(error)).encode() if confirmable else b""
+            reply = _piggybacked(message, _refusal(error)).encode() if confirmable else b""
             peer.received.add(message.message_id, expires, reply)
             if reply:
                 self._outbox.append((key, reply))
@@ -308,3 +309,8 @@ class Endpoint(Sender):
 
 def _piggybacked(request: Message, response: Message) -> Message:
     return dataclasses.replace(response, type=Type.ACK, message_id=request.message_id, token=request.token)
+
+
+def _refusal(error: ProtocolError) -> Message:
+    """Return the response to a request that was not taken; what is too large may come in blocks."""
+    return problem.too_large(MAX_BODY) if error.problem is Problem.TOO_LARGE else problem.error_response(error)

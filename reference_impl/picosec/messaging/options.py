@@ -49,8 +49,10 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.EDHOC: Definition(0, 0xFFFF),  # whatever its value, it means what an empty one does (CHN-1570)
     Option.LOCATION_QUERY: Definition(0, 255, repeatable=True, text=True),
     Option.BLOCK2: Definition(0, 3),
+    Option.BLOCK1: Definition(0, 3),
     Option.SIZE2: Definition(0, 4),
     Option.SIZE1: Definition(0, 4),
+    Option.REQUEST_TAG: Definition(0, 8, repeatable=True),
 }
 
 

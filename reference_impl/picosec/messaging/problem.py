@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from picosec.errors import ProtocolError
@@ -45,3 +46,9 @@ def response(problem: Problem, detail: str = "") -> Message:
 def error_response(error: ProtocolError) -> Message:
     """Return the response for an error as it may be told to anyone: without its detail."""
     return response(error.problem)
+
+
+def too_large(largest: int, detail: str = "") -> Message:
+    """Return the response that refuses a body, and says how many bytes one may have (MSG-1460)."""
+    refusal = response(Problem.TOO_LARGE, detail)
+    return replace(refusal, options=(*refusal.options, (int(Option.SIZE1), uint_bytes(largest))))

@@ -215,9 +215,15 @@ class Agent:
         """How many handshakes are in progress, begun by either side."""
         return len(self._handshaking)
 
+    @property
+    def transfers(self) -> int:
+        """How many block-wise transfers of others are in progress."""
+        return self._server.transfers
+
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
-        return [self.channels.digest_state(), self._handshaking.state(), self._client.handles()]
+        kept = [self.channels.digest_state(), self._handshaking.state(), self._client.handles()]
+        return [*kept, self._server.state()]
 
     # -- within --------------------------------------------------------------------------------------------------
 

@@ -81,10 +81,14 @@ class Site:
         self._resources = {**resources, WELL_KNOWN_CORE: core}
 
     def answer(self, request: Request) -> Reply:
-        """Return what the resource answers.
+        """Return what the resource answers. Raises as :meth:`admit` does, and whatever the resource itself raises."""
+        return self.admit(request)(request)
+
+    def admit(self, request: Request) -> Handler:
+        """Return what handles a request, which so far may lack its body.
 
         Raises ``ProtocolError`` with ``not_found``, ``unprotected``, ``method_not_allowed``, ``unsupported_format``
-        or ``not_acceptable``, and whatever the resource itself raises.
+        or ``not_acceptable``.
         """
         resource = self._resources.get(request.path)
         if resource is None:
@@ -98,7 +102,7 @@ class Site:
             raise ProtocolError(Problem.UNSUPPORTED_FORMAT, "MSG-590", f"{request.path}: {request.content_format}")
         if request.accept is not None and resource.gives and request.accept not in resource.gives:
             raise ProtocolError(Problem.NOT_ACCEPTABLE, "MSG-580", f"{request.path}: {request.accept}")
-        return handler(request)
+        return handler
 
     def _core(self, request: Request) -> Reply:
         links = (link(path, resource) for path, resource in self._resources.items() if resource.attributes is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Final
+from typing import Any, Final
 
 from picosec.channel.channels import Channel
 from picosec.channel.combined import Combined, split
@@ -13,9 +13,10 @@ from picosec.channel.life import State
 from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
+from picosec.messaging.blockwise import Answer, Blockwise
 from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
-from picosec.messaging.downloads import cut
 from picosec.messaging.exchanges import Exchange
+from picosec.messaging.held import Party
 from picosec.messaging.layer import MessageLayer
 from picosec.messaging.options import DEFINITIONS, Definition, understood
 from picosec.registry import Problem
@@ -50,6 +51,7 @@ class Server:
         self._channels = channels
         self._site = site
         self._finish = finish
+        self._blockwise = Blockwise()
         self._late: list[tuple[float, int, _Answering, Message]] = []
         self._late_count = 0
 
@@ -69,8 +71,7 @@ class Server:
                 opened = self._channels.unprotect(message, now, exchange.peer)
                 answering = _Answering(exchange, opened.channel, opened.binding)
                 message = understood(opened.message, INNER_DEFINITIONS)
-            reply = self._site.answer(_request(message, exchange.peer, answering.channel, now))
-            response, delay = cut(message, as_message(reply)), reply.delay
+            response, delay = self._answer(message, exchange.peer, answering.channel, now)
         except RefusedInside as refused:
             self._endpoint.respond(exchange, refused.reply, now)
             return
@@ -84,15 +85,39 @@ class Server:
         else:
             self._respond(answering, response, now)
 
+    def _answer(self, message: Message, peer: Hashable, channel: Channel | None, now: float) -> Answer:
+        """Return what the site answers, in blocks where that is needed, and after how many seconds."""
+
+        def admit(part: Message) -> None:
+            self._site.admit(_request(part, peer, channel, now))
+
+        def act(whole: Message) -> Answer:
+            reply = self._site.answer(_request(whole, peer, channel, now))
+            return as_message(reply), reply.delay
+
+        party = Party(peer, protected=False) if channel is None else Party(channel.context, protected=True)
+        return self._blockwise.serve(party, message, now, admit, act)
+
     def tick(self, now: float) -> None:
-        """Send the late responses that are due."""
+        """Send the late responses that are due, and forget abandoned transfers."""
+        self._blockwise.expire(now)
         while self._late and self._late[0][0] <= now:
             _due, _number, answering, response = heappop(self._late)
             self._respond(answering, response, now)
 
     def next_timeout(self) -> float | None:
-        """Return when the next late response is due."""
-        return self._late[0][0] if self._late else None
+        """Return when the next late response is due, or a transfer to be forgotten."""
+        late = self._late[0][0] if self._late else None
+        return min((due for due in (late, self._blockwise.next_timeout()) if due is not None), default=None)
+
+    @property
+    def transfers(self) -> int:
+        """How many block-wise transfers are in progress."""
+        return len(self._blockwise)
+
+    def state(self) -> list[Any]:
+        """Return what accepted messages may change, as a CBOR value for a digest."""
+        return self._blockwise.state()
 
     def _respond(self, answering: _Answering, response: Message, now: float) -> None:
         if answering.channel is not None and answering.binding is not None:

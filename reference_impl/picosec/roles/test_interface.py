@@ -256,7 +256,7 @@ class TestBuild:
         kept = [store.content, store.changes, large.content, large.changes]
         everything = [device.state(), self._keyring.state(), *kept]
         digest = sha256(cbor.dumps(everything)).digest()
-        return _content({0: digest, 1: changes, 2: len(device.channels), 3: device.handshakes})
+        return _content({0: digest, 1: changes, 2: len(device.channels), 3: device.handshakes, 4: device.transfers})
 
     def _export(self, request: Request) -> Reply:
         entries = fields(payload(request.payload, dict), {0: bytes, 1: int, 2: bytes, 3: int}, {})
