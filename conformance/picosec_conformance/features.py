@@ -130,6 +130,8 @@ def _closes(target: Target, rng: random.Random) -> bool:
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
+    "messaging.stream": Probe(_ping, needs_control=False),
+    "messaging.websocket": Probe(_ping, needs_control=False),
     "messaging.server": Probe(_answers, needs_control=False),
     "messaging.client": Probe(_asks),
     "messaging.slipmux": Probe(_frames, needs_control=False),

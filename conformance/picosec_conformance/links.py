@@ -73,12 +73,17 @@ class LiveLinks:
             if target:
                 self._further[name] = target
         adapter = self._adapters[name]
-        adapter.start()
+        if not adapter.up:
+            adapter.start()
+            self._drop_further(name)
         return adapter
 
     def power_cycle(self, target: str) -> None:
         """Power-cycle a target through the link that starts it."""
         self._adapters[target].power_cycle()
+        self._drop_further(target)
+
+    def _drop_further(self, target: str) -> None:
         for name, further in self._further.items():
             if further == target:
                 self._adapters[name].drop()

@@ -318,6 +318,13 @@ class Target:
         self.send_raw(data, note)
         return self.until_probe_answered()
 
+    def provoke(self, frame: bytes, note: str = "") -> None:
+        """Send anything, and see that the target is alive, on a connection that is not the one it may have ended."""
+        self.send(frame, note)
+        if not self.form.datagrams:
+            self.connect()
+        self.until_probe_answered()
+
     def until_probe_answered(self) -> list[bytes]:
         """Send a probe and return what the target sends before it answers."""
         message_id = self.fresh_message_id()

@@ -49,12 +49,12 @@ class RecordingAdapter:
         self._log = log
         self._adapter: Adapter | None = None
         self._started = False  # at least once
-        self._up = False  # as far as is known
+        self.up = False  #: as far as is known
         self._failure = ""
 
     def start(self) -> None:
         """Start the target unless it is up."""
-        if not self._up:
+        if not self.up:
             self._do(Operation.START, None, self._start)
 
     def _start(self) -> None:
@@ -66,13 +66,13 @@ class RecordingAdapter:
         except (AdapterError, OSError) as error:
             self._failure = "" if self._started else str(error)
             raise
-        self._started = self._up = True
+        self._started = self.up = True
 
     def drop(self) -> None:
         """Let go of the link: the target is about to start anew. Not recorded, since the next start is."""
         if self._adapter is not None:
             self._adapter.close()
-        self._up = False
+        self.up = False
 
     def send(self, frame: bytes) -> None:
         """Send one frame."""
@@ -100,7 +100,7 @@ class RecordingAdapter:
 
     def _power_cycle(self) -> None:
         self._there.power_cycle()
-        self._up = True
+        self.up = True
 
     def close(self) -> None:
         """Let go of the target. Not part of any test, hence not recorded."""
@@ -123,7 +123,7 @@ class RecordingAdapter:
             result = act()
         except (TargetDied, ConnectionEnded, AdapterError, OSError) as error:
             outcome = _outcome(error)
-            self._up = self._up and outcome is not Outcome.BROKE
+            self.up = self.up and outcome is not Outcome.BROKE
             self._log.steps.append(Step(at, self._name, operation, data, outcome, str(error)))
             if isinstance(error, OSError):
                 raise AdapterError(str(error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from typing import Literal
 
 import serial
 
@@ -34,14 +35,19 @@ class SerialAdapter(SlipmuxStream):
         self._attach(self._port.fileno(), self._port.fileno())
 
     def power_cycle(self) -> None:
-        """Run the manifest's restart command."""
-        assert self._port is not None
+        """Run the manifest's restart command, and open a line that is gone again."""
         if self._restart:
             done = subprocess.run(self._restart, capture_output=True, check=False)
             if done.returncode:
                 raise AdapterError(f"adapter.restart failed with exit status {done.returncode}")
+            self.start()
             return
         raise AdapterError("adapter.restart is not set: give the command that power-cycles the target")
+
+    def _gone(self, side: Literal["input", "output"]) -> Exception:
+        """Blame the line: it ends when somebody pulls the cable, not when a target crashes."""
+        self.close()
+        return AdapterError(f"the line {self._device} is gone; was the cable pulled?")
 
     def close(self) -> None:
         """Close the line."""

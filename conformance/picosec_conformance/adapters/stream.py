@@ -6,6 +6,7 @@ import os
 import select
 import time
 from collections import deque
+from typing import Literal
 
 from picosec.messaging import slipmux
 from picosec_conformance.adapters.base import Framing, TargetDied
@@ -48,7 +49,7 @@ class SlipmuxStream:
                 if not select.select((), (self._write,), (), _PATIENCE)[1]:
                     raise TargetDied("the target does not read its input any more") from error
             except OSError as error:
-                raise TargetDied(f"the target closed its input{self._obituary()}") from error
+                raise self._gone("input") from error
 
     def receive(self, timeout: float) -> bytes | None:
         """Return the next frame, or ``None`` after ``timeout`` seconds."""
@@ -64,10 +65,11 @@ class SlipmuxStream:
         try:
             data = os.read(self._read, _CHUNK)
         except OSError as error:
-            raise TargetDied(f"the target closed its output{self._obituary()}") from error
+            raise self._gone("output") from error
         if not data:
-            raise TargetDied(f"the target closed its output{self._obituary()}")
+            raise self._gone("output")
         return data
 
-    def _obituary(self) -> str:
-        return ""
+    def _gone(self, side: Literal["input", "output"]) -> Exception:
+        """Return the error for a line that ended: the target's death, or an accident of the link."""
+        raise NotImplementedError

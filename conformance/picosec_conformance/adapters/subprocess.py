@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from typing import Literal
 
-from picosec_conformance.adapters.base import AdapterError
+from picosec_conformance.adapters.base import AdapterError, TargetDied
 from picosec_conformance.adapters.ports import Ports
 from picosec_conformance.adapters.stream import SlipmuxStream
 
 _GRACE = 2.0
+#: Signals by which people and systems end programs; those of crashes are others.
+_FROM_OUTSIDE = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM})
 
 
 class SubprocessAdapter(SlipmuxStream):
@@ -26,8 +30,10 @@ class SubprocessAdapter(SlipmuxStream):
 
     def start(self) -> None:
         """Spawn the program unless it runs already."""
-        if self._process is not None and self._process.poll() is None:
-            return
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+            self._stop(kill=True)
         try:
             self._process = subprocess.Popen(
                 [self._ports.fill(part) for part in self._command],
@@ -69,8 +75,11 @@ class SubprocessAdapter(SlipmuxStream):
             process.wait()
         process.stdout.close()
 
-    def _obituary(self) -> str:
-        """What is known of a dead program: its exit status and the last line it wrote on standard error."""
+    def _gone(self, side: Literal["input", "output"]) -> Exception:
+        """Say what is known of a dead program: its exit status and the last line it wrote on standard error.
+
+        Programs crash, exit or end on a signal of their own making; who is killed by another's signal did not.
+        """
         assert self._process is not None
         try:
             status: int | None = self._process.wait(_GRACE)
@@ -79,4 +88,7 @@ class SubprocessAdapter(SlipmuxStream):
         size = os.fstat(self._errors.fileno()).st_size
         tail = os.pread(self._errors.fileno(), 4096, max(0, size - 4096)).decode(errors="replace").strip().splitlines()
         last = f"; last words: {tail[-1]}" if tail else ""
-        return f" (exit status {status}{last})"
+        if status is not None and -status in _FROM_OUTSIDE:
+            name = signal.Signals(-status).name
+            return AdapterError(f"somebody killed the program with {name}, or the system ran out of memory{last}")
+        return TargetDied(f"the target closed its {side} (exit status {status}{last})")

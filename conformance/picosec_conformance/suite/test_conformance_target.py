@@ -8,11 +8,11 @@ import pytest
 
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
-from picosec.messaging.coap import Code, Message, Type
+from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR
 from picosec_conformance.control import Control
 from picosec_conformance.features import PROBES, Probe
-from picosec_conformance.reach import Reach
+from picosec_conformance.reach import Reach, link_for
 from picosec_conformance.settings import CONTROL, Settings
 from picosec_conformance.specification.registry import load_registry
 from picosec_conformance.target import Nonconformity, Target
@@ -22,7 +22,7 @@ from picosec_conformance.target import Nonconformity, Target
 @pytest.mark.undeclared
 @pytest.mark.parametrize("feature", load_registry().features)
 def test_feature_is_as_declared(
-    target: Target, settings: Settings, rng: random.Random, request: pytest.FixtureRequest, feature: str
+    reach: Reach, settings: Settings, rng: random.Random, request: pytest.FixtureRequest, feature: str
 ) -> None:
     """A data sheet that promises what the device does not have is the first thing a customer finds out."""
     if feature not in settings.manifest.profile.features and not settings.manifest.declares(feature):
@@ -30,7 +30,8 @@ def test_feature_is_as_declared(
     probe: Probe = PROBES[feature]
     if probe.needs_control and not settings.manifest.declares(CONTROL):
         pytest.skip("not declared: conformance.test-interface")
-    observed = probe.look(target, rng)
+    link = link_for(settings.manifest, [feature])
+    observed = link is not None and probe.look(reach.link(link), rng)
     request.node.user_properties.append(("observed", (feature, observed)))
 
     assert observed or not settings.manifest.declares(feature), f"{feature} is declared, but could not be observed"
@@ -41,7 +42,7 @@ def test_feature_is_as_declared(
 def test_target_survives_noise(target: Target, rng: random.Random, length: int) -> None:
     """A neighbour's faulty radio sends noise all night: in the morning the lamp still answers."""
     for _ in range(8):
-        target.replies_to(rng.randbytes(length))
+        target.provoke(rng.randbytes(length))
 
     assert target.until_probe_answered() == []
 
@@ -49,11 +50,11 @@ def test_target_survives_noise(target: Target, rng: random.Random, length: int) 
 @pytest.mark.requirement("CNF-510")
 def test_target_survives_mutated_requests(target: Target, rng: random.Random) -> None:
     """One flipped bit in a good request is what a real link produces, and what a parser is least prepared for."""
-    good = target.build(Code.GET, target.manifest.resources.get).encode()
+    good = target.form.encode(target.build(Code.GET, target.manifest.resources.get))
     for bit in range(len(good) * 8):
         mutated = bytearray(good)
         mutated[bit // 8] ^= 1 << bit % 8
-        target.replies_to(bytes(mutated), f"bit {bit} flipped")
+        target.provoke(bytes(mutated), f"bit {bit} flipped")
 
     assert target.until_probe_answered() == []
 
@@ -73,7 +74,7 @@ def test_device_tells_what_it_is(target: Target, settings: Settings) -> None:
     assert isinstance(info, dict)
     assert {"name", "version", "role", "features"} <= set(info)
     assert info["role"] == settings.manifest.profile.role
-    of_the_build = {"messaging.slipmux", CONTROL}
+    of_the_build = {"messaging.slipmux", "messaging.stream", "messaging.websocket", CONTROL}
     assert set(info["features"]) - of_the_build == settings.manifest.features - of_the_build
 
 
@@ -81,7 +82,7 @@ def test_device_tells_what_it_is(target: Target, settings: Settings) -> None:
 def test_target_survives_a_storm_of_pings(target: Target) -> None:
     """A flood of the cheapest message there is must not use anything up."""
     for _ in range(200):
-        target.send(Message(Type.CON, Code.EMPTY, target.fresh_message_id()))
+        target.send(target.form.probe(target.fresh_message_id(), target.fresh_token()))
     answers = target.until_probe_answered()
 
     assert len(answers) == 200

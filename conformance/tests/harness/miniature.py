@@ -1,12 +1,13 @@
 """A target in miniature: answers pings and GETs, and misbehaves on request. Runs on any link.
 
-As a program: ``miniature.py stdio|udp PORT|tcp PORT|websocket PORT|tty PATH [fault]``. Faults: dies, deaf, chatty,
-garbled, hangs-up, resets.
+As a program: ``miniature.py stdio|udp PORT|tcp PORT|websocket PORT|tty PATH [fault]``. Faults: dies, crashes, killed,
+deaf, chatty, garbled, hangs-up, resets.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import sys
@@ -22,6 +23,9 @@ from picosec.errors import ProtocolError
 from picosec.messaging import slipmux
 from picosec.messaging.coap import Code, Message, Type
 from picosec.messaging.stream_message import Signal, StreamMessage, message_size
+
+#: A crash of its own, and what somebody else does to a program.
+SIGNALS = {"crashes": signal.SIGSEGV, "killed": signal.SIGKILL}
 
 
 class Miniature:
@@ -39,6 +43,8 @@ class Miniature:
         if message.is_request and self.fault == "dies":
             print("miniature: fatal: out of luck", file=sys.stderr, flush=True)
             os._exit(70)
+        if message.is_request and self.fault in SIGNALS:
+            os.kill(os.getpid(), SIGNALS[self.fault])
         if message.is_request and self.fault == "deaf":
             self.fault = "deaf for good"
         if self.fault == "deaf for good":

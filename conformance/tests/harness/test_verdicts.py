@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,18 @@ from picosec_conformance.verdicts import from_wire, to_wire
 
 SAMPLES = Path(__file__).with_name("sample_suite")
 PROGRAM = Path(__file__).with_name("miniature.py")
+CONNECTED = """
+features = ["messaging.datagram", "messaging.server"]
+[target]
+name = "miniature"
+version = "1"
+vendor = "none"
+profile = "coap-server"
+[adapter]
+kind = "{kind}"
+host = "127.0.0.1"
+port = {port}
+"""
 KNOWN = """known_failures = [{{ test = "test_sample.py::test_{test}", reason = "mended in 1.3", until = {until} }}]"""
 
 
@@ -73,7 +87,7 @@ def test_each_outcome_has_its_verdict(manifest_file: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("fault", ["dies", "deaf", "garbled"])
+@pytest.mark.parametrize("fault", ["dies", "crashes", "deaf", "garbled"])
 def test_crash_hang_and_garbage_are_failures(manifest_file: Path, fault: str) -> None:
     """A negative test that any crash satisfies certifies the stack that crashes most."""
     report = run(manifest_file, fault)
@@ -81,6 +95,35 @@ def test_crash_hang_and_garbage_are_failures(manifest_file: Path, fault: str) ->
     assert verdicts(report)["answers"] is Verdict.FAILED
     assert verdicts(report)["breaks_itself"] is Verdict.ERROR, "the run goes on after a power cycle"
     assert not report.certified
+
+
+def test_program_that_somebody_killed_is_no_failure(manifest_file: Path) -> None:
+    """A helper program between suite and board is ended by an administrator: that says nothing about the board."""
+    report = run(manifest_file, "killed")
+
+    answers = next(result for result in report.tests if "answers" in result.id)
+    assert answers.verdict is Verdict.ERROR
+    assert "SIGKILL" in answers.reason
+    assert [frame.direction for frame in answers.frames] == ["sent"], "what was seen until then"
+    assert verdicts(report)["cannot_tell"] is Verdict.INCONCLUSIVE, "the run goes on after a power cycle"
+
+
+@pytest.mark.parametrize("kind", ["tcp", "websocket"])
+@pytest.mark.parametrize(("fault", "verdict"), [("", "passed"), ("hangs-up", "failed"), ("resets", "error")])
+def test_end_of_a_connection_is_judged_by_its_manner(manifest_file: Path, kind: str, fault: str, verdict: str) -> None:
+    """Who closes a connection did it; who resets it may be a box in between, as long as the target is still there."""
+    command = [sys.executable, str(PROGRAM), kind, "0", fault]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        manifest_file.write_text(CONNECTED.format(kind=kind, port=int(process.stdout.readline())))
+        manifest = parse_manifest(manifest_file.read_text(), "target.toml")
+        report = run_suite(manifest, select(manifest, requirements=("CNF-510",)), 1, suite=SAMPLES)
+        process.kill()
+
+    answers = next(result for result in report.tests if "answers" in result.id)
+    assert answers.verdict == verdict
+    assert ("reset, and the target is alive" in answers.reason) is (fault == "resets")
+    assert verdicts(report)["cannot_tell"] is Verdict.INCONCLUSIVE, "the next test has a connection again"
 
 
 def test_two_answers_to_one_question_are_noticed(manifest_file: Path) -> None:
