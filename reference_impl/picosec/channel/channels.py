@@ -97,6 +97,10 @@ class Channels:
         """Return the channel with this Recipient ID, the first of several. Raises ``KeyError``."""
         return self._by_id[identifier][0]
 
+    def holds(self, channel: Channel) -> bool:
+        """Whether this very channel is here: neither forgotten nor replaced."""
+        return any(other is channel for other in self._by_id.get(channel.id, ()))
+
     def add(self, channel: Channel) -> None:
         """Take in a channel, in place of one with the same Recipient ID and ID Context."""
         others = (

@@ -28,6 +28,9 @@ OUTER_OPTIONS: Final = frozenset(
 #: What no original message may hold: OSCORE does not nest, and a Proxy-Uri would carry the path outside.
 _FORBIDDEN: Final = frozenset(map(int, (Option.OSCORE, Option.PROXY_URI)))
 
+#: The inner Observe of a notification: its value is for proxies, its place among the others is its Partial IV.
+_NOTIFIED: Final = (int(Option.OBSERVE), b"")
+
 #: Bytes of an Echo value that nobody can foretell.
 _ECHO_TAG: Final = 8
 
@@ -62,7 +65,7 @@ def protect_request(context: SecurityContext, message: Message) -> tuple[Message
     nonce, aad = sender.nonce(number), sender.aad(partial_iv)
     option = OscoreOption(partial_iv, sender.identifier, context.id_context).encode()
     ciphertext = sender.cipher.encrypt(nonce, plaintext, aad)
-    return _wrapped(message, Code.POST, outer, option, ciphertext), Binding(aad, nonce)
+    return _wrapped(message, _outer_code(message), outer, option, ciphertext), Binding(aad, nonce)
 
 
 def request_option(message: Message) -> OscoreOption:
@@ -131,27 +134,42 @@ def protect_response(context: SecurityContext, binding: Binding, message: Messag
     context.answers.take()
     nonce, binding.nonce = binding.nonce, None
     ciphertext = context.sender.cipher.encrypt(nonce, plaintext, binding.aad)
-    return _wrapped(message, Code.CHANGED, outer, b"", ciphertext)
+    return _wrapped(message, _outer_code(message), outer, b"", ciphertext)
 
 
 def unprotect_response(context: SecurityContext, binding: Binding, message: Message) -> Message:
     """Verify the OSCORE response to the request of ``binding``; return what was protected.
 
-    Raises ``ProtocolError``: ``UNPROTECTED`` (CHN-830), ``BAD_OPTION``, ``EXHAUSTED`` (CHN-890),
-    ``DECRYPTION_FAILED`` (CHN-840), ``MALFORMED``. A message that raises is not an answer to the request.
+    Raises ``ProtocolError`` as :func:`verify_response` does, ``REPLAYED`` (CHN-840), and ``UNEXPECTED_MESSAGE`` for a
+    notification that nobody registered for (CHN-1190). A message that raises is not an answer to the request.
     """
     if binding.nonce is None:
         raise ProtocolError(Problem.REPLAYED, "CHN-840", "the request was answered before")
+    plain, _number = verify_response(context, binding, message)
+    if plain.option(Option.OBSERVE) is not None:
+        raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "CHN-1190", "a notification that nobody registered for")
+    binding.nonce = None
+    return plain
+
+
+def verify_response(context: SecurityContext, binding: Binding, message: Message) -> tuple[Message, int | None]:
+    """Verify a response to the request of ``binding``, be it the first or not; return what was protected, and the
+    number of its own that it carries, if any. Nothing but a count of failures changes.
+
+    Raises ``ProtocolError``: ``UNPROTECTED`` (CHN-830), ``BAD_OPTION``, ``EXHAUSTED`` (CHN-890), ``REPLAYED`` when a
+    message without a number used that of the request already, ``DECRYPTION_FAILED`` (CHN-840), ``MALFORMED``.
+    """
     option = _option(message, "CHN-830")
     if option.kid not in (None, context.recipient.identifier):
         raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-840", "the response names another context")
-    nonce = binding.nonce
+    nonce, number = binding.nonce, None
     if option.partial_iv:
-        nonce = context.recipient.nonce(int.from_bytes(option.partial_iv, "big"))
+        number = int.from_bytes(option.partial_iv, "big")
+        nonce = context.recipient.nonce(number)
+    if nonce is None:
+        raise ProtocolError(Problem.REPLAYED, "CHN-1160", "the number of the request was used before")
     plaintext = _decrypt(context, nonce, message.payload, binding.aad, "CHN-840")
-    plain = _opened(message, plaintext, request=False)
-    binding.nonce = None
-    return plain
+    return _opened(message, plaintext, request=False), number
 
 
 def echo_request(message: Message, response: Message) -> Message | None:
@@ -185,9 +203,20 @@ def _split(message: Message) -> tuple[Options, bytes]:
             raise ValueError(f"a message with option {entry[0]} cannot be protected")
         if entry[0] in OUTER_OPTIONS:
             outer.append(entry)
+        elif entry[0] == Option.OBSERVE:  # outside for proxies; what counts is inside (CHN-1100, CHN-1120)
+            outer.append(entry)
+            inner.append(entry if message.is_request else _NOTIFIED)
         else:
             inner.append(entry)
     return tuple(outer), bytes((message.code,)) + encode_options(inner, message.payload)
+
+
+def _outer_code(message: Message) -> Code:
+    """Return the code that everybody sees: another one with Observe, so that proxies forward it (CHN-1110)."""
+    observed = message.option(Option.OBSERVE) is not None
+    if message.is_request:
+        return Code.FETCH if observed else Code.POST
+    return Code.CONTENT if observed else Code.CHANGED
 
 
 def _wrapped(message: Message, code: Code, outer: Options, option: bytes, ciphertext: bytes) -> Message:
@@ -239,7 +268,7 @@ def _numbered_response(context: SecurityContext, aad: bytes, number: int, messag
     outer, plaintext = _split(message)
     ciphertext = context.sender.cipher.encrypt(context.sender.nonce(number), plaintext, aad)
     option = OscoreOption(encode_partial_iv(number)).encode()
-    return _wrapped(message, Code.CHANGED, outer, option, ciphertext)
+    return _wrapped(message, _outer_code(message), outer, option, ciphertext)
 
 
 def _challenge(context: SecurityContext, aad: bytes, request: Message) -> Message:

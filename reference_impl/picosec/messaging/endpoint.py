@@ -235,6 +235,16 @@ class Endpoint(Sender):
         peer.sent[message_id] = exchange
         self._timers.set(exchange, now + exchange.retransmission.timeout)
 
+    def dismiss(self, exchange: Exchange, now: float) -> None:
+        """End an exchange without a response, as its client wants (MSG-1840); a confirmable request is acknowledged."""
+        peer = self._peers.find(exchange.peer)
+        if peer is None or not exchange.takes(exchanges.Input.DISMISS):
+            return
+        if exchange.state is exchanges.State.RECEIVED:
+            frame = exchange.received.reply = Message(Type.ACK, Code.EMPTY, exchange.request.message_id).encode()
+            self._outbox.append((exchange.peer, frame))
+        self._end(peer, exchange, exchanges.Input.DISMISS)
+
     def acknowledge(self, exchange: Exchange, now: float) -> None:
         """Tell the client that its request arrived and that the response will take a while (MSG-400).
 

@@ -26,6 +26,7 @@ class Input(Enum):
     """What moves an exchange on."""
 
     RESPOND = auto()
+    DISMISS = auto()
     ACKNOWLEDGE = auto()
     ACKNOWLEDGEMENT = auto()
     RESET = auto()
@@ -37,9 +38,12 @@ class Input(Enum):
 TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.RECEIVED, Input.RESPOND): State.DONE,  # piggybacked on the acknowledgement
     (State.RECEIVED, Input.ACKNOWLEDGE): State.ACKNOWLEDGED,
+    (State.RECEIVED, Input.DISMISS): State.DONE,
     (State.RECEIVED_NON_CONFIRMABLE, Input.RESPOND): State.DONE,
+    (State.RECEIVED_NON_CONFIRMABLE, Input.DISMISS): State.DONE,
     (State.RECEIVED_NON_CONFIRMABLE, Input.GIVE_UP): State.DONE,
     (State.ACKNOWLEDGED, Input.RESPOND): State.RESPONDING,
+    (State.ACKNOWLEDGED, Input.DISMISS): State.DONE,
     (State.ACKNOWLEDGED, Input.GIVE_UP): State.DONE,
     (State.RESPONDING, Input.ACKNOWLEDGEMENT): State.DONE,
     (State.RESPONDING, Input.RESET): State.DONE,

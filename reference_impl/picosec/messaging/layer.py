@@ -19,6 +19,9 @@ class MessageLayer(Protocol):
     def respond(self, exchange: Exchange, response: Message, now: float) -> None:
         """Answer a request; only code, options and payload of ``response`` matter. A late one is dropped."""
 
+    def dismiss(self, exchange: Exchange, now: float) -> None:
+        """End an exchange without a response, as its client wants; a confirmable request is acknowledged."""
+
     def acknowledge(self, exchange: Exchange, now: float) -> None:
         """Tell the client that its request arrived and that the response will take a while."""
 

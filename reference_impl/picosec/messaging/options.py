@@ -38,6 +38,7 @@ class Definition:
 DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.URI_HOST: Definition(1, 255, text=True),
     Option.ETAG: Definition(1, 8, repeatable=True),
+    Option.OBSERVE: Definition(0, 3),
     Option.URI_PORT: Definition(0, 2),
     Option.LOCATION_PATH: Definition(0, 255, repeatable=True, text=True),
     Option.OSCORE: Definition(0, 255),
@@ -45,6 +46,7 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.CONTENT_FORMAT: Definition(0, 2),
     Option.MAX_AGE: Definition(0, 4),
     Option.URI_QUERY: Definition(0, 255, repeatable=True, text=True),
+    Option.HOP_LIMIT: Definition(0, 255),  # what is no hop limit is refused, not ignored (MSG-1880)
     Option.ACCEPT: Definition(0, 2),
     Option.EDHOC: Definition(0, 0xFFFF),  # whatever its value, it means what an empty one does (CHN-1570)
     Option.LOCATION_QUERY: Definition(0, 255, repeatable=True, text=True),
@@ -52,6 +54,7 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.BLOCK1: Definition(0, 3),
     Option.SIZE2: Definition(0, 4),
     Option.SIZE1: Definition(0, 4),
+    Option.NO_RESPONSE: Definition(0, 1),
     Option.REQUEST_TAG: Definition(0, 8, repeatable=True),
 }
 

@@ -35,6 +35,10 @@ class Router:
         """Answer a request the way it came."""
         self._layer(exchange.peer).respond(exchange, response, now)
 
+    def dismiss(self, exchange: Exchange, now: float) -> None:
+        """End an exchange without a response, as its client wants."""
+        self._layer(exchange.peer).dismiss(exchange, now)
+
     def acknowledge(self, exchange: Exchange, now: float) -> None:
         """Tell the client, where it cannot know, that its request arrived."""
         self._layer(exchange.peer).acknowledge(exchange, now)

@@ -255,6 +255,13 @@ class StreamEndpoint(StreamSender):
         self._answer(connection, exchange, response, now)
         self._worked_off(connection)
 
+    def dismiss(self, exchange: Exchange, now: float) -> None:
+        """End an exchange without a response, as its client wants."""
+        connection = self._connections.get(exchange.peer)
+        if connection is not None and exchange in connection.exchanges:
+            self._drop(connection, exchange, exchanges.Input.DISMISS)
+            self._worked_off(connection)
+
     def acknowledge(self, exchange: Exchange, now: float) -> None:
         """Do nothing: on a connection a client knows that its request has arrived."""
 

@@ -13,7 +13,7 @@ from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.messaging.connections import Connection, Framing
-from picosec.messaging.events import ConnectionReleased, Outcome, RequestReceived
+from picosec.messaging.events import ConnectionReleased, Delivery, Outcome, RequestReceived
 from picosec.messaging.events import Event as LayerEvent
 from picosec.messaging.router import Router
 from picosec.registry import Problem
@@ -22,6 +22,7 @@ from picosec.roles.client import Client
 from picosec.roles.events import ChannelOpened, Event, Released
 from picosec.roles.handshaking import Handshaking
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
+from picosec.roles.observing import Observing
 from picosec.roles.openings import Openings
 from picosec.roles.resources import Resource, Site
 from picosec.roles.server import Server
@@ -60,6 +61,7 @@ class Agent:
         self._last_handle = 0
         self._endpoint = Router(entropy)
         self._client = Client(self._endpoint, self.channels, self._report)
+        self._observing = Observing(self._endpoint, self.channels, self._report, entropy)
         self._openings = Openings(self._endpoint, self.channels, self._client, self._report, knows_date=knows_date)
         self._handshaking = Handshaking(
             keyring, self.channels, entropy, self._openings, self._report, responder=responder, knows_date=knows_date
@@ -94,13 +96,14 @@ class Agent:
     def tick(self, now: float) -> None:
         """Do what is due at ``now``."""
         self._server.tick(now)
+        self._observing.tick(now)
         self._handshaking.expire(now)
         self._upkeep.expire(now)
         self._happened(self._endpoint.tick(now), now)
 
     def next_timeout(self) -> float | None:
         """Return when :meth:`tick` is wanted next, if at all."""
-        parts = (self._endpoint, self._server, self._handshaking, self.channels)
+        parts = (self._endpoint, self._server, self._observing, self._handshaking, self.channels)
         times = [part.next_timeout() for part in parts]
         return min((time for time in times if time is not None), default=None)
 
@@ -125,6 +128,26 @@ class Agent:
         handle = self._new_handle()
         self._client.ask(handle, message, peer, now, channel)
         return handle
+
+    def observe(self, message: Message, peer: Hashable, now: float, channel: Channel | None = None) -> int:
+        """Register for what a GET asks for; Notifications follow, and a Response, Reset or Failed that ends them.
+
+        Raises ``ProtocolError`` with ``bad_request`` when that is observed already, ``busy`` or ``exhausted``.
+        """
+        handle = self._new_handle()
+        self._observing.observe(handle, message, peer, now, channel)
+        return handle
+
+    def cancel(self, handle: int, now: float, *, silently: bool = False) -> None:
+        """End an observation: tell the server, whose Response then comes, or ``silently`` reject what it sends next.
+
+        Raises ``ProtocolError`` with ``bad_request`` when there is no such observation.
+        """
+        self._observing.cancel(handle, now, silently=silently)
+
+    def changed(self, path: str, now: float) -> None:
+        """Tell those who observe a resource that it changed by itself. A request that changes one tells by itself."""
+        self._server.observers.changed(path, now)
 
     def open(
         self,
@@ -222,8 +245,8 @@ class Agent:
 
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
-        kept = [self.channels.digest_state(), self._handshaking.state(), self._client.handles()]
-        return [*kept, self._server.state()]
+        begun = [self._client.handles(), self._observing.handles()]
+        return [self.channels.digest_state(), self._handshaking.state(), begun, self._server.state()]
 
     # -- within --------------------------------------------------------------------------------------------------
 
@@ -235,10 +258,20 @@ class Agent:
                 elif isinstance(event, ConnectionReleased):
                     self._report(Released(event.peer, event.alternatives, event.hold_off), now)
                 elif isinstance(event, Outcome):
-                    asking = self._openings if event.request_id in self._openings else self._client
-                    asking.ended(event, now)
+                    self._ended(event, now)
+                elif isinstance(event, Delivery):
+                    self._server.observers.delivered(event, now)
+                else:
+                    self._server.observers.disconnected(event.peer, now)
                 self._upkeep.settle(now)
             events = self._endpoint.further_events()
+
+    def _ended(self, outcome: Outcome, now: float) -> None:
+        for asking in (self._openings, self._observing):
+            if outcome.request_id in asking:
+                asking.ended(outcome, now)
+                return
+        self._client.ended(outcome, now)
 
     def _new_handle(self) -> int:
         self._last_handle += 1

@@ -15,8 +15,8 @@ from picosec.messaging.layer import MessageLayer
 from picosec.messaging.options import understood
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
+from picosec.roles.definitions import INNER_DEFINITIONS
 from picosec.roles.events import Event, Failed, Pong, Reset, Response
-from picosec.roles.server import INNER_DEFINITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +160,17 @@ class Client:
         errand.done(response, now)
 
     def _protected(self, channel: Channel, message: Message) -> tuple[Message, Binding]:
-        _check_alive(channel)
+        check_alive(channel)
         return protect_request(channel.context, message)
 
     def _unprotected(self, channel: Channel, binding: Binding, message: Message, peer: Hashable, now: float) -> Message:
-        _check_alive(channel)
+        check_alive(channel)
         response = understood(unprotect_response(channel.context, binding, message), INNER_DEFINITIONS)
         self._channels.used(channel, now, peer)
         return response
 
 
-def _check_alive(channel: Channel) -> None:
+def check_alive(channel: Channel) -> None:
+    """Raise ``ProtocolError`` with ``UNKNOWN_CONTEXT`` for a channel that was closed."""
     if channel.state is State.CLOSED:
         raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-1220", "the channel is closed")

@@ -76,6 +76,7 @@ class Lamp:
             takes=(CONTENT_FORMAT_CBOR,),
             gives=(CONTENT_FORMAT_CBOR,),
             attributes={"rt": "lamp", "if": "core.a"},
+            observable=True,
         )
 
     def _get(self, request: Request) -> Reply:

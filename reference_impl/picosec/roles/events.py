@@ -22,6 +22,15 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Notification:
+    """What is observed is this now. A Response, Reset or Failed under the same handle ends the observation."""
+
+    handle: int
+    message: Message
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A request or ping came to nothing: no answer in time, or one that cannot be trusted."""
 
@@ -92,5 +101,5 @@ class Released:
 
 
 #: What an act, or a handshake that the peer began, leads to.
-Outcome = Response | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed
+Outcome = Response | Notification | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed
 Event = Outcome | Released

@@ -17,9 +17,9 @@ from picosec.messaging.options import understood
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.client import Ask, Client
+from picosec.roles.definitions import INNER_DEFINITIONS
 from picosec.roles.events import ChannelFailed, ChannelOpened, Event, Failed
 from picosec.roles.handshakes import Early
-from picosec.roles.server import INNER_DEFINITIONS
 
 
 class Attempt(Protocol):

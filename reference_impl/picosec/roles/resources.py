@@ -71,6 +71,8 @@ class Resource:
     attributes: Mapping[str, str] | None = field(default_factory=dict)
     #: Further attributes in their encoding, asked for whenever the list is.
     further: Callable[[], Iterable[str]] = tuple
+    #: Whether whoever asks for it may be told its changes; a request that succeeds, other than GET, makes one.
+    observable: bool = False
 
 
 class Site:
@@ -104,6 +106,11 @@ class Site:
             raise ProtocolError(Problem.NOT_ACCEPTABLE, "MSG-580", f"{request.path}: {request.accept}")
         return handler
 
+    def observable(self, path: str) -> bool:
+        """Whether the resource at a path may be observed."""
+        resource = self._resources.get(path)
+        return resource is not None and resource.observable
+
     def _core(self, request: Request) -> Reply:
         links = (link(path, resource) for path, resource in self._resources.items() if resource.attributes is not None)
         return Reply(Code.CONTENT, ",".join(links).encode(), CONTENT_FORMAT_LINK_FORMAT)
@@ -115,4 +122,6 @@ def link(path: str, resource: Resource) -> str:
     if resource.gives:
         formats = " ".join(str(number) for number in resource.gives)
         attributes.append(f"ct={formats}" if len(resource.gives) == 1 else f'ct="{formats}"')
+    if resource.observable:
+        attributes.append("obs")
     return ";".join([f"<{path}>", *attributes, *resource.further()])

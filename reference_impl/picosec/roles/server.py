@@ -14,24 +14,23 @@ from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.blockwise import Answer, Blockwise
-from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
+from picosec.messaging.coap import Code, Message, Option
 from picosec.messaging.exchanges import Exchange
 from picosec.messaging.held import Party
+from picosec.messaging.hints import check_hop_limit, unwanted
 from picosec.messaging.layer import MessageLayer
-from picosec.messaging.options import DEFINITIONS, Definition, understood
+from picosec.messaging.options import understood
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
-from picosec.roles.resources import Reply, Request, Site
+from picosec.roles.definitions import INNER_DEFINITIONS
+from picosec.roles.observers import Observers
+from picosec.roles.resources import Request, Site
+from picosec.roles.responses import as_message
 
 #: Completes the handshake that a combined request ends; returns the response to send when it is refused.
 Finish = Callable[[Combined, Hashable, float], Message | None]
 
-#: Options understood inside a protected message: it holds no other one (CHN-780) and no message_3 (CHN-1560), but it
-#: can prove freshness.
-INNER_DEFINITIONS: Final = {
-    **{number: each for number, each in DEFINITIONS.items() if number not in (Option.OSCORE, Option.EDHOC)},
-    Option.ECHO: Definition(1, 40),
-}
+_SUCCESS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ class Server:
         self._site = site
         self._finish = finish
         self._blockwise = Blockwise()
+        self.observers = Observers(endpoint, channels, site)
         self._late: list[tuple[float, int, _Answering, Message]] = []
         self._late_count = 0
 
@@ -60,6 +60,7 @@ class Server:
         answering = _Answering(exchange)
         delay = 0.0
         try:
+            check_hop_limit(message)
             if message.option(Option.EDHOC) is not None:
                 combined = split(message)
                 refusal = self._finish(combined, exchange.peer, now)
@@ -71,7 +72,7 @@ class Server:
                 opened = self._channels.unprotect(message, now, exchange.peer)
                 answering = _Answering(exchange, opened.channel, opened.binding)
                 message = understood(opened.message, INNER_DEFINITIONS)
-            response, delay = self._answer(message, exchange.peer, answering.channel, now)
+            response, delay = self._answer(message, answering, now)
         except RefusedInside as refused:
             self._endpoint.respond(exchange, refused.reply, now)
             return
@@ -82,33 +83,42 @@ class Server:
             self._endpoint.acknowledge(exchange, now)
             self._late_count += 1
             heappush(self._late, (now + delay, self._late_count, answering, response))
+        elif unwanted(message, response.code):
+            self._endpoint.dismiss(exchange, now)
         else:
             self._respond(answering, response, now)
+        if message.code != Code.GET and response.code >> 5 == _SUCCESS:
+            self.observers.changed(message.path, now)
 
-    def _answer(self, message: Message, peer: Hashable, channel: Channel | None, now: float) -> Answer:
+    def _answer(self, message: Message, answering: _Answering, now: float) -> Answer:
         """Return what the site answers, in blocks where that is needed, and after how many seconds."""
+        exchange, channel = answering.exchange, answering.channel
 
         def admit(part: Message) -> None:
-            self._site.admit(_request(part, peer, channel, now))
+            self._site.admit(_request(part, exchange.peer, channel, now))
 
         def act(whole: Message) -> Answer:
-            reply = self._site.answer(_request(whole, peer, channel, now))
-            return as_message(reply), reply.delay
+            request, token = _request(whole, exchange.peer, channel, now), exchange.request.token
+            self.observers.arrived(whole, request, token)
+            reply = self._site.answer(request)
+            return self.observers.answered(whole, request, as_message(reply), token, answering.binding), reply.delay
 
-        party = Party(peer, protected=False) if channel is None else Party(channel.context, protected=True)
+        party = Party(exchange.peer, protected=False) if channel is None else Party(channel.context, protected=True)
         return self._blockwise.serve(party, message, now, admit, act)
 
     def tick(self, now: float) -> None:
-        """Send the late responses that are due, and forget abandoned transfers."""
+        """Send the late responses and the notifications that are due, and forget abandoned transfers."""
+        self.observers.tick(now)
         self._blockwise.expire(now)
         while self._late and self._late[0][0] <= now:
             _due, _number, answering, response = heappop(self._late)
             self._respond(answering, response, now)
 
     def next_timeout(self) -> float | None:
-        """Return when the next late response is due, or a transfer to be forgotten."""
+        """Return when the next late response or notification is due, or a transfer to be forgotten."""
         late = self._late[0][0] if self._late else None
-        return min((due for due in (late, self._blockwise.next_timeout()) if due is not None), default=None)
+        times = (late, self.observers.next_timeout(), self._blockwise.next_timeout())
+        return min((time for time in times if time is not None), default=None)
 
     @property
     def transfers(self) -> int:
@@ -117,7 +127,7 @@ class Server:
 
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
-        return self._blockwise.state()
+        return [*self._blockwise.state(), self.observers.state()]
 
     def _respond(self, answering: _Answering, response: Message, now: float) -> None:
         if answering.channel is not None and answering.binding is not None:
@@ -128,14 +138,6 @@ class Server:
             except ProtocolError as error:
                 response = problem.error_response(error)
         self._endpoint.respond(answering.exchange, response, now)
-
-
-def as_message(reply: Reply) -> Message:
-    """Return a reply as a message whose type, message id and token are the message layer's to fill in."""
-    options: Options = ()
-    if reply.content_format is not None:
-        options = ((int(Option.CONTENT_FORMAT), uint_bytes(reply.content_format)),)
-    return Message(Type.ACK, reply.code, 0, b"", options, reply.payload)
 
 
 def _request(message: Message, peer: Hashable, channel: Channel | None, now: float) -> Request:

@@ -235,9 +235,22 @@ class TestBuild:
         entries = fields(parameters, {1: bytes}, {})
         return self._device.close(self._device.channel(entries[1]), request.now)
 
+    def _observe(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {2: str}, {4: bool, 5: bytes})
+        channel = self._device.channel(entries[5]) if 5 in entries else None
+        return self._device.observe(_asked({1: Code.GET, **entries}), request.peer, request.now, channel)
+
+    def _cancel(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {1: int}, {2: bool})
+        handle: int = entries[1]
+        self._device.cancel(handle, request.now, silently=entries.get(2, False))
+        return handle
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
+        "observe": _observe,
+        "cancel": _cancel,
         "open": _open,
         "key-update": _update_keys,
         "close": _close,
@@ -333,6 +346,8 @@ def _event(event: events.Outcome) -> list[Any]:
     match event:
         case events.Response(handle, message, protected):
             return ["response", {0: handle, 1: message.code, 2: message.payload, 3: protected}]
+        case events.Notification(handle, message, protected):
+            return ["notification", {0: handle, 1: message.code, 2: message.payload, 3: protected}]
         case events.Failed(handle, reason):
             return ["failed", {0: handle, 1: reason.name.lower()}]
         case events.Reset(handle):

@@ -162,7 +162,7 @@ def test_an_unknown_critical_option_is_refused_or_ignored(kind: Type) -> None:
 def test_elective_options_that_are_not_understood_do_not_reach_the_resource() -> None:
     """What the server reads is what it understands (MSG-530)."""
     server = endpoint()
-    request = Message(Type.CON, Code.GET, 5, b"t", ((Option.OBSERVE, b""), (Option.URI_PATH, b"x"), (65000, b"")))
+    request = Message(Type.CON, Code.GET, 5, b"t", ((Option.URI_PATH, b"x"), (64998, b""), (65000, b"")))
     assert received_request(server, request).message.options == ((Option.URI_PATH, b"x"),)
 
 

@@ -226,6 +226,8 @@ class _Server:
         match happening:
             case XI.RESPOND:
                 self.endpoint.respond(self.exchange, Message(Type.ACK, Code.CONTENT, 0), self.now)
+            case XI.DISMISS:
+                self.endpoint.dismiss(self.exchange, self.now)
             case XI.ACKNOWLEDGE:
                 self.endpoint.acknowledge(self.exchange, self.now)
             case XI.ACKNOWLEDGEMENT:

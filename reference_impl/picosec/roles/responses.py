@@ -1,0 +1,14 @@
+"""From what a resource answers to the message that says so."""
+
+from __future__ import annotations
+
+from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
+from picosec.roles.resources import Reply
+
+
+def as_message(reply: Reply) -> Message:
+    """Return a reply as a message whose type, message id and token are the message layer's to fill in."""
+    options: Options = ()
+    if reply.content_format is not None:
+        options = ((int(Option.CONTENT_FORMAT), uint_bytes(reply.content_format)),)
+    return Message(Type.ACK, reply.code, 0, b"", options, reply.payload)
