@@ -84,9 +84,17 @@ class Control:
         message_4: bool | None = None,
         by_value: bool | None = None,
         most_channels: int | None = None,
+        renew_after: int | None = None,
     ) -> None:
         """Give the target credentials, trust, contexts and a policy; what is left out stays as it is."""
-        policy = {1: methods and list(methods), 2: suites and list(suites), 3: message_4, 4: by_value, 5: most_channels}
+        policy = {
+            1: methods and list(methods),
+            2: suites and list(suites),
+            3: message_4,
+            4: by_value,
+            5: most_channels,
+            6: renew_after,
+        }
         fields = {
             1: list(own) or None,
             2: list(trusted) or None,

@@ -18,6 +18,7 @@ from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.control import Control
 from picosec_conformance.handshake import initiate, introduce, open_channel, respond
+from picosec_conformance.lives import Renewing
 from picosec_conformance.manifest import GivenContext
 from picosec_conformance.target import Nonconformity, Target
 
@@ -127,6 +128,15 @@ def _closes(target: Target, rng: random.Random) -> bool:
     return channel.request(Code.DELETE, "/ps/channel").code == Code.DELETED
 
 
+def _agrees_on_new_keys(target: Target, rng: random.Random) -> bool:
+    ends = Renewing(target, introduce(target, rng), rng)
+    try:
+        ends.renew()
+    except Nonconformity:
+        return False
+    return True
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -146,6 +156,7 @@ PROBES: dict[str, Probe] = {
     "channel.edhoc.message4": Probe(_responds(message_4=True)),
     "channel.edhoc.key-update": Probe(_renews_keys),
     "channel.life": Probe(_closes),
+    "channel.renewal": Probe(_agrees_on_new_keys),
     "channel.oscore.server": Probe(_over_a_channel),
     "channel.oscore.client": Probe(_asks_over_a_channel),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),

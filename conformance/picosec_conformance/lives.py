@@ -6,19 +6,24 @@ import random
 from dataclasses import replace
 
 from picosec.channel.edhoc_config import EdhocConfig, Policy
+from picosec.channel.renewal import Offer, renewed
+from picosec.channel.session import Session
 from picosec.channel.trust import TrustStore
 from picosec.crypto.vault import software_vault
-from picosec.messaging.coap import Code
-from picosec.registry import Problem
+from picosec.errors import ProtocolError
+from picosec.messaging.coap import Code, Message, code_text
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
-from picosec_conformance.handshake import Parties, initiate, open_channel
+from picosec_conformance.handshake import Parties, initiate, open_channel, respond
 from picosec_conformance.identity import make_identity
-from picosec_conformance.target import Target
+from picosec_conformance.target import Nonconformity, Target
 
 PATH = "/ps/channel"
 #: Seconds without a verified message after which a channel is idle, and after which it is closed.
 IDLE_AFTER, IDLE_TIMEOUT = 247, 86_400
+#: Seconds for which keys that were replaced serve what is under way.
+DRAIN = 93
 
 
 def opened(target: Target, parties: Parties) -> Channel:
@@ -51,3 +56,68 @@ def works(target: Target, channel: Channel) -> bool:
     if reply.code == Code.UNAUTHORIZED and target.has_problem(reply, Problem.UNKNOWN_CONTEXT):
         return False
     return channel.unprotect(reply).code == Code.CONTENT
+
+
+class Renewing:
+    """The suite's end of a channel that gets new keys. ``control`` makes the target open the channel.
+
+    ``channel`` and ``session`` are the last that were derived; ``before`` is the channel before those.
+    """
+
+    def __init__(self, target: Target, parties: Parties, rng: random.Random, control: Control | None = None) -> None:
+        self._target, self._rng = target, rng
+        if control is None:
+            self.session: Session = initiate(target, parties)
+        else:
+            control.act("open", {1: parties.method, 2: [parties.suite]})
+            self.session = respond(target, parties)
+            target.until_probe_answered()
+        self.channel = self.before = open_channel(target, self.session)
+        self._own = self.own(b"\x0c")
+
+    def own(self, identifier: bytes) -> Offer:
+        """Return a fresh offer of the suite."""
+        self._own = Offer(self._rng.randbytes(8), identifier)
+        return self._own
+
+    def request(self, offer: Offer) -> Message:
+        """Return the protected request that carries an offer."""
+        return self.channel.protect(_offering(self._target, offer.encode()))
+
+    def offer(self, identifier: bytes = b"\x0c") -> Offer:
+        """Send an offer; the target's answer. Raises ``Nonconformity`` for what is none."""
+        reply = self.channel.ask(_offering(self._target, self.own(identifier).encode()))
+        if reply.code != Code.CHANGED or reply.content_format != CONTENT_FORMAT_CBOR:
+            raise Nonconformity(f"expected 2.04 with an offer, got {code_text(reply.code)}")
+        try:
+            return Offer.decode(reply.payload)
+        except ProtocolError as error:
+            raise Nonconformity(f"the answer is no offer: {error}") from error
+
+    def derived(self, theirs: Offer, *, began: bool = True) -> Session:
+        """Return the session that follows from the last offer of the suite and one of the target."""
+        return renewed(self.session, self._own, theirs, began=began)
+
+    def derive(self, theirs: Offer, *, began: bool = True) -> None:
+        """Put the new keys in force on the suite's side."""
+        self.session = self.derived(theirs, began=began)
+        self.before, self.channel = self.channel, open_channel(self._target, self.session)
+
+    def renew(self, identifier: bytes = b"\x0c") -> None:
+        """Renew, and confirm."""
+        self.derive(self.offer(identifier))
+        self.confirm()
+
+    def confirm(self) -> None:
+        """Confirm the new keys. Raises ``Nonconformity`` when the target does not know them."""
+        reply = self.channel.request(Code.POST, PATH)
+        if reply.code != Code.CHANGED:
+            raise Nonconformity(f"expected 2.04 in answer to a confirmation, got {code_text(reply.code)}")
+
+    def expect_refused(self, payload: bytes, code: int, problem: Problem) -> None:
+        """Judge that the target refuses a payload in the place of an offer, over the channel."""
+        self._target.expect_refusal(self.channel.ask(_offering(self._target, payload)), code, problem)
+
+
+def _offering(target: Target, payload: bytes) -> Message:
+    return target.build(Code.POST, PATH, payload, content_format=CONTENT_FORMAT_CBOR)

@@ -39,6 +39,7 @@ CHAPTERS = (
     "channel_oscore_server",
     "channel_oscore_client",
     "channel_life",
+    "channel_renewal",
     "conformance",
 )
 

@@ -80,7 +80,7 @@ def leaves_without_a_word() -> None:
     """The keys are erased and nobody is told: the peer talks to a wall until it gives up."""
 
     def silent(self: Upkeep, handle: int, channel: Channel, now: float) -> None:
-        self._end(channel, Event.CLOSE, upkeep.ChannelEnd.OWN, handle, now)
+        self._end(channel, upkeep.ChannelEnd.OWN, handle, now)
 
     Upkeep.close = silent
 

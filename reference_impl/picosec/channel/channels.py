@@ -20,10 +20,16 @@ class Bond:
     """What two parties share for longer than one set of keys: renewals hand it on from channel to channel.
 
     ``peer`` is where the last message that verified came from, None before there was one. ``memory`` is for those who
-    keep more about the conversation, each under a name of its own.
+    keep more about the conversation, each under a name of its own. Of the channels with its keys, ``current`` is in
+    force, ``heir`` is promised, and ``former`` serves what is under way.
     """
 
     peer: Hashable = None
+    current: Channel | None = None
+    heir: Channel | None = None
+    former: Channel | None = None
+    #: Before this time no further renewal is begun by itself.
+    patience: float = 0.0
     memory: dict[str, Any] = field(default_factory=dict)
 
 

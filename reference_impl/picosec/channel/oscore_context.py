@@ -182,6 +182,12 @@ class SecurityContext:
         """Whether the Sender Key reached its limit (CHN-880)."""
         return self.numbers.value + self.answers.value >= KEY_LIMITS[self.aead].encryptions
 
+    def worn(self, uses: int | None = None) -> bool:
+        """Whether the keys should be replaced: after ``uses`` messages, or at three quarters of a limit (CHN-1410)."""
+        limits = KEY_LIMITS[self.aead]
+        most = limits.encryptions * 3 // 4 if uses is None else uses
+        return self.numbers.value + self.answers.value >= most or self.failures.value >= limits.forgeries * 3 // 4
+
     @property
     def state(self) -> tuple[bytes, tuple[int, int], bool]:
         """What an accepted request changes; a digest of an endpoint's state covers it."""

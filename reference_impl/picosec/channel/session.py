@@ -33,7 +33,8 @@ class OscoreParameters:
 @dataclass(frozen=True, slots=True, repr=False)
 class Session:
     """A completed session. ``peer`` is the credential that the other side proved; ``ead`` holds the items from it
-    that this endpoint understands, in the order of the messages. ``prk_out`` has 32 bytes and stays secret.
+    that this endpoint understands, in the order of the messages. ``prk_out`` has 32 bytes and stays secret;
+    ``renewals`` counts how often it was replaced since the handshake.
     """
 
     role: Role
@@ -44,6 +45,7 @@ class Session:
     peer: Credential
     prk_out: bytes
     ead: tuple[EadItem, ...] = ()
+    renewals: int = 0
 
     def __repr__(self) -> str:
         return f"Session({self.role.value}, method {self.method}, suite {self.suite})"

@@ -24,6 +24,7 @@ from picosec.roles.handshaking import Handshaking
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 from picosec.roles.observing import Observing
 from picosec.roles.openings import Openings
+from picosec.roles.renewals import Renewals
 from picosec.roles.resources import Resource, Site
 from picosec.roles.server import Server
 from picosec.roles.upkeep import PATH as CHANNEL_PATH
@@ -68,7 +69,9 @@ class Agent:
         )
         if responder:
             resources = {**resources, edhoc_coap.PATH: self._handshaking.resource()}
-        self._upkeep = Upkeep(self.channels, self._client, self._report)
+        self._renewals = Renewals(self.channels, self._client, entropy, self._handshaking.choose_for_peer, self._report)
+        self._handshaking.offered = self._renewals.offers
+        self._upkeep = Upkeep(self.channels, self._client, self._renewals, self._report)
         resources = {**resources, CHANNEL_PATH: self._upkeep.resource()}
         self._server = Server(self._endpoint, self.channels, Site(resources), self._handshaking.finish)
 
@@ -188,6 +191,15 @@ class Agent:
         """Close a channel; a ChannelClosed follows. Raises ``bad_request`` for a provisioned one, ``busy``."""
         handle = self._new_handle()
         self._upkeep.close(handle, channel, now)
+        return handle
+
+    def renew(self, channel: Channel, now: float) -> int:
+        """Agree with the peer on new keys for a channel; a ChannelOpened or ChannelFailed follows.
+
+        Raises ``ProtocolError`` as :meth:`Renewals.begin` does.
+        """
+        handle = self._new_handle()
+        self._renewals.begin(handle, channel, now)
         return handle
 
     def provision(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from picosec.channel.channels import Channel, Channels, Opened, channel_from_session
-from picosec.channel.life import IDLE_AFTER, IDLE_TIMEOUT, Event
+from picosec.channel.life import DRAIN, IDLE_AFTER, IDLE_TIMEOUT, Event, State
 from picosec.channel.session import Session
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
@@ -23,10 +24,13 @@ _FINGERPRINT_LENGTH: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ChannelPolicy:
-    """How many channels are kept, and how many of them with one peer."""
+    """How many channels are kept, how many of them with one peer, and after how many messages with one Sender Key new
+    keys are agreed: None leaves that to the limits of the algorithm.
+    """
 
     most: int = MAX_CHANNELS
     per_peer: int = MAX_PER_PEER
+    renew_after: int | None = None
 
 
 class ChannelTable(Channels):
@@ -35,17 +39,25 @@ class ChannelTable(Channels):
     Provisioned channels are not counted, do not end and never make room: nobody could open them again.
     """
 
-    __slots__ = ("_active", "_by_peer", "_idle", "displaced", "policy")
+    __slots__ = ("_active", "_by_peer", "_former", "_idle", "confirmed", "displaced", "policy", "worn")
 
     def __init__(self, policy: ChannelPolicy = ChannelPolicy()) -> None:
         super().__init__()
         self.policy = policy
-        #: In all of them, the one used last stands last.
+        #: The channels in force. In all three, the one used last stands last.
         self._active: dict[bytes, Channel] = {}
         self._idle: dict[bytes, Channel] = {}
         self._by_peer: dict[bytes, dict[bytes, Channel]] = {}
-        #: Channels that made room since somebody looked.
+        #: Channels whose keys were replaced, and when these are erased.
+        self._former: deque[tuple[float, Channel]] = deque()
+        #: What happened since somebody looked: channels that made room, got new keys from their peers, need new keys.
         self.displaced: list[Channel] = []
+        self.confirmed: list[Channel] = []
+        self.worn: list[Channel] = []
+
+    def __len__(self) -> int:
+        """How many channels there are, each counted once, whatever keys it has."""
+        return sum(channel.bond.current in (None, channel) for channel in self)
 
     def open(self, session: Session, now: float = 0.0, peer: Hashable = None) -> Channel:
         """Take in the channel that a handshake gave, in place of one with the same identifier.
@@ -70,18 +82,46 @@ class ChannelTable(Channels):
         if channel.session is None:
             raise ProtocolError(Problem.BAD_REQUEST, "CHN-920", "a provisioned channel has no session to update")
         updated = channel_from_session(channel.session.updated(context))
-        updated.bond, updated.used = channel.bond, channel.used
+        updated.used, bond = channel.used, channel.bond
         self.close(channel, Event.CLOSE)
+        updated.bond = bond
         self._take_in(updated)
         return updated
+
+    def promise(self, channel: Channel, session: Session) -> None:
+        """Take in keys that are in force once a message verifies under them (CHN-1320), in place of any promised
+        before (CHN-1350). Raises ``ProtocolError`` with ``bad_identifier`` (CHN-1360).
+        """
+        heir = channel_from_session(session)
+        heir.bond, heir.state = channel.bond, State.PROMISED
+        self._drop(channel.bond.heir)
+        channel.bond.heir = heir
+        self.add(heir)
+
+    def replace(self, channel: Channel, session: Session, now: float) -> Channel:
+        """Put keys that the peer promised in force at once, and return the channel that has them.
+
+        Raises ``ProtocolError`` with ``bad_identifier`` (CHN-1360).
+        """
+        successor = channel_from_session(session)
+        successor.bond = channel.bond
+        self._drop(channel.bond.heir)
+        self.add(successor)
+        self._succeed(successor, now)
+        return successor
 
     def used(self, channel: Channel, now: float, peer: Hashable = None) -> None:
         """Note that a message over a channel verified, and where it came from."""
         channel.bond.peer, channel.used = peer, now
         channel.advance(Event.VERIFIED)
-        if channel.session is not None:
+        if channel is channel.bond.heir:
+            self._succeed(channel, now)
+            self.confirmed.append(channel)
+        elif channel.id in self._active or channel.id in self._idle:
             self._leave(channel)
             self._enter(channel)
+        if channel.state is State.OPEN and channel.session and channel.context.worn(self.policy.renew_after):
+            self.worn.append(channel)
 
     def unprotect(self, message: Message, now: float = 0.0, peer: Hashable = None) -> Opened:
         """Find the channel of an OSCORE request and verify it; raises as :meth:`Channels.unprotect` does."""
@@ -90,10 +130,14 @@ class ChannelTable(Channels):
         return opened
 
     def close(self, channel: Channel, event: Event) -> None:
-        """Forget a channel and erase its keys (CHN-1220)."""
-        self.remove(channel)
-        self._leave(channel)
-        channel.advance(event)
+        """Forget a channel and erase all its keys, those promised and those before included (CHN-1220)."""
+        bond = channel.bond
+        current = bond.current or channel
+        self._drop(bond.heir)
+        self._drop(bond.former)
+        bond.current = bond.heir = bond.former = None
+        self._leave(current)
+        self._drop(current, event)
 
     def quieten(self, now: float) -> None:
         """Let channels become idle that nothing was heard over."""
@@ -106,7 +150,14 @@ class ChannelTable(Channels):
             channel.advance(Event.QUIET)
 
     def expire(self, now: float) -> list[Channel]:
-        """Close the channels that were idle for too long (CHN-1250) and return them."""
+        """Erase keys that were replaced (CHN-1340), close channels that were idle for too long (CHN-1250), and return
+        the latter.
+        """
+        while self._former and self._former[0][0] <= now:
+            former = self._former.popleft()[1]
+            if former.bond.former is former:
+                former.bond.former = None
+            self._drop(former, Event.DRAINED)
         self.quieten(now)
         expired = []
         while self._idle:
@@ -120,7 +171,9 @@ class ChannelTable(Channels):
     def next_timeout(self) -> float | None:
         """Return when :meth:`expire` may have something to do, if ever."""
         first = next(iter(self._idle.values()), None) or next(iter(self._active.values()), None)
-        return None if first is None else first.used + IDLE_TIMEOUT
+        idle = None if first is None else first.used + IDLE_TIMEOUT
+        drained = self._former[0][0] if self._former else None
+        return min((time for time in (idle, drained) if time is not None), default=None)
 
     def digest_state(self) -> list[Any]:
         """Return what accepted requests, handshakes and key updates change, as a CBOR value."""
@@ -131,7 +184,26 @@ class ChannelTable(Channels):
         ]
         return [self.state(), sorted(keys)]
 
+    def _succeed(self, channel: Channel, now: float) -> None:
+        """Put a channel in force in place of the one before, whose keys serve for a while yet (CHN-1330)."""
+        bond = channel.bond
+        before = bond.current
+        assert before is not None
+        self._leave(before)
+        self._drop(bond.former)
+        before.advance(Event.REPLACED)
+        bond.former, bond.current, bond.heir = before, channel, None
+        self._former.append((now + DRAIN, before))
+        channel.used = now
+        self._enter(channel)
+
+    def _drop(self, channel: Channel | None, event: Event = Event.CLOSE) -> None:
+        if channel is not None and channel.state is not State.CLOSED:
+            self.remove(channel)
+            channel.advance(event)
+
     def _take_in(self, channel: Channel) -> None:
+        channel.bond.current = channel
         self.add(channel)
         self._enter(channel)
 

@@ -36,6 +36,7 @@ FEATURES: Final = (
     "channel.oscore.server",
     "channel.oscore.client",
     "channel.life",
+    "channel.renewal",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.

@@ -51,6 +51,8 @@ class Handshaking:
         self._identifiers = Identifiers()
         self._responding = Responding(entropy)
         self._initiating = Initiating(entropy)
+        #: Whether an offer of new keys has an identifier of ours.
+        self.offered: Callable[[bytes], bool] = lambda identifier: False
 
     def __len__(self) -> int:
         return len(self._responding) + len(self._initiating) + len(self._openings)
@@ -80,7 +82,7 @@ class Handshaking:
         first: Message | None = None,
     ) -> None:
         """Ask a server to start a handshake, as Responder; raises as :meth:`Openings.open` does."""
-        inviting = Inviting(self._config(suites), self._entropy, self._choose_for_peer)
+        inviting = Inviting(self._config(suites), self._entropy, self.choose_for_peer)
         self._openings.open(handle, inviting, peer, now, first)
 
     # -- answering -----------------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ class Handshaking:
             return self._initiating.begin(request.peer, self._keyring.config, now, self._choose)
         if self._initiating.has(request.payload):
             return self._initiating.answer(request.payload, now, time)
-        return self._responding.answer(request.payload, self._keyring.config, now, time, self._choose_for_peer)
+        return self._responding.answer(request.payload, self._keyring.config, now, time, self.choose_for_peer)
 
     def _taken(self, answer: Answer, peer: Hashable, now: float) -> Answer:
         """Open the channel that an answer leads to, and report it; the answer is a refusal when there is no room."""
@@ -168,13 +170,15 @@ class Handshaking:
             or identifier in self._responding
             or identifier in self._initiating
             or self._openings.uses(identifier)
+            or self.offered(identifier)
         )
+
+    def choose_for_peer(self, theirs: bytes) -> bytes:
+        """Return an identifier that is not in use and differs from one of the peer's."""
+        return self._identifiers.choose(lambda identifier: identifier == theirs or self.in_use(identifier))
 
     def _choose(self) -> bytes:
         return self._identifiers.choose(self.in_use)
-
-    def _choose_for_peer(self, theirs: bytes) -> bytes:
-        return self._identifiers.choose(lambda identifier: identifier == theirs or self.in_use(identifier))
 
     def _config(self, suites: Sequence[int] | None) -> EdhocConfig:
         config = self._keyring.config

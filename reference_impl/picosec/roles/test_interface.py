@@ -21,7 +21,7 @@ from picosec.messaging.coap import Code, Message, Option, Options, Type, path_op
 from picosec.messaging.connections import Connection, Framing
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles import events
-from picosec.roles.channel_table import ChannelPolicy
+from picosec.roles.channel_table import MAX_CHANNELS, ChannelPolicy
 from picosec.roles.device import DEFAULT_NAME, Device
 from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
@@ -246,6 +246,10 @@ class TestBuild:
         self._device.cancel(handle, request.now, silently=entries.get(2, False))
         return handle
 
+    def _renew(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {1: bytes}, {})
+        return self._device.renew(self._device.channel(entries[1]), request.now)
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
@@ -254,6 +258,7 @@ class TestBuild:
         "open": _open,
         "key-update": _update_keys,
         "close": _close,
+        "renew": _renew,
     }
 
     def _events(self, request: Request) -> Reply:
@@ -329,16 +334,14 @@ def _policy(value: Any) -> Policy:
 
 
 def _policy_fields(value: Any) -> dict[int, Any]:
-    return fields(value, {}, {1: list, 2: list, 3: bool, 4: bool, 5: int})
+    return fields(value, {}, {1: list, 2: list, 3: bool, 4: bool, 5: int, 6: int})
 
 
 def _channel_policy(value: Any) -> ChannelPolicy:
     entries = _policy_fields(value)
-    if 5 not in entries:
-        return ChannelPolicy()
-    if entries[5] == 0:
-        raise mismatch("room for no channel at all")
-    return ChannelPolicy(most=entries[5])
+    if 0 in (entries.get(5), entries.get(6)):
+        raise mismatch("room for no channel at all, or keys for no message at all")
+    return ChannelPolicy(entries.get(5, MAX_CHANNELS), renew_after=entries.get(6))
 
 
 def _event(event: events.Outcome) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from picosec.channel.channels import Channel
@@ -10,27 +11,32 @@ from picosec.channel.life import Event as Happening
 from picosec.channel.life import State
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code, Message, Type, path_options
-from picosec.registry import Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.client import Client
-from picosec.roles.events import ChannelClosed, ChannelEnd, Event
-from picosec.roles.resources import Reply, Request, Resource
+from picosec.roles.events import ChannelClosed, ChannelEnd, ChannelOpened, Event
+from picosec.roles.renewals import Renewals
+from picosec.roles.resources import Handler, Reply, Request, Resource
 
 PATH: Final = "/ps/channel"
 
 
 class Upkeep:
-    """Closes channels, asked by either end."""
+    """Closes and renews channels, asked by either end."""
 
-    def __init__(self, channels: ChannelTable, client: Client, report: Callable[[Event, float], None]) -> None:
+    def __init__(
+        self, channels: ChannelTable, client: Client, renewals: Renewals, report: Callable[[Event, float], None]
+    ) -> None:
         self._channels = channels
         self._client = client
+        self._renewals = renewals
         self._report = report
         self._leaving: list[Channel] = []
 
     def resource(self) -> Resource:
         """Return what peers act on."""
-        return Resource({Code.DELETE: self._delete}, attributes=None)
+        handlers: dict[int, Handler] = {Code.DELETE: self._delete, Code.POST: self._post}
+        return Resource(handlers, takes=(CONTENT_FORMAT_CBOR,), attributes=None)
 
     def close(self, handle: int, channel: Channel, now: float) -> None:
         """Tell the peer that the channel ends; it ends here when the peer says so, or nothing (CHN-1230).
@@ -42,19 +48,30 @@ class Upkeep:
 
         def ended(outcome: Message | Problem, now: float) -> None:
             if channel.state is not State.CLOSED:
-                self._end(channel, Happening.CLOSE, ChannelEnd.OWN, handle, now)
+                self._end(channel, ChannelEnd.OWN, handle, now)
 
         message = Message(Type.CON, Code.DELETE, 0, b"", path_options(PATH))
         self._client.errand(handle, message, channel, now, ended)
 
     def settle(self, now: float) -> None:
-        """Close the channels whose peers said so and have their answer by now; report those that made room."""
-        displaced, self._channels.displaced = self._channels.displaced, []
-        for channel in displaced:
-            self._report(ChannelClosed(None, channel.id, ChannelEnd.ROOM), now)
+        """Do what followed from the last message: close what the peer left, report, begin renewals that are due."""
         leaving, self._leaving = self._leaving, []
         for channel in leaving:
-            self._end(channel, Happening.CLOSE, ChannelEnd.PEER, None, now)
+            if channel.state is not State.CLOSED:
+                self._end(channel, ChannelEnd.PEER, None, now)
+        table = self._channels
+        displaced, table.displaced = table.displaced, []
+        for channel in displaced:
+            self._report(ChannelClosed(None, channel.id, ChannelEnd.ROOM), now)
+        confirmed, table.confirmed = table.confirmed, []
+        for channel in confirmed:
+            if channel.session is not None:
+                self._report(ChannelOpened(None, channel, channel.session), now)
+        worn, table.worn = table.worn, []
+        for channel in worn:
+            if channel.state is State.OPEN and channel.bond.patience <= now:
+                with suppress(ProtocolError):  # no room for it now, or the handshake is used up
+                    self._renewals.begin(None, channel, now)
 
     def expire(self, now: float) -> None:
         """Close the channels that nothing was heard over for too long."""
@@ -62,13 +79,25 @@ class Upkeep:
             self._report(ChannelClosed(None, channel.id, ChannelEnd.IDLE), now)
 
     def _delete(self, request: Request) -> Reply:
-        channel = request.channel
-        assert channel is not None  # the resource is served over channels only
-        if channel.session is None:
-            raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "CHN-1280", "a provisioned channel")
-        self._leaving.append(channel)
+        self._leaving.append(_opened_by_handshake(request))
         return Reply(Code.DELETED)
 
-    def _end(self, channel: Channel, how: Happening, end: ChannelEnd, handle: int | None, now: float) -> None:
-        self._channels.close(channel, how)
-        self._report(ChannelClosed(handle, channel.id, end), now)
+    def _post(self, request: Request) -> Reply:
+        channel = _opened_by_handshake(request)
+        if not request.payload:  # only to be verified, which confirms new keys
+            return Reply(Code.CHANGED)
+        return Reply(Code.CHANGED, self._renewals.answer(channel, request.payload), CONTENT_FORMAT_CBOR)
+
+    def _end(self, channel: Channel, end: ChannelEnd, handle: int | None, now: float) -> None:
+        current = channel.bond.current or channel
+        identifier = current.id
+        self._channels.close(current, Happening.CLOSE)
+        self._report(ChannelClosed(handle, identifier, end), now)
+
+
+def _opened_by_handshake(request: Request) -> Channel:
+    channel = request.channel
+    assert channel is not None  # the resource is served over channels only
+    if channel.session is None:
+        raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "CHN-1280", "a provisioned channel")
+    return channel
