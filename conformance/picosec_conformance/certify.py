@@ -251,15 +251,19 @@ def _requirement(row: Requirement, results: Iterable[TestResult], manifest: Mani
         state, reason = State.PASSED, ""
     elif lacking := row.condition.lacks(manifest.features.union(manifest.profile.required)):
         state, reason = State.NOT_APPLICABLE, f"{lacking[0]} is not declared"
+    elif manifest.profile.plain and not row.standard and manifest.black_box:
+        state, reason = State.NOT_APPLICABLE, "it is about the Test Interface"
     else:
         state = State.UNTESTED
         reason = next((result.reason for result in tests), "no test of this run judges it")
     names = tuple(result.id for result in tests)
-    return RequirementResult(row.id, row.title, row.level, row.feature, state, names, row.chapter, row.text, reason)
+    level = manifest.profile.level(row)
+    return RequirementResult(row.id, row.title, level, row.feature, state, names, row.chapter, row.text, reason)
 
 
 def _concerns(feature: str, manifest: Manifest) -> bool:
-    return feature in manifest.profile.features or manifest.declares(feature)
+    outside = manifest.declares(feature) and not manifest.profile.plain
+    return feature in manifest.profile.features or outside
 
 
 def _truth(feature: str, manifest: Manifest, observed: bool | None, *, complete: bool) -> FeatureTruth:
@@ -287,7 +291,7 @@ def _reasons(
     """Say in sentences what stands between the target and its certificate, within what the run judges."""
     judged = [row for row in requirements if row.id in selection.chosen]
     for state, words in ((State.FAILED, "failed"), (State.UNTESTED, "not tested")):
-        missing = [row.id for row in judged if row.state == state and (row.level == "MUST" or state == State.FAILED)]
+        missing = [row.id for row in judged if row.state == state and row.level == "MUST"]
         if missing:
             yield f"{len(missing)} requirements {words}: {', '.join(missing[:8])}{', …' if len(missing) > 8 else ''}"
     broken = [result.id for result in results if result.verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE)]

@@ -42,6 +42,10 @@ class Channel:
         self._target.annotate(f"carries {_words(plain)}")
         return plain
 
+    def leveled(self) -> bytes:
+        """Return what the resource answers that requests over the channel change."""
+        return self.request(Code.GET, self._target.manifest.resources.protected_put).payload
+
     def request(self, code: Code, path: str, payload: bytes = b"", *, content_format: int | None = None) -> Message:
         """Build a request and ask it over the channel."""
         return self.ask(self._target.build(code, path, payload, content_format=content_format))

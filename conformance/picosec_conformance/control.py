@@ -11,6 +11,7 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, code_text
 from picosec.registry import CONTENT_FORMAT_CBOR
 from picosec_conformance.adapters import AdapterError
+from picosec_conformance.manifest import NotGiven
 from picosec_conformance.target import Nonconformity, Silence, Target
 
 FACTORY, REBOOT = 0, 1
@@ -62,8 +63,15 @@ def oscore_context(
 class Control:
     """The Test Interface of one target."""
 
+    #: Whether there is none, so that nothing can be set and only the wire can be judged.
+    blind = False
+
     def __init__(self, target: Target) -> None:
         self._target = target
+
+    def alive(self) -> None:
+        """Raise ``Silence`` unless the target answers a probe."""
+        self._target.until_probe_answered()
 
     def reset(self, seed: bytes = b"") -> None:
         """Return the target to its factory state, virtual time 0."""
@@ -191,3 +199,24 @@ class Control:
             return cbor.loads(reply.payload)
         except ProtocolError as error:
             raise Nonconformity(f"/ps/test/{name} answered with a payload that is not deterministic CBOR") from error
+
+
+class Blind(Control):
+    """What stands in for the Test Interface on a black box: whatever needs it ends the test without a verdict."""
+
+    blind = True
+
+    def advance(self, seconds: float) -> list[bytes]:
+        """Refuse."""
+        raise NotGiven("only the Test Interface could advance the target's clock")
+
+    def events(self) -> list[Event]:
+        """Refuse."""
+        raise NotGiven("only the Test Interface could tell what the target made of it")
+
+    def state(self) -> dict[int, Any]:
+        """Refuse."""
+        raise NotGiven("only the Test Interface could show the target's state")
+
+    def _post(self, name: str, payload: Any) -> Message:
+        raise NotGiven(f"only the Test Interface could do it (/ps/test/{name})")

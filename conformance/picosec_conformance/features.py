@@ -17,9 +17,10 @@ from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.control import Control
+from picosec_conformance.edhoc_peer import meet
 from picosec_conformance.handshake import initiate, introduce, open_channel, respond
 from picosec_conformance.lives import Renewing
-from picosec_conformance.manifest import GivenContext
+from picosec_conformance.manifest import GivenContext, GivenHandshake, NotGiven
 from picosec_conformance.target import Nonconformity, Target
 
 Look = Callable[[Target, random.Random], bool]
@@ -135,6 +136,38 @@ def _agrees_on_new_keys(target: Target, rng: random.Random) -> bool:
     except Nonconformity:
         return False
     return True
+
+
+def _given(what: Callable[[GivenHandshake], bool]) -> Look:
+    """See by the handshake that a black box was set up for. Raises ``NotGiven`` when that says nothing about it."""
+
+    def look(target: Target, rng: random.Random) -> bool:
+        given = target.manifest.edhoc
+        if given is None or not what(given):
+            raise NotGiven("the manifest gives no handshake that would show it ([edhoc])")
+        try:
+            session = initiate(target, meet(target, rng))
+        except (Nonconformity, ProtocolError):
+            return False
+        return (session.method, session.suite) == (given.method, given.suite)
+
+    return look
+
+
+def open_look(feature: str) -> Look | None:
+    """Return how to see a feature of a black box, if there is a way besides its channel."""
+    if not feature.startswith("channel.edhoc.") or feature in ("channel.edhoc.initiator", "channel.edhoc.key-update"):
+        return None
+    part, _, value = feature.removeprefix("channel.edhoc.").partition(".")
+    return _given(
+        {
+            "responder": lambda given: True,
+            "method": lambda given: str(given.method) == value,
+            "suite": lambda given: str(given.suite) == value,
+            "credential": lambda given: value in (given.peer.kind, given.target.kind),
+            "message4": lambda given: given.message_4,
+        }[part]
+    )
 
 
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from picosec_conformance.channel import Channel, joined, provision
-from picosec_conformance.control import Control
+from picosec_conformance.control import Blind, Control
 from picosec_conformance.links import Links
 from picosec_conformance.manifest import GivenContext
 from picosec_conformance.reach import Reach
@@ -85,8 +85,8 @@ def production(links: Links, settings: Settings, record: Record, rng: random.Ran
 
 @pytest.fixture
 def control(target: Target) -> Control:
-    """The target's Test Interface."""
-    return Control(target)
+    """The target's Test Interface, or on a black box what stands in for it."""
+    return Blind(target) if target.manifest.black_box else Control(target)
 
 
 @pytest.fixture
@@ -103,9 +103,12 @@ def channel(
         provision(request.getfixturevalue("control"), given)
         yield joined(target, given)
         return
-    number = links.recall("sequence number of channel", given.first_number)
+    name = f"oscore-{given.name}"
+    number = links.recall(name, given.first_number, lasting=given.numbers == "kept")
     channel = joined(target, replace(given, first_number=number))
+    if target.manifest.resources.given("protected_put"):
+        target.over_channel = channel.leveled
     try:
         yield channel
     finally:
-        links.keep("sequence number of channel", channel.context.numbers.value)
+        links.keep(name, channel.context.numbers.value, lasting=given.numbers == "kept")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from picosec.channel.credentials import Kind, initiator_usage, responder_usage
+from picosec.channel.credentials import Kind, Usage, initiator_usage, responder_usage
 from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.channel.edhoc_messages import encode_identifier
 from picosec.channel.initiator import Initiator
@@ -22,6 +22,7 @@ from picosec.registry import CONTENT_FORMAT_CID_EDHOC, CONTENT_FORMAT_EDHOC
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.identity import Identity, make_identity
+from picosec_conformance.manifest import GivenHandshake, NotGiven
 from picosec_conformance.target import Nonconformity, Target
 
 PATH = "/.well-known/edhoc"
@@ -64,9 +65,17 @@ def introduce(
     own_kind: Kind = Kind.KID,
     target_kid: bytes = TARGET_KID,
     own_kid: bytes = SUITE_KID,
-    message_4: bool = False,
+    message_4: bool | None = None,
 ) -> Parties:
-    """Give the target a credential and trust in the suite's, through the Test Interface; return the suite's side."""
+    """Give the target a credential and trust in the suite's, through the Test Interface; return the suite's side.
+
+    On a black box the parties are those of its manifest. Raises ``NotGiven`` for a choice that it does not give.
+    """
+    if target.manifest.black_box:
+        target.renew()
+        chosen = (method, suite, target_kind, own_kind, message_4, target_kid, own_kid)
+        return _introduced(target.manifest.edhoc, chosen, rng)
+    message_4 = bool(message_4)
     usages = {Role.INITIATOR: initiator_usage(method), Role.RESPONDER: responder_usage(method)}
     own_role = Role.INITIATOR if target_role is Role.RESPONDER else Role.RESPONDER
     own = make_identity(own_kind, usages[own_role], suite, rng.randbytes, kid=own_kid, name="suite")
@@ -81,14 +90,44 @@ def introduce(
     return Parties(method, suite, theirs, own, EdhocConfig(vault, [own.unlock(vault)], trusted, policy), rng)
 
 
+def _introduced(
+    given: GivenHandshake | None, chosen: tuple[int, int, Kind, Kind, bool | None, bytes, bytes], rng: random.Random
+) -> Parties:
+    """Return the suite's side of the handshake that a manifest gives, if it is the one that a test chose."""
+    if given is None:
+        raise NotGiven("the manifest gives no credentials for EDHOC ([edhoc])")
+    method, suite, target_kind, own_kind, message_4, target_kid, own_kid = chosen
+    if (method, suite) != (given.method, given.suite):
+        raise NotGiven(f"the manifest gives method {given.method} with suite {given.suite}, and no other ([edhoc])")
+    if (target_kind.value, own_kind.value) != (given.target.kind, given.peer.kind):
+        raise NotGiven(f"the manifest gives credentials of kind {given.target.kind} and {given.peer.kind} ([edhoc])")
+    message_4 = given.message_4 if message_4 is None else message_4
+    if message_4 != given.message_4 or target_kid != TARGET_KID or own_kid != SUITE_KID:
+        raise NotGiven("only the Test Interface could choose message_4 and key identifiers")
+    usage = Usage.STATIC_DH
+    theirs, own = (
+        Identity(Kind(row.kind), usage, row.credential, row.private_key, row.kid, row.credential)
+        for row in (given.target, given.peer)
+    )
+    trusted = TrustStore()
+    trusted.add(theirs.kind, theirs.trusted, theirs.kid)
+    vault = software_vault(rng.randbytes)
+    policy = Policy(methods=(method,), suites=(suite,), message_4=message_4)
+    return Parties(method, suite, theirs, own, EdhocConfig(vault, [own.unlock(vault)], trusted, policy), rng)
+
+
 def edhoc_request(target: Target, prefix: bytes, message: bytes) -> Message:
     """Return the CoAP request that carries a message: ``TRUE`` or an encoded connection identifier in front."""
     return target.build(Code.POST, PATH, prefix + message, content_format=CONTENT_FORMAT_CID_EDHOC)
 
 
-def message_of(reply: Message) -> bytes:
-    """Return the EDHOC message in a response. Raises ``Nonconformity`` for a response that carries none."""
-    if reply.code != Code.CHANGED or reply.content_format != CONTENT_FORMAT_EDHOC:
+def message_of(reply: Message, *, plain: bool = False) -> bytes:
+    """Return the EDHOC message in a response. Raises ``Nonconformity`` for a response that carries none.
+
+    A ``plain`` stack need not state the Content-Format: RFC 9528, Section A.2, shows it and does not demand it.
+    """
+    stated = reply.content_format in (CONTENT_FORMAT_EDHOC, None if plain else CONTENT_FORMAT_EDHOC)
+    if reply.code != Code.CHANGED or not stated:
         raise Nonconformity(f"expected 2.04 with Content-Format 64, got {code_text(reply.code)}")
     return reply.payload
 
@@ -97,12 +136,12 @@ def initiate(target: Target, parties: Parties) -> Session:
     """Run a whole handshake with the target as Responder."""
     initiator = parties.initiator()
     first = target.exchange(edhoc_request(target, TRUE, initiator.prepare_message_1()), "message_1")
-    initiator.process_message_2(message_of(first))
+    initiator.process_message_2(message_of(first, plain=target.manifest.profile.plain))
     assert initiator.c_r is not None
     third = edhoc_request(target, encode_identifier(initiator.c_r), initiator.prepare_message_3())
     last = target.exchange(third, "message_3")
     if parties.config.policy.message_4:
-        return initiator.process_message_4(message_of(last))
+        return initiator.process_message_4(message_of(last, plain=target.manifest.profile.plain))
     if last.code != Code.CHANGED or last.payload:
         raise Nonconformity(f"expected an empty 2.04 after message_3, got {code_text(last.code)}")
     return initiator.complete()

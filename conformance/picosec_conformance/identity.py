@@ -31,8 +31,8 @@ _FROM, _UNTIL = datetime(2024, 1, 1, tzinfo=UTC), datetime(2044, 1, 1, tzinfo=UT
 class Identity:
     """A credential with its private key, and what a peer must be given to accept it.
 
-    ``credential`` is a CCS, an untagged CWT or a certificate in DER; ``trusted`` the same or, for ``kcwt`` and
-    ``x5chain``, that of the issuer.
+    ``private_key`` is empty for a party that only the target speaks for. ``credential`` is a CCS, an untagged CWT or a
+    certificate in DER; ``trusted`` the same or, for ``kcwt`` and ``x5chain``, that of the issuer.
     """
 
     kind: Kind

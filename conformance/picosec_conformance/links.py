@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol
 
+from picosec_conformance import lasting_numbers
 from picosec_conformance.adapters import Adapter, Ports, framing_of, open_adapter
 from picosec_conformance.adapters.recorded import Playback, RecordedAdapter
 from picosec_conformance.adapters.recording import Log, RecordingAdapter
@@ -34,11 +35,11 @@ class Links(Protocol):
         Raises ``AdapterError`` when there is no means to.
         """
 
-    def recall(self, name: str, first: int) -> int:
-        """Return the number that was last kept under this name, or ``first``."""
+    def recall(self, name: str, first: int, *, lasting: bool = False) -> int:
+        """Return the number that was last kept under this name, or ``first``; ``lasting``: also in runs before."""
 
-    def keep(self, name: str, value: int) -> None:
-        """Keep a number for later tests."""
+    def keep(self, name: str, value: int, *, lasting: bool = False) -> None:
+        """Keep a number for later tests; ``lasting``: also for those of later runs."""
 
     def end(self) -> tuple[bytes, str]:
         """End a test. Return its item of the transcript (none if it did nothing), and why the replay went wrong."""
@@ -88,15 +89,19 @@ class LiveLinks:
             if further == target:
                 self._adapters[name].drop()
 
-    def recall(self, name: str, first: int) -> int:
+    def recall(self, name: str, first: int, *, lasting: bool = False) -> int:
         """Return a kept number and record it."""
+        if lasting and name not in self._kept:
+            self._kept[name] = max(first, lasting_numbers.read(name))
         value = self._kept.get(name, first)
         self._log.steps.append(Step(self._log.now(), name, Operation.RECALL, value))
         return value
 
-    def keep(self, name: str, value: int) -> None:
+    def keep(self, name: str, value: int, *, lasting: bool = False) -> None:
         """Keep a number."""
         self._kept[name] = value
+        if lasting:
+            lasting_numbers.write(name, value)
 
     def end(self) -> tuple[bytes, str]:
         """Return the record."""
@@ -139,13 +144,13 @@ class RecordedLinks:
         """Agree that this is where the power was taken away."""
         self._there.take(target, Operation.POWER_CYCLE)
 
-    def recall(self, name: str, first: int) -> int:
+    def recall(self, name: str, first: int, *, lasting: bool = False) -> int:
         """Return the number that was recalled then."""
         value = self._there.take(name, Operation.RECALL).data
         assert isinstance(value, int)
         return value
 
-    def keep(self, name: str, value: int) -> None:
+    def keep(self, name: str, value: int, *, lasting: bool = False) -> None:
         """Forget the number: the recording knows what comes of it."""
 
     def end(self) -> tuple[bytes, str]:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from picosec_conformance.specification.registry import Profile, load_registry
 
 #: The manifest of the reference device as a program, which needs no naming on a command line.
 REFERENCE = Path(__file__).with_name("targets") / "reference.toml"
+INTERFACE = "conformance.test-interface"
+_QUIET = 0.03
 _SCHEMA = Path(__file__).with_name("manifest.schema.json")
 
 
@@ -34,23 +37,74 @@ class ExpectedFailure:
     until: date
 
 
+class NotGiven(Exception):
+    """A test needs what this target's manifest does not give, or what only the Test Interface does. The text says it.
+
+    Raised while a test runs, it ends the test without a verdict.
+    """
+
+
+#: What each resource of a manifest is for, and where a target with the Test Interface has it.
+ROLES: Mapping[str, tuple[str, str]] = {
+    "get": ("answers GET", "/ps/info"),
+    "put": ("a PUT changes", "/ps/test/store"),
+    "slow": ("answers late", "/ps/test/slow"),
+    "large": ("does not fit into one message", "/ps/test/large"),
+    "protected_get": ("answers GET over a channel", "/sensors/temperature"),
+    "protected_put": ("a PUT over a channel changes", "/actuators/lamp"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Paths the suite may use. The defaults are those of a target with the Test Interface."""
+    """Paths the suite may use, by role: ``resources.put`` is one that a PUT changes."""
 
-    get: str = "/ps/info"
-    put: str = "/ps/test/store"
-    slow: str = "/ps/test/slow"
-    large: str = "/ps/test/large"
-    protected_get: str = "/sensors/temperature"
-    protected_put: str = "/actuators/lamp"
+    paths: Mapping[str, str]
+
+    def __getattr__(self, role: str) -> str:
+        """Return the path of a role (a key of ``ROLES``). Raises ``NotGiven``."""
+        if role not in ROLES:
+            raise AttributeError(role)
+        if role not in self.paths:
+            raise NotGiven(f"the manifest names no resource that {ROLES[role][0]} (resources.{role})")
+        return self.paths[role]
+
+    def given(self, role: str) -> bool:
+        """Whether there is a resource for a role."""
+        return role in self.paths
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCredential:
+    """A credential as a manifest has it; ``private_key`` is empty for the target's."""
+
+    kind: str
+    credential: bytes
+    private_key: bytes = b""
+    kid: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenHandshake:
+    """What a target was told to do as a party of handshakes: ``peer`` is who the suite is to it.
+
+    With ``renew``, the target is power-cycled before every so many tests, because it forgets no handshake by itself.
+    """
+
+    method: int
+    suite: int
+    peer: GivenCredential
+    target: GivenCredential
+    message_4: bool = False
+    renew: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GivenContext:
     """An OSCORE context that a target was set up with; identifiers are from the target's point of view.
 
-    ``first_number`` is the first sequence number that the suite may use.
+    ``first_number`` is the first sequence number that the suite may use. ``numbers`` says whether the target keeps its
+    replay window between runs (``kept``), or begins ``anew`` with each.
     """
 
     sender_id: bytes
@@ -60,6 +114,13 @@ class GivenContext:
     id_context: bytes | None = None
     aead: int = 10
     first_number: int = 0
+    numbers: str = "kept"
+
+    @property
+    def name(self) -> str:
+        """What tells this context from others and gives no key away: a hash, in hexadecimal."""
+        parts = self.master_secret, self.master_salt, self.sender_id, self.recipient_id, self.id_context or b"\0"
+        return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +135,42 @@ class Manifest:
     adapter: Mapping[str, Any]
     production: Mapping[str, Any] | None = None
     links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    resources: Resources = field(default_factory=Resources)
+    resources: Resources = field(default_factory=lambda: Resources({role: path for role, (_, path) in ROLES.items()}))
     answer_timeout: float = 2.0
+    quiet_timeout: float = 0.0  #: how long after a probe a target may still answer what came before it
+    call_timeout: float = 10.0  #: how long the target, as a client, may take to send its request
     oscore: GivenContext | None = None
+    edhoc: GivenHandshake | None = None
     known_failures: tuple[ExpectedFailure, ...] = ()
     source: str = ""
     text: str = field(default="", repr=False)  #: the manifest as it was read
 
     @property
+    def black_box(self) -> bool:
+        """Whether the target is as it is, without the Test Interface."""
+        return INTERFACE not in self.features
+
+    @property
     def argument(self) -> tuple[str, ...]:
         """How a command line names this manifest."""
-        return () if self.source == str(REFERENCE) else (self.source,)
+        path = Path(self.source)
+        if path.parent == REFERENCE.parent:
+            return () if path == REFERENCE else (path.stem,)
+        return (self.source,)
 
     def declares(self, *features: str) -> bool:
         """Whether every one of these features is declared."""
         return self.features.issuperset(features)
+
+
+def known_names() -> list[str]:
+    """Return the names of the manifests that come with the suite."""
+    return sorted(path.stem for path in REFERENCE.parent.glob("*.toml"))
+
+
+def known_manifest(name: str) -> Path:
+    """Return the manifest of this name that comes with the suite, or else the name as a path."""
+    return REFERENCE.with_name(f"{name}.toml") if name in known_names() else Path(name)
 
 
 def load_manifest(
@@ -149,7 +231,10 @@ def _manifest(
                 f"{source}:{line}: features: {feature!r} is not in the registry{_near(feature, registry.features)}"
             )
     _check_ports(table, text, source)
-    oscore = table.get("oscore")
+    oscore, edhoc = table.get("oscore"), table.get("edhoc")
+    black_box = INTERFACE not in table["features"]
+    own = {} if black_box else {role: path for role, (_, path) in ROLES.items()}
+    timeouts = table.get("timeouts", {})
     return Manifest(
         name=target["name"],
         version=target["version"],
@@ -159,9 +244,12 @@ def _manifest(
         adapter=table["adapter"],
         production=table.get("production"),
         links=table.get("links", {}),
-        resources=Resources(**table.get("resources", {})),
-        answer_timeout=table.get("timeouts", {}).get("answer", 2.0),
+        resources=Resources({**own, **table.get("resources", {})}),
+        answer_timeout=timeouts.get("answer", 2.0),
+        quiet_timeout=timeouts.get("quiet", _QUIET if black_box else 0.0),
+        call_timeout=timeouts.get("call", 10.0),
         oscore=None if oscore is None else _context(oscore),
+        edhoc=None if edhoc is None else _handshake(edhoc),
         known_failures=tuple(_expected(row, text, source) for row in table.get("known_failures", ())),
         source=source,
         text=text,
@@ -194,8 +282,20 @@ def _expected(row: dict[str, Any], text: str, source: str) -> ExpectedFailure:
 
 
 def _context(row: Mapping[str, Any]) -> GivenContext:
-    values = {key: bytes.fromhex(value) if isinstance(value, str) else value for key, value in row.items()}
-    return GivenContext(**cast(dict[str, Any], values))
+    return GivenContext(**_octets(row, "numbers"))
+
+
+def _handshake(row: Mapping[str, Any]) -> GivenHandshake:
+    parties = {name: GivenCredential(**_octets(row[name], "kind")) for name in ("peer", "target")}
+    return GivenHandshake(**{**row, **parties})
+
+
+def _octets(row: Mapping[str, Any], *words: str) -> dict[str, Any]:
+    """Return a table with its hexadecimal members as bytes; ``words`` are those that are no hexadecimal."""
+    return {
+        key: bytes.fromhex(value) if isinstance(value, str) and key not in words else value
+        for key, value in row.items()
+    }
 
 
 def _mend(problem: jsonschema.ValidationError) -> str:

@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "needs(feature, …): features that the test needs besides those of its requirements"
     )
+    config.addinivalue_line("markers", "beyond: it asks more than the standards do; plain stacks are spared")
     config.addinivalue_line("markers", "undeclared: the test also runs when the target does not declare its features")
     if config.getoption("picosec_manifest") is None:
         return
@@ -112,7 +113,8 @@ def describe(item: pytest.Item) -> TestInfo:
         raise pytest.UsageError(f"{item.nodeid} names {unknown[0]}, which no page defines")
     features = {need for name in requirements for need in known[name].condition.needs}
     features |= {feature for mark in item.iter_markers("needs") for feature in mark.args}
-    if "control" in getattr(item, "fixturenames", ()):
+    settings = item.config.stash.get(SETTINGS, None)
+    if "control" in getattr(item, "fixturenames", ()) and (settings is None or not settings.manifest.black_box):
         features.add(CONTROL)
     if "channel" in getattr(item, "fixturenames", ()):
         features.add("channel.oscore.server")
@@ -130,7 +132,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
-        (kept if settings.selection.takes(name_of(item), describe(item).requirements) else dropped).append(item)
+        taken = settings.selection.takes(name_of(item), describe(item).requirements)
+        spared = settings.manifest.profile.plain and item.get_closest_marker("beyond") is not None
+        (kept if taken and not spared else dropped).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=dropped)
 

@@ -9,7 +9,7 @@ from picosec.channel.oscore import Binding, protect_response, unprotect_request
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Code, Message, Option, Options, Type, encode_options
+from picosec.messaging.coap import Code, Message, Option, Options, Type, code_text, encode_options
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel, joined, provision
 from picosec_conformance.control import Control
@@ -88,12 +88,26 @@ def with_option(message: Message, option: OscoreOption | bytes, *others: tuple[i
 
 
 def expect_refusal(target: Target, message: Message, code: int, problem: Problem) -> None:
-    """Judge that the target refuses a message in the open with this error, changes nothing and lives on."""
+    """Judge that the target refuses a message in the open with this error, changes nothing and lives on.
+
+    To plain stacks, answers and their codes are optional (RFC 8613, Section 8.2): they are judged if they come.
+    """
     with target.expect_unchanged():
-        reply = target.exchange(message)
-        if reply.option(Option.OSCORE) is not None:
-            raise Nonconformity("a request that OSCORE refuses must be answered without protection")
+        if target.manifest.profile.plain:
+            for reply in target.replies(message):
+                judge_refusal(target, reply, code, problem)
+        else:
+            judge_refusal(target, target.exchange(message), code, problem)
+
+
+def judge_refusal(target: Target, reply: Message, code: int, problem: Problem) -> None:
+    """Judge one answer to a request that OSCORE refuses. Raises ``Nonconformity``."""
+    if reply.option(Option.OSCORE) is not None:
+        raise Nonconformity("a request that OSCORE refuses must be answered without protection")
+    if not target.manifest.profile.plain:
         target.expect_refusal(reply, code, problem)
+    elif reply.code >> 5 not in (0, 4, 5):
+        raise Nonconformity(f"a request that OSCORE refuses was answered with {code_text(reply.code)}")
 
 
 class TargetAsClient:

@@ -112,7 +112,18 @@ class Reach:
         adapter = self._links.open("target", self._manifest.adapter)
         if name != MAIN:
             adapter = self._links.open(name, self._manifest.links[name], "target")
-        return Target(adapter, self._manifest, self._record, name, lambda: self._links.power_cycle("target"))
+        target = Target(adapter, self._manifest, self._record, name, lambda: self._links.power_cycle("target"))
+        target.renew = lambda: self._renew(target)
+        return target
+
+    def _renew(self, target: Target) -> None:
+        """Power-cycle a target before each test with handshakes whose turn it is, if its manifest asks for that."""
+        every = self._manifest.edhoc.renew if self._manifest.edhoc is not None else None
+        if every is not None:
+            count = self._links.recall("handshakes of target", 0)
+            self._links.keep("handshakes of target", count + 1)
+            if count and count % every == 0:
+                target.power_cycle()
 
 
 def _message_id(name: str) -> str:

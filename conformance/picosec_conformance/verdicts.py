@@ -9,6 +9,7 @@ import pytest
 
 from picosec.errors import ProtocolError
 from picosec_conformance.adapters import AdapterError
+from picosec_conformance.manifest import NotGiven
 from picosec_conformance.report.model import Frame, TestResult, Verdict
 from picosec_conformance.settings import Settings
 
@@ -18,12 +19,15 @@ class Inconclusive(Exception):
 
 
 def verdict_of(outcome: pytest.ExceptionInfo[BaseException] | None) -> tuple[Verdict, str]:
-    """Return the verdict on what a test raised, with the reason in words; only a skip is not applicable."""
+    """Return the verdict on what a test raised, with the reason in words; a skip, or something that the
+    manifest does not give, is not applicable."""
     match outcome and outcome.value:
         case None:
             return Verdict.PASSED, ""
         case pytest.skip.Exception() as skipped:
             return Verdict.NOT_APPLICABLE, str(skipped.msg)
+        case NotGiven() as missing:
+            return Verdict.NOT_APPLICABLE, str(missing)
         case Inconclusive() as reason:
             return Verdict.INCONCLUSIVE, str(reason)
         case AssertionError() | pytest.fail.Exception() | ProtocolError() as failure:

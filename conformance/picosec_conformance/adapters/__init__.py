@@ -47,7 +47,8 @@ def open_adapter(settings: Mapping[str, Any], ports: Ports | None = None) -> Ada
             command = [sys.executable if part == "{python}" else part for part in values["command"]]
             return SubprocessAdapter(command, ports)
         case "udp":
-            return UdpAdapter(**{"port": 5683, **values})
+            values["command"] = [ports.fill(part) for part in values.get("command", ())]
+            return UdpAdapter(**{"port": 5683, **values}, ports=ports if values["command"] else None)
         case "serial":
             return SerialAdapter(**values)
         case "tcp":

@@ -13,7 +13,14 @@ from picosec_conformance.bundle.contents import make_bundle
 from picosec_conformance.bundle.keys import KeyFileError, read_private, thumbprint
 from picosec_conformance.certify import HarnessError, default_jobs, first_contact, run_suite
 from picosec_conformance.faults import faulty
-from picosec_conformance.manifest import REFERENCE, Manifest, ManifestError, load_manifest
+from picosec_conformance.manifest import (
+    REFERENCE,
+    Manifest,
+    ManifestError,
+    known_manifest,
+    known_names,
+    load_manifest,
+)
 from picosec_conformance.report import terminal
 from picosec_conformance.report.model import Report, Verdict
 from picosec_conformance.report.write import write_file, write_report
@@ -27,6 +34,7 @@ examples:
   picosec certify                                    the reference device, as a program
   picosec certify my-device.toml                     your implementation, as its manifest describes it
   picosec certify my-device.toml --profile pico      against another profile
+  picosec certify aiocoap-server                     a stack that others wrote, as it is
   picosec certify my-device.toml --set 1.0           by the frozen set of requirements of that name
   picosec certify my-device.toml --lab-key lab.pem   and sign report/bundle.zip, so that others can verify the run
   picosec certify --chapter messaging                one chapter only: no certificate, but a quick answer
@@ -47,7 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Judge an implementation, requirement by requirement, and write a report."
     parser.epilog = _EXAMPLES
     parser.add_argument(
-        "manifest", nargs="?", type=Path, default=REFERENCE, help="target.toml; the reference device without"
+        "manifest",
+        nargs="?",
+        type=known_manifest,
+        default=REFERENCE,
+        help=f"target.toml, or one that comes with the suite ({', '.join(known_names())}); without, the reference",
     )
     parser.add_argument("--profile", metavar="P", help="profile to judge by, instead of the manifest's")
     parser.add_argument("--chapter", metavar="C", action="append", default=[], help="only this chapter; repeatable")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from picosec_conformance.resources import data_root, spec_folder
+from picosec_conformance.specification.demands import demands, load_overrides, with_demands
 from picosec_conformance.specification.registry import load_registry, to_python
 from picosec_conformance.specification.requirements import parse_pages, to_json
+from picosec_conformance.specification.standards import load_standards
 
 
 def generated_files() -> dict[Path, str]:
@@ -18,6 +20,7 @@ def generated_files() -> dict[Path, str]:
     requirements = parse_pages(
         spec_folder(), registry.chapters, frozenset(registry.roles), frozenset(registry.features)
     )
+    requirements = with_demands(requirements, demands(load_standards(), load_overrides()))
     return {
         spec_folder() / "requirements.json": to_json(requirements, registry.version),
         data_root() / "reference_impl" / "picosec" / "registry.py": to_python(registry),

@@ -9,6 +9,10 @@ from functools import cache
 from picosec_conformance.resources import spec_folder
 from picosec_conformance.specification.requirements import Requirement
 
+#: The family of profiles for plain stacks, which demand what the standards demand and nothing else.
+STANDARDS = "standards"
+_OWN_CHAPTER = "conformance"
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -19,6 +23,12 @@ class Profile:
     role: str
     required: tuple[str, ...]
     allowed: tuple[str, ...]
+    family: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether the profile is for stacks that implement the standards and know nothing of us."""
+        return self.family == STANDARDS
 
     @property
     def features(self) -> frozenset[str]:
@@ -27,8 +37,14 @@ class Profile:
 
     def covers(self, requirement: Requirement) -> bool:
         """Whether the requirement belongs to this profile's full set."""
-        applies = requirement.condition.met_by(self.features)
-        return applies and not requirement.withdrawn and self.role in requirement.role
+        applies = requirement.condition.met_by(self.features) and self.role in requirement.role
+        ours = self.plain and not requirement.standard and requirement.chapter != _OWN_CHAPTER
+        return applies and not ours and not requirement.withdrawn
+
+    def level(self, requirement: Requirement) -> str:
+        """Return the level of a requirement in this profile: on plain stacks, no higher than the standard's."""
+        lower = self.plain and requirement.level == "MUST" and requirement.standard
+        return lower or requirement.level
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,9 @@ def load_registry() -> Registry:
         code_points=table["code_points"],
         features=table["features"],
         profiles={
-            name: Profile(name, row["title"], row["role"], tuple(row["required"]), tuple(row["allowed"]))
+            name: Profile(
+                name, row["title"], row["role"], tuple(row["required"]), tuple(row["allowed"]), row.get("family", "")
+            )
             for name, row in table["profiles"].items()
         },
     )

@@ -40,7 +40,10 @@ class SpecError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One normative statement."""
+    """One normative statement.
+
+    ``standard`` is the level at which a standard demands it, empty if it is ours alone, and ``source`` where.
+    """
 
     id: str
     title: str
@@ -52,6 +55,8 @@ class Requirement:
     text: str
     page: str
     withdrawn: bool = False
+    standard: str = ""
+    source: str = ""
 
     @property
     def testable(self) -> bool:

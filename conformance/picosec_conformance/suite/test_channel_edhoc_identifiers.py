@@ -123,12 +123,12 @@ def test_own_credential_goes_by_the_key_identifier_that_was_given(
     """Two factories number their devices alike; whoever sets one up gives it another name."""
     parties = meet(target, rng, own_kind=Kind.KID, target_kind=Kind.KID)
     inside, given = b"inside", b"given"
+    control.reset()
     named = dumps(claims("target", prover(parties.target).key, None if how == "given-beside" else inside))
     entry = {**parties.target.own(), 2: named}
     entry.pop(4)
     if how.startswith("given"):
         entry[4] = given
-    control.reset()
     control.provision(own=[entry], trusted=[parties.own.trust()], methods=[parties.method], suites=[parties.suite])
     peer = HostileInitiator(target, parties)
     peer.run.responder = replace(prover(parties.target), private_key=None, cred=named)

@@ -62,7 +62,7 @@ def refused(target: Target, control: Control, peer: HostileInitiator, problem: P
         pytest.param({"c_i": b""}, id="identifier-is-missing"),
         pytest.param({"c_i": b"\x18\x18"}, id="identifier-is-24"),
         pytest.param({"c_i": b"\x38\x18"}, id="identifier-is-minus-25"),
-        pytest.param({"c_i": b"\x41\x0a"}, id="identifier-in-the-other-form"),
+        pytest.param({"c_i": b"\x41\x0a"}, id="identifier-in-the-other-form", marks=pytest.mark.beyond),
         pytest.param({"c_i": b"\xf5"}, id="identifier-is-true"),
         pytest.param({"c_i": b"\x42\x0a"}, id="identifier-is-cut-short"),
         pytest.param({"ead": b"\x40"}, id="value-without-a-label"),
@@ -264,7 +264,8 @@ def test_same_message_1_again_does_not_bring_the_same_key(target: Target, rng: r
     peer = HostileInitiator(target, meet(target, rng))
     honest = peer.run.compose_message_1()
 
-    first, second = message_of(peer.send_1(honest)), message_of(peer.send_1(honest))
+    plain = target.manifest.profile.plain
+    first, second = (message_of(peer.send_1(honest), plain=plain) for _ in range(2))
 
     assert first[2:34] != second[2:34]
 
@@ -273,7 +274,8 @@ def test_same_message_1_again_does_not_bring_the_same_key(target: Target, rng: r
 def test_responder_never_chooses_the_initiators_identifier(target: Target, rng: random.Random) -> None:
     """Equal identifiers would give both directions one key and one nonce."""
     parties = meet(target, rng)
-    for c_i in sorted(SHORT_IDENTIFIERS):
+    few = 8 if target.manifest.black_box else 1  # what is begun here stays, where nothing resets the target
+    for c_i in sorted(SHORT_IDENTIFIERS)[::few]:
         peer = HostileInitiator(target, parties, c_i)
         peer.reach_2()
         assert peer.run.c_r != c_i
@@ -348,11 +350,11 @@ def test_long_identifier_is_refused(target: Target, control: Control, rng: rando
         pytest.param(encode_ead(padding(1)), id="1-byte"),
         pytest.param(encode_ead(padding(2)), id="2-bytes"),
         pytest.param(encode_ead(padding(25)), id="25-bytes"),
-        pytest.param(encode_ead(padding(300)), id="300-bytes"),
+        pytest.param(encode_ead(padding(300)), id="300-bytes", marks=pytest.mark.beyond),
         pytest.param(encode_ead([*padding(3), *padding(4)]), id="twice"),
         pytest.param(encode_ead([EadItem(65535, b"unknown")]), id="unknown"),
         pytest.param(encode_ead([EadItem(65535), *padding(5), EadItem(65534, b"")]), id="among-unknown"),
-        pytest.param(encode_ead([EadItem(2**31), EadItem(2**63 - 1)]), id="large-labels"),
+        pytest.param(encode_ead([EadItem(2**31), EadItem(2**63 - 1)]), id="large-labels", marks=pytest.mark.beyond),
     ],
 )
 def test_responder_passes_over_padding_and_unknown_items(target: Target, rng: random.Random, ead: bytes) -> None:

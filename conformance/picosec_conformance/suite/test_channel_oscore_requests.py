@@ -18,6 +18,7 @@ from picosec_conformance.protection import (
     again,
     expect_refusal,
     fresh_context,
+    judge_refusal,
     plaintext,
     read,
     seal,
@@ -217,7 +218,7 @@ def test_replay_in_another_wrapping_is_refused(target: Target, channel: Channel)
     expect_refusal(target, replace(again(target, command), code=Code.FETCH), Code.UNAUTHORIZED, Problem.REPLAYED)
     with target.expect_unchanged():
         for reply in target.replies(replace(again(target, command), type=Type.NON)):
-            target.expect_refusal(reply, Code.UNAUTHORIZED, Problem.REPLAYED)
+            judge_refusal(target, reply, Code.UNAUTHORIZED, Problem.REPLAYED)
 
 
 @pytest.mark.requirement("CHN-730")
@@ -231,7 +232,7 @@ def test_requests_may_overtake_each_other(target: Target, channel: Channel, rng:
     for request in requests:
         assert channel.unprotect(target.exchange(request)).code == Code.CONTENT
     for request in rng.sample(requests, 3):
-        target.expect_refusal(target.exchange(again(target, request)), Code.UNAUTHORIZED, Problem.REPLAYED)
+        expect_refusal(target, again(target, request), Code.UNAUTHORIZED, Problem.REPLAYED)
 
 
 @pytest.mark.requirement("CHN-730")
@@ -262,9 +263,8 @@ def test_every_byte_of_the_ciphertext_counts(target: Target, channel: Channel, r
         for position in range(len(good.payload)):
             payload = bytearray(good.payload)
             payload[position] ^= 1 << rng.randrange(8)
-            reply = target.exchange(replace(again(target, good), payload=bytes(payload)))
-            assert reply.option(Option.OSCORE) is None
-            target.expect_refusal(reply, Code.BAD_REQUEST, Problem.DECRYPTION_FAILED)
+            for reply in target.replies(replace(again(target, good), payload=bytes(payload))):
+                judge_refusal(target, reply, Code.BAD_REQUEST, Problem.DECRYPTION_FAILED)
     assert channel.unprotect(target.exchange(good)).code >> 5 == 2
 
 
@@ -363,6 +363,7 @@ def test_code_outside_is_not_believed(target: Target, channel: Channel, code: Co
         pytest.param(b"\x01\xe0\xff\xff\xe0\xff\xff", id="option-number-too-large"),
     ],
 )
+@pytest.mark.beyond
 def test_plaintext_that_is_no_request_is_refused(target: Target, channel: Channel, plain: bytes) -> None:
     """Behind the decryption sits a second parser, which has only ever seen what friends sent."""
     reply = channel.unprotect(answered(target, channel, plain))

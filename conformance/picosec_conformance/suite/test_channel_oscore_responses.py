@@ -13,6 +13,9 @@ from picosec_conformance.control import Control
 from picosec_conformance.protection import again, expect_refusal, fresh_context, read, set_up, write
 from picosec_conformance.target import Target
 
+#: No resource takes it, and none is changed by it.
+UNKNOWN_METHOD = 0x1F
+
 
 def shows_nothing(reply: Message) -> bool:
     """Whether a response shows no code and no option of what it carries."""
@@ -26,7 +29,7 @@ def test_response_shows_nothing(target: Target, channel: Channel) -> None:
         read(target),
         write(target),
         target.build(Code.GET, "/no/such/resource"),
-        target.build(Code.DELETE, target.manifest.resources.protected_get),
+        target.build(UNKNOWN_METHOD, target.manifest.resources.protected_get),
     ]
     for request in requests:
         reply = target.exchange(channel.protect(request))
@@ -41,15 +44,23 @@ def test_response_shows_nothing(target: Target, channel: Channel) -> None:
     [
         pytest.param(Code.GET, "/no/such/resource", (), Code.NOT_FOUND, Problem.NOT_FOUND, id="not-found"),
         pytest.param(
-            Code.DELETE, "protected_get", (), Code.METHOD_NOT_ALLOWED, Problem.METHOD_NOT_ALLOWED, id="bad-method"
+            UNKNOWN_METHOD, "protected_get", (), Code.METHOD_NOT_ALLOWED, Problem.METHOD_NOT_ALLOWED, id="bad-method"
         ),
-        pytest.param(Code.GET, "protected_get", ((65001, b"!"),), Code.BAD_OPTION, Problem.BAD_OPTION, id="bad-option"),
+        pytest.param(
+            Code.GET,
+            "protected_get",
+            ((65001, b"!"),),
+            Code.BAD_OPTION,
+            Problem.BAD_OPTION,
+            id="bad-option",
+            marks=pytest.mark.beyond,
+        ),
     ],
 )
 def test_refusal_of_a_verified_request_is_protected(
     target: Target,
     channel: Channel,
-    code: Code,
+    code: int,
     path: str,
     options: tuple[tuple[int, bytes], ...],
     expected: Code,

@@ -103,6 +103,7 @@ def test_handshake_that_the_peer_ends_is_reported(target: Target, control: Contr
 
 
 @pytest.mark.requirement("CNF-140")
+@pytest.mark.needs("conformance.test-interface")
 def test_reboot_ends_handshakes_and_their_channels(target: Target, control: Control, rng: random.Random) -> None:
     """Keys that came out of a handshake live in memory alone: whoever steals a device without power finds none."""
     parties = introduce(target, rng)

@@ -40,9 +40,15 @@ def expect_reset(target: Target, data: bytes) -> None:
 
 
 def expect_silence(target: Target, data: bytes) -> None:
-    """Judge that a message is not answered at all, changes nothing and leaves the target alive."""
+    """Judge that a message is not answered at all, changes nothing and leaves the target alive.
+
+    A plain stack may reset a non-confirmable message that it rejects (RFC 7252, Section 4.3).
+    """
     with target.expect_unchanged():
-        assert target.replies_to(data) == []
+        replies = target.replies_to(data)
+        if target.manifest.profile.plain and data[:1] and data[0] >> 4 & 3 == Type.NON:
+            replies = [reply for reply in replies if reply != b"\x70\0" + data[2:4]]
+        assert replies == []
 
 
 def late_response(target: Target, control: Control) -> bytes:
@@ -167,8 +173,12 @@ def faults(data: bytes) -> dict[str, bytes]:
     }
 
 
+#: The standard leaves open what becomes of an option number that is too large.
+FAULTS = [pytest.param(name, marks=pytest.mark.beyond) if name == "number" else name for name in faults(bytes(12))]
+
+
 @pytest.mark.requirement("MSG-290")
-@pytest.mark.parametrize("fault", faults(bytes(12)))
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_malformed_confirmable_message_is_reset(target: Target, fault: str) -> None:
     """Its sender stops at once instead of repeating for a minute what will never be understood."""
     expect_reset(target, faults(good(target))[fault])
@@ -183,7 +193,7 @@ def test_each_copy_of_a_malformed_message_is_reset(target: Target) -> None:
 
 
 @pytest.mark.requirement("MSG-300")
-@pytest.mark.parametrize("fault", faults(bytes(12)))
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kind", [Type.NON, Type.ACK, Type.RST], ids=lambda kind: kind.name)
 def test_any_other_malformed_message_is_ignored(target: Target, fault: str, kind: Type) -> None:
     """Two endpoints that reset each other's resets never stop."""
@@ -197,8 +207,11 @@ def test_noise_is_reset_or_ignored_and_nothing_else(target: Target, rng: random.
         for _ in range(50):
             data = bytes([0x40 | rng.randrange(64), 0xC0 | rng.randrange(64)]) + rng.randbytes(rng.randrange(2, 60))
             replies = target.replies_to(data)
-            confirmable = data[0] >> 4 & 3 == Type.CON
-            assert replies == ([b"\x70\0" + data[2:4]] if confirmable else [])
+            kind, reset = data[0] >> 4 & 3, [b"\x70\0" + data[2:4]]
+            allowed = [reset] if kind == Type.CON else [[]]
+            if target.manifest.profile.plain and kind == Type.NON:
+                allowed.append(reset)
+            assert replies in allowed
 
 
 @pytest.mark.requirement("MSG-370")
