@@ -74,6 +74,15 @@ def test_a_long_message_is_one_frame_too(stream: Target, size: int) -> None:
     assert echoed(stream, bytes(size)) == bytes(size)
 
 
+@pytest.mark.requirement("MSG-600")
+def test_a_frame_may_come_in_any_pieces(stream: Target) -> None:
+    """More than any buffer holds at once, so that wherever a buffer ends, it ends inside of a frame."""
+    asked = [stream.build(Code.GET, "/elsewhere", bytes(1000), kind=Type.NON) for _ in range(72)]
+    burst = b"".join(slipmux.encode(message.encode()) for message in asked)
+    replies = [stream.parse(data) for data in stream.replies_to_raw(burst)]
+    assert [reply.token for reply in replies] == [message.token for message in asked]
+
+
 @pytest.mark.requirement("MSG-610")
 @pytest.mark.parametrize(
     "payload",
