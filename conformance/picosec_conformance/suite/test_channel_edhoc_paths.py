@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
@@ -190,6 +191,25 @@ def test_chain_in_another_form_is_refused(
     }[form]
 
     assert not meeting.shown(dumps({33: value}), dumps(chain[0]))
+
+
+@EITHER_SIDE
+@pytest.mark.needs("channel.edhoc.credential.x5chain")
+@pytest.mark.parametrize("curve", ["P-384", "Ed448"])
+def test_certificate_for_a_key_of_another_kind_is_refused(
+    target: Target, control: Control, rng: random.Random, side: str, curve: str
+) -> None:
+    """An authority that is trusted issues for servers of all kinds: not every certificate of its is for EDHOC."""
+    meeting = Meeting(target, control, rng, side, Kind.X5CHAIN)
+    root = signer(rng)
+    other = derive_private_key(rng.getrandbits(300), SECP384R1()) if curve == "P-384" else None
+    native = (other or Ed448PrivateKey.from_private_bytes(rng.randbytes(57))).public_key()
+    chain = [
+        certificate("suite", native, "root", root),
+        certificate("root", root.public_key(), "root", root, True),
+    ]
+
+    assert not shown_chain(meeting, chain)
 
 
 class Issued:
