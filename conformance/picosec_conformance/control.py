@@ -142,7 +142,7 @@ class Control:
 
     def events(self) -> list[Event]:
         """Return what happened since the last poll."""
-        reply = self._target.request(Code.GET, "/ps/test/events")
+        reply = self._target.request(Code.POST, "/ps/test/events")
         self._check("events", reply)
         rows = self._decode("events", reply)
         try:

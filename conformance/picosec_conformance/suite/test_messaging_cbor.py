@@ -38,10 +38,18 @@ def expect_refused(target: Target, resource: str, payload: str | bytes, problem:
 
 
 @pytest.mark.requirement("MSG-010")
-@pytest.mark.parametrize("path", ["/ps/info", "/ps/test/state", "/ps/test/events", "/ps/no-such-resource"])
-def test_what_is_sent_is_deterministic(target: Target, path: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "path"),
+    [
+        (Code.GET, "/ps/info"),
+        (Code.GET, "/ps/test/state"),
+        (Code.POST, "/ps/test/events"),
+        (Code.GET, "/ps/no-such-resource"),
+    ],
+)
+def test_what_is_sent_is_deterministic(target: Target, code: Code, path: str) -> None:
     """Whoever compares, hashes or signs what a device says needs one encoding for it."""
-    reply = target.request(Code.GET, path)
+    reply = target.request(code, path)
     assert reply.payload, f"{path} is answered by {code_text(reply.code)} without a payload"
     try:
         cbor.loads(reply.payload)

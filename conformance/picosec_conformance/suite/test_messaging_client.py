@@ -191,6 +191,29 @@ def test_a_request_that_needs_no_acknowledgement_is_given_up_too(target: Target,
 
 
 @pytest.mark.requirement("MSG-840")
+def test_giving_up_keeps_its_order_among_many_answers(target: Target, control: Control, rng: random.Random) -> None:
+    """Hundreds of requests come and go between those that nobody answers: each of these ends when its time is over."""
+    unanswered: list[int] = []
+    waiting: list[tuple[int, Message]] = []
+    for step in range(300):
+        handle, request = ask(target, control, confirmable=False)
+        if step % 30 == 15:
+            unanswered.append(handle)
+        else:
+            waiting.append((handle, request))
+        control.advance(rng.randrange(200) / 1000)
+        while len(waiting) > 15:
+            _, answered = waiting.pop(rng.randrange(len(waiting)))
+            target.send(separate(target, answered, Type.NON))
+            target.until_probe_answered()
+    control.events()
+    ended: list[int] = []
+    while len(ended) < len(unanswered) and control.advance(0.5) == []:
+        ended += [event.fields[0] for event in outcomes(control) if event.fields[0] in unanswered]
+    assert ended == unanswered
+
+
+@pytest.mark.requirement("MSG-840")
 def test_every_request_that_was_begun_has_an_outcome(target: Target, control: Control) -> None:
     """More requests than anybody has room for: each is refused at once, or answered for in the end."""
     begun: set[int] = set()

@@ -69,8 +69,9 @@ pytestmark = pytest.mark.requirement("MSG-850", "MSG-860")
 @pytest.mark.needs("messaging.server")
 def test_options_of_responses_keep_to_their_definitions(target: Target, control: Control) -> None:
     """A format in a hundred bytes is a format to some readers, and an overrun buffer to others."""
-    paths = ["/ps/info", "/ps/test/state", "/ps/test/events", "/.well-known/core", "/nowhere"]
+    paths = ["/ps/info", "/ps/test/state", "/.well-known/core", "/nowhere"]
     judge(target.request(Code.GET, path) for path in [*paths, target.manifest.resources.get])
+    judge([target.request(Code.POST, "/ps/test/events")])
     judge([target.request(Code.POST, "/ps/test/time", b"\xff", content_format=60)])
     judge([target.request(Code.GET, "/ps/info", options=((9999, b""),))])
 

@@ -115,7 +115,7 @@ class TestBuild:
             "time": _posted(self._time),
             "entropy": _posted(self._queue_entropy),
             "act": _posted(self._act),
-            "events": _read(self._events),
+            "events": Resource({Code.POST: self._events}, Access.OPEN, gives=(CONTENT_FORMAT_CBOR,), attributes=None),
             "state": _read(self._state),
             "export": _posted(self._export),
             "store": self._store.resource(),
@@ -263,7 +263,7 @@ class TestBuild:
 
     def _events(self, request: Request) -> Reply:
         happened = [event for event in self._device.events() if not isinstance(event, events.Released)]
-        return _content([_event(event) for event in happened])
+        return Reply(Code.CHANGED, cbor.dumps([_event(event) for event in happened]), CONTENT_FORMAT_CBOR)
 
     def _state(self, request: Request) -> Reply:
         device, store, large = self._device, self._store, self._large
