@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from picosec.channel.credentials import Kind
+from picosec.channel.delivery import Place
 from picosec.channel.oscore import unprotect_request
 from picosec.channel.session import Role
 from picosec.errors import ProtocolError
@@ -90,6 +91,15 @@ def _asks_over_a_channel(target: Target, rng: random.Random) -> bool:
     request = target.receive("a protected request")
     plain, _ = unprotect_request(joined(target, given).context, request)
     return plain.path == "/probe"
+
+
+def _delivers(target: Target, rng: random.Random) -> bool:
+    given = GivenContext(b"\x01", b"\x02", rng.randbytes(16))
+    provision(Control(target), given)
+    place = Place(0, 0)
+    option = ((int(Option.DELIVERY), place.encode()),)
+    request = target.build(Code.GET, target.manifest.resources.protected_get, options=option)
+    return joined(target, given).ask(request).option(Option.DELIVERY) == place.encode()
 
 
 def _responds(method: int = 3, suite: int = 2, kind: Kind = Kind.KID, *, message_4: bool = False) -> Look:
@@ -192,5 +202,6 @@ PROBES: dict[str, Probe] = {
     "channel.renewal": Probe(_agrees_on_new_keys),
     "channel.oscore.server": Probe(_over_a_channel),
     "channel.oscore.client": Probe(_asks_over_a_channel),
+    "channel.delivery": Probe(_delivers),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }

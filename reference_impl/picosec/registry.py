@@ -37,6 +37,10 @@ class Problem(IntEnum):
     CRITICAL_EAD = 36
     BAD_IDENTIFIER = 37
     REFUSED = 38
+    OUTCOME_UNKNOWN = 46
+    OUT_OF_ORDER = 47
+    DELIVERY_CHANGED = 48
+    DELIVERY_LOST = 49
 
 
 #: CoAP response code of each error, as one byte.
@@ -71,6 +75,10 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.CRITICAL_EAD: 0x80,
     Problem.BAD_IDENTIFIER: 0x80,
     Problem.REFUSED: 0x80,
+    Problem.OUTCOME_UNKNOWN: 0xA4,
+    Problem.OUT_OF_ORDER: 0x89,
+    Problem.DELIVERY_CHANGED: 0x89,
+    Problem.DELIVERY_LOST: 0x89,
 }
 
 #: What each error means, in words.
@@ -105,6 +113,10 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.CRITICAL_EAD: "a critical external authorization data item is not understood",
     Problem.BAD_IDENTIFIER: "the connection identifier cannot be used",
     Problem.REFUSED: "the peer ended the handshake with an error message",
+    Problem.OUTCOME_UNKNOWN: "an ordered request was sent, and nobody can tell whether it was acted on",
+    Problem.OUT_OF_ORDER: "the delivery number is not the next one of its stream",
+    Problem.DELIVERY_CHANGED: "the delivery number was used before, for another request",
+    Problem.DELIVERY_LOST: "the stream is not known: begun before memory was lost, or given up",
 }
 
 CONTENT_FORMAT_LINK_FORMAT: Final = 40
@@ -117,4 +129,5 @@ CONTENT_FORMAT_PROBLEM_DETAILS: Final = 257
 OPTION_OSCORE: Final = 9
 PROBLEM_DETAIL_KEY: Final = 65000
 EXPORTER_LABEL_KEY_UPDATE: Final = 32768
+OPTION_DELIVERY: Final = 65001
 CONTENT_FORMAT_BUNDLE_LISTING: Final = 65001

@@ -40,6 +40,7 @@ CHAPTERS = (
     "channel_oscore_client",
     "channel_life",
     "channel_renewal",
+    "channel_delivery",
     "conformance",
 )
 

@@ -145,7 +145,7 @@ def counts_garbage_as_use() -> None:
     def unprotect(self: Any, message: Any) -> Any:
         for channel in list(self):
             if channel.session is not None:
-                self.used(channel, max(self.now, channel.used), channel.bond.peer)
+                self.used(channel, max(self.now, channel.used))
         return original(self, message)
 
     outer = ChannelTable.unprotect
@@ -162,8 +162,8 @@ def counts_garbage_as_use() -> None:
 def throws_out_the_one_opened_first() -> None:
     """Room is made by age, not by use: whoever came first goes first, in the middle of a conversation."""
 
-    def used(self: ChannelTable, channel: Channel, now: float, peer: Hashable = None) -> None:
-        channel.bond.peer, channel.used = peer, now
+    def used(self: ChannelTable, channel: Channel, now: float) -> None:
+        channel.used = now
 
     ChannelTable.used = used
 

@@ -92,6 +92,7 @@ def _converse(target: Target, control: Control) -> None:
             target.send(Message(Type.ACK, code, request.message_id, request.token, (), b"\xf5"))
     control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id})
     target.receive("a protected request")
+    control.act("request", {1: Code.PUT, 2: "/lamp", 3: b"\xf5", 5: session.sender_id, 10: 3})
     control.advance(300)
     control.events()
     control.reset(bytes(32))

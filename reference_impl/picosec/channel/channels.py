@@ -4,40 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
+from picosec.channel.delivery import Inbox
 from picosec.channel.life import TRANSITIONS, Event, State
 from picosec.channel.oscore import Binding, RefusedInside, request_option, unprotect_request
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.session import Session
+from picosec.channel.whereabouts import Whereabouts
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.registry import Problem
 
+#: Sequence numbers of one key, at most (CHN-880): what each change of keys adds to the position of a message.
+KEY_SPAN: Final = 1 << 20
 
-@dataclass(slots=True, eq=False)
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Bond:
     """What two parties share for longer than one set of keys: renewals hand it on from channel to channel.
 
-    ``peer`` is where the last message that verified came from, None before there was one. ``memory`` is for those who
-    keep more about the conversation, each under a name of its own. Of the channels with its keys, ``current`` is in
-    force, ``heir`` is promised, and ``former`` serves what is under way.
+    Of the channels with its keys, ``current`` is in force, ``heir`` is promised, and ``former`` serves what is under
+    way.
     """
 
-    peer: Hashable = None
     current: Channel | None = None
     heir: Channel | None = None
     former: Channel | None = None
     #: Before this time no further renewal is begun by itself.
     patience: float = 0.0
-    memory: dict[str, Any] = field(default_factory=dict)
+    #: Where the peer is.
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    #: The ordered requests that came from it.
+    inbox: Inbox = field(default_factory=Inbox)
+
+    @property
+    def peer(self) -> Hashable:
+        """Where the peer was heard last, None when it never was."""
+        return self.whereabouts.address(0)
 
 
 @dataclass(slots=True, eq=False)
 class Channel:
     """A security context and, for a channel that a handshake opened, the session that it came from.
 
-    ``used`` is when a message last verified, in seconds.
+    ``used`` is when a message last verified, in seconds, and ``generation`` how often keys were changed before these.
     """
 
     context: SecurityContext
@@ -45,6 +56,17 @@ class Channel:
     bond: Bond = field(default_factory=Bond)
     used: float = 0.0
     state: State = State.OPEN
+    generation: int = 0
+
+    def position(self, number: int) -> int:
+        """Return where a Partial IV stands among all of its sender's over this channel, whatever the keys."""
+        return self.generation * KEY_SPAN + number
+
+    @property
+    def horizon(self) -> int:
+        """The lowest position that the peer can have used since this end last lost its memory."""
+        first = self.context.window.first
+        return self.position(first) if first else 0
 
     def advance(self, event: Event) -> None:
         """Move on in its life; closed, it has no keys any more. Raises ``KeyError`` for what cannot happen to it."""
@@ -61,11 +83,15 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request that verified: the channel it came over, the original message, and what the response is bound to."""
+    """A request that verified: the channel it came over, the original message, and what the response is bound to.
+
+    ``position`` is where it stands among all that its sender sent.
+    """
 
     channel: Channel
     message: Message
     binding: Binding
+    position: int = 0
 
 
 def channel_from_session(session: Session) -> Channel:
@@ -77,7 +103,7 @@ def channel_from_session(session: Session) -> Channel:
     context = SecurityContext(
         given.master_secret, given.sender_id, given.recipient_id, master_salt=given.master_salt, aead=given.aead
     )
-    return Channel(context, session)
+    return Channel(context, session, generation=session.updates)
 
 
 class Channels:
@@ -133,7 +159,9 @@ class Channels:
             if option.kid_context not in (None, channel.context.id_context):
                 continue
             try:
-                return Opened(channel, *unprotect_request(channel.context, message, option))
+                plain, binding = unprotect_request(channel.context, message, option)
+                position = channel.position(int.from_bytes(option.partial_iv, "big"))
+                return Opened(channel, plain, binding, position)
             except RefusedInside:
                 raise
             except ProtocolError as error:

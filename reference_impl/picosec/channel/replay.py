@@ -11,7 +11,7 @@ WINDOW_SIZE: Final = 32
 class ReplayWindow:
     """The highest number accepted and a bit for each of the ``size`` numbers that end with it."""
 
-    __slots__ = ("_highest", "_marks", "size")
+    __slots__ = ("_highest", "_marks", "first", "size")
 
     def __init__(self, size: int = WINDOW_SIZE) -> None:
         if size < 1:
@@ -19,6 +19,8 @@ class ReplayWindow:
         self.size = size
         self._highest = -1
         self._marks = 0
+        #: The lowest number that the window knows to be of its own time: what is below may be older than this memory.
+        self.first = 0
 
     def seen(self, number: int) -> bool:
         """Whether ``number`` was accepted before, or lies so far back that nobody can tell."""
@@ -39,7 +41,7 @@ class ReplayWindow:
 
     def start_at(self, number: int) -> None:
         """Take ``number``, just proven fresh, as accepted and everything below as too old (CHN-860)."""
-        self._highest = number
+        self._highest = self.first = number
         self._marks = (1 << self.size) - 1
 
     @property

@@ -34,7 +34,7 @@ class OscoreParameters:
 class Session:
     """A completed session. ``peer`` is the credential that the other side proved; ``ead`` holds the items from it
     that this endpoint understands, in the order of the messages. ``prk_out`` has 32 bytes and stays secret;
-    ``renewals`` counts how often it was replaced since the handshake.
+    ``updates`` counts how often it was replaced since the handshake, ``renewals`` how often by a renewal.
     """
 
     role: Role
@@ -46,6 +46,7 @@ class Session:
     prk_out: bytes
     ead: tuple[EadItem, ...] = ()
     renewals: int = 0
+    updates: int = 0
 
     def __repr__(self) -> str:
         return f"Session({self.role.value}, method {self.method}, suite {self.suite})"
@@ -78,4 +79,4 @@ class Session:
 
     def updated(self, context: bytes) -> Session:
         """Return the session after EDHOC_KeyUpdate(context) (CHN-920); the caller forgets this one."""
-        return replace(self, prk_out=key_schedule.updated(self.prk_out, context))
+        return replace(self, prk_out=key_schedule.updated(self.prk_out, context), updates=self.updates + 1)

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from picosec.errors import ProtocolError
-from picosec.registry import Problem
+from picosec.registry import OPTION_DELIVERY, Problem
 
 VERSION: Final = 1
 HEADER_SIZE: Final = 4
@@ -99,6 +99,7 @@ class Option(IntEnum):
     ECHO = 252
     NO_RESPONSE = 258
     REQUEST_TAG = 292
+    DELIVERY = OPTION_DELIVERY
 
 
 #: Classes without codes for datagrams (RFC 7252 section 12.1): 0 holds the methods, 2 to 5 the responses.

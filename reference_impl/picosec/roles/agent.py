@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from picosec.channel import edhoc_coap
 from picosec.channel.channels import Channel
 from picosec.channel.credentials import Kind, OwnCredential
+from picosec.channel.delivery import DeliveryClass
 from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Message
+from picosec.messaging.coap import Message, Type
 from picosec.messaging.connections import Connection, Framing
 from picosec.messaging.events import ConnectionReleased, Delivery, Outcome, RequestReceived
 from picosec.messaging.events import Event as LayerEvent
@@ -24,6 +26,7 @@ from picosec.roles.handshaking import Handshaking
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 from picosec.roles.observing import Observing
 from picosec.roles.openings import Openings
+from picosec.roles.outbox import Outbox
 from picosec.roles.renewals import Renewals
 from picosec.roles.resources import Resource, Site
 from picosec.roles.server import Server
@@ -61,7 +64,8 @@ class Agent:
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._last_handle = 0
         self._endpoint = Router(entropy)
-        self._client = Client(self._endpoint, self.channels, self._report)
+        self._client = Client(self._endpoint, self.channels, self._asked)
+        self._outbox = Outbox(self._client, self.channels, self._report)
         self._observing = Observing(self._endpoint, self.channels, self._report, entropy)
         self._openings = Openings(self._endpoint, self.channels, self._client, self._report, knows_date=knows_date)
         self._handshaking = Handshaking(
@@ -103,10 +107,11 @@ class Agent:
         self._handshaking.expire(now)
         self._upkeep.expire(now)
         self._happened(self._endpoint.tick(now), now)
+        self._outbox.tick(now)
 
     def next_timeout(self) -> float | None:
         """Return when :meth:`tick` is wanted next, if at all."""
-        parts = (self._endpoint, self._server, self._observing, self._handshaking, self.channels)
+        parts = (self._endpoint, self._server, self._observing, self._handshaking, self.channels, self._outbox)
         times = [part.next_timeout() for part in parts]
         return min((time for time in times if time is not None), default=None)
 
@@ -151,6 +156,27 @@ class Agent:
     def changed(self, path: str, now: float) -> None:
         """Tell those who observe a resource that it changed by itself. A request that changes one tells by itself."""
         self._server.observers.changed(path, now)
+
+    def deliver(
+        self, message: Message, delivery: DeliveryClass, now: float, channel: Channel, peer: Hashable = None
+    ) -> int:
+        """Send a request over a channel, to where its peer was heard last; a Response, Reset or Failed follows.
+
+        ``delivery`` says what is promised; with ``EXACTLY_ONCE``, requests of a channel are acted on in the order of
+        these calls. ``peer`` is for a channel whose peer was never heard. Raises as :meth:`request` does.
+        """
+        peer = peer if channel.bond.peer is None else channel.bond.peer
+        handle = self._new_handle()
+        if delivery is DeliveryClass.AT_MOST_ONCE:
+            self._client.ask(handle, replace(message, type=Type.NON), peer, now, channel)
+        else:
+            self._outbox.deliver(handle, replace(message, type=Type.CON), delivery, channel, peer, now)
+        return handle
+
+    def move(self, channel: Channel, peer: Hashable, now: float) -> None:
+        """Go on with a channel at another address of its peer: what waits for an outcome is asked again there."""
+        channel.bond.whereabouts.moved(peer)
+        self._outbox.moved(channel.bond, now)
 
     def open(
         self,
@@ -257,7 +283,7 @@ class Agent:
 
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
-        begun = [self._client.handles(), self._observing.handles()]
+        begun = [self._client.handles(), self._observing.handles(), self._outbox.state()]
         return [self.channels.digest_state(), self._handshaking.state(), begun, self._server.state()]
 
     # -- within --------------------------------------------------------------------------------------------------
@@ -284,6 +310,10 @@ class Agent:
                 asking.ended(outcome, now)
                 return
         self._client.ended(outcome, now)
+
+    def _asked(self, event: Event, now: float) -> None:
+        if not self._outbox.takes(event, now):
+            self._report(event, now)
 
     def _new_handle(self) -> int:
         self._last_handle += 1

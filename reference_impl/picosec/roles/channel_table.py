@@ -69,7 +69,9 @@ class ChannelTable(Channels):
     def keep(self, channel: Channel, now: float = 0.0, peer: Hashable = None) -> Channel:
         """Take in a channel that carried a request before its handshake was confirmed. Raises as :meth:`open` does."""
         assert channel.session is not None
-        channel.bond.peer, channel.used = peer, now
+        channel.used = now
+        if peer is not None:
+            channel.bond.whereabouts.moved(peer)
         self.quieten(now)
         if channel.id in self._active or channel.id in self._idle:
             self.close(self[channel.id], Event.CLOSE)
@@ -110,9 +112,14 @@ class ChannelTable(Channels):
         self._succeed(successor, now)
         return successor
 
-    def used(self, channel: Channel, now: float, peer: Hashable = None) -> None:
-        """Note that a message over a channel verified, and where it came from."""
-        channel.bond.peer, channel.used = peer, now
+    def successor(self, channel: Channel) -> Channel | None:
+        """Return the channel with the keys that are in force now, itself as a rule; None when it is gone."""
+        current = channel.bond.current or channel
+        return current if self.holds(current) else None
+
+    def used(self, channel: Channel, now: float) -> None:
+        """Note that a message over a channel verified."""
+        channel.used = now
         channel.advance(Event.VERIFIED)
         if channel is channel.bond.heir:
             self._succeed(channel, now)
@@ -126,7 +133,9 @@ class ChannelTable(Channels):
     def unprotect(self, message: Message, now: float = 0.0, peer: Hashable = None) -> Opened:
         """Find the channel of an OSCORE request and verify it; raises as :meth:`Channels.unprotect` does."""
         opened = super().unprotect(message)
-        self.used(opened.channel, now, peer)
+        self.used(opened.channel, now)
+        if peer is not None:
+            opened.channel.bond.whereabouts.heard(peer, opened.position)
         return opened
 
     def close(self, channel: Channel, event: Event) -> None:
@@ -182,7 +191,8 @@ class ChannelTable(Channels):
             for channel in self
             if channel.session is not None
         ]
-        return [self.state(), sorted(keys)]
+        inboxes = [[channel.id, channel.bond.inbox.state] for channel in self if channel.bond.inbox.used]
+        return [self.state(), sorted(keys), inboxes]
 
     def _succeed(self, channel: Channel, now: float) -> None:
         """Put a channel in force in place of the one before, whose keys serve for a while yet (CHN-1330)."""

@@ -101,6 +101,13 @@ class Client:
         request_id = self._endpoint.request(sent, peer, now)
         self._pending[request_id] = _Errand(handle, peer, message, channel, binding, done, echoed)
 
+    def forget(self, handle: int, now: float) -> None:
+        """Let go of a request: what still comes of it is for nobody."""
+        for request_id, pending in list(self._pending.items()):
+            if isinstance(pending, Ask) and pending.handle == handle:
+                del self._pending[request_id]
+                self._endpoint.forget(request_id, now)
+
     def handles(self) -> list[int]:
         """Return the handles of all that has no outcome yet."""
         return sorted(pending.handle for pending in self._pending.values())
@@ -129,7 +136,7 @@ class Client:
             self._report(Response(asked.handle, message, protected=False), now)
             return
         try:
-            response = self._unprotected(asked.channel, asked.binding, message, asked.peer, now)
+            response = self._unprotected(asked.channel, asked.binding, message, now)
         except ProtocolError as error:
             self._report(Failed(asked.handle, error.problem), now)
             return
@@ -149,7 +156,7 @@ class Client:
 
     def _returned(self, errand: _Errand, message: Message, now: float) -> None:
         try:
-            response = self._unprotected(errand.channel, errand.binding, message, errand.peer, now)
+            response = self._unprotected(errand.channel, errand.binding, message, now)
             again = None if errand.echoed else echo_request(errand.message, response)
             if again is not None:
                 self.errand(errand.handle, again, errand.channel, now, errand.done, echoed=True)
@@ -163,10 +170,10 @@ class Client:
         check_alive(channel)
         return protect_request(channel.context, message)
 
-    def _unprotected(self, channel: Channel, binding: Binding, message: Message, peer: Hashable, now: float) -> Message:
+    def _unprotected(self, channel: Channel, binding: Binding, message: Message, now: float) -> Message:
         check_alive(channel)
         response = understood(unprotect_response(channel.context, binding, message), INNER_DEFINITIONS)
-        self._channels.used(channel, now, peer)
+        self._channels.used(channel, now)
         return response
 
 

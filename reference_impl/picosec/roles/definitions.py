@@ -12,4 +12,5 @@ from picosec.messaging.options import DEFINITIONS, Definition
 INNER_DEFINITIONS: Final = {
     **{number: each for number, each in DEFINITIONS.items() if number not in (Option.OSCORE, Option.EDHOC)},
     Option.ECHO: Definition(1, 40),
+    Option.DELIVERY: Definition(2, 14),
 }

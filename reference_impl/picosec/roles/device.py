@@ -35,6 +35,7 @@ FEATURES: Final = (
     "channel.edhoc.key-update",
     "channel.oscore.server",
     "channel.oscore.client",
+    "channel.delivery",
     "channel.life",
     "channel.renewal",
 )

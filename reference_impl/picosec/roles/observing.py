@@ -169,7 +169,7 @@ class Observing:
             return message
         check_alive(watch.channel)
         response = understood(watch.observation.unprotect(watch.channel.context, message), INNER_DEFINITIONS)
-        self._channels.used(watch.channel, now, watch.peer)
+        self._channels.used(watch.channel, now)
         return response
 
     def _notified(self, watch: _Watch, response: Message, number: int, now: float) -> None:

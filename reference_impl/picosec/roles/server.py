@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Any, Final
 
 from picosec.channel.channels import Channel
 from picosec.channel.combined import Combined, split
+from picosec.channel.delivery import Place
 from picosec.channel.life import State
 from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
@@ -35,11 +36,12 @@ _SUCCESS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class _Answering:
-    """A request that is being answered, and the channel that it came over, if any."""
+    """A request that is being answered, the channel that it came over, if any, and its place if it is ordered."""
 
     exchange: Exchange
     channel: Channel | None = None
     binding: Binding | None = None
+    place: Place | None = None
 
 
 class Server:
@@ -72,6 +74,11 @@ class Server:
                 opened = self._channels.unprotect(message, now, exchange.peer)
                 answering = _Answering(exchange, opened.channel, opened.binding)
                 message = understood(opened.message, INNER_DEFINITIONS)
+                answered = opened.channel.bond.inbox.admit(opened.message, opened.channel.horizon)
+                if answered is not None:
+                    self._respond(answering, answered, now)
+                    return
+                answering = replace(answering, place=Place.of(message))
             response, delay = self._answer(message, answering, now)
         except RefusedInside as refused:
             self._endpoint.respond(exchange, refused.reply, now)
@@ -131,6 +138,8 @@ class Server:
 
     def _respond(self, answering: _Answering, response: Message, now: float) -> None:
         if answering.channel is not None and answering.binding is not None:
+            if answering.place is not None:
+                response = answering.channel.bond.inbox.answered(answering.place, response)
             try:
                 if answering.channel.state is State.CLOSED:
                     raise ProtocolError(Problem.UNKNOWN_CONTEXT, "CHN-1220", "the channel was closed meanwhile")

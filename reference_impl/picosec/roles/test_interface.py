@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from picosec.channel.credentials import Kind, OwnCredential, Usage
+from picosec.channel.delivery import DeliveryClass
 from picosec.channel.edhoc_config import Policy
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import software_vault
@@ -37,7 +38,7 @@ MAX_EXPORT: Final = 8160
 #: Fields of a request to send, those that it needs first; the first request of a channel names no other one.
 _ASKED: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (
     {1: int, 2: str},
-    {3: bytes, 4: bool, 5: bytes, 6: int},
+    {3: bytes, 4: bool, 5: bytes, 6: int, 10: int},
 )
 _FIRST: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (_ASKED[0], {3: bytes, 6: int})
 
@@ -214,7 +215,11 @@ class TestBuild:
     def _request(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, *_ASKED)
         channel = self._device.channel(entries[5]) if 5 in entries else None
-        return self._device.request(_asked(entries), request.peer, request.now, channel)
+        if 10 not in entries:
+            return self._device.request(_asked(entries), request.peer, request.now, channel)
+        if channel is None or 4 in entries or entries[10] not in tuple(DeliveryClass):
+            raise mismatch("a delivery class is that of a request over a channel, and decides how it is sent")
+        return self._device.deliver(_asked(entries), DeliveryClass(entries[10]), request.now, channel, request.peer)
 
     def _open(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, {}, {1: int, 2: list, 3: str, 4: dict, 5: bool})

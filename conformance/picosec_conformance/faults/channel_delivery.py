@@ -1,0 +1,445 @@
+"""Faults of delivery: receivers that act twice or in any order, senders that promise what they do not keep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from picosec.channel import delivery
+from picosec.channel.channels import KEY_SPAN, Channel
+from picosec.channel.delivery import VERDICTS, Arrival, DeliveryClass, Inbox, Place, Standing, Verdict
+from picosec.channel.replay import ReplayWindow
+from picosec.messaging.coap import Message, Option, Type
+from picosec.registry import Problem
+from picosec.roles import outbox
+from picosec.roles.agent import Agent
+from picosec.roles.channel_table import ChannelTable
+from picosec.roles.outbox import Outbox
+from picosec_conformance.faults import fault
+
+
+@fault("CHN-1700")
+def sends_telegrams_by_registered_mail() -> None:
+    """Confirmable is safer, thinks the author, and the message layer sends the telegram five times."""
+    original = Agent.deliver
+
+    def deliver(self: Agent, message: Message, wanted: DeliveryClass, now: float, channel: Any, to: Any = None) -> int:
+        if wanted is not DeliveryClass.AT_MOST_ONCE:
+            return original(self, message, wanted, now, channel, to)
+        return self.request(replace(message, type=Type.CON), channel.bond.peer or to, now, channel)
+
+    Agent.deliver = deliver
+
+
+@fault("CHN-1700")
+def repeats_telegrams() -> None:
+    """All classes go through the same queue, and the queue asks again."""
+    original = Agent.deliver
+
+    def deliver(self: Agent, message: Message, wanted: DeliveryClass, now: float, channel: Any, to: Any = None) -> int:
+        if wanted is not DeliveryClass.AT_MOST_ONCE:
+            return original(self, message, wanted, now, channel, to)
+        handle = self._new_handle()
+        telegram = replace(message, type=Type.NON)
+        self._outbox.deliver(handle, telegram, DeliveryClass.AT_LEAST_ONCE, channel, to, now)
+        return handle
+
+    Agent.deliver = deliver
+
+
+@fault("CHN-1710")
+def leaves_asking_again_to_the_message_layer() -> None:
+    """Four retransmissions must do; the peer sleeps for two minutes."""
+    outbox.MAX_ATTEMPTS = 1
+
+
+@fault("CHN-1710")
+def believes_whoever_says_no() -> None:
+    """An error in the open ends the request at once: anybody on the path can cancel what was promised."""
+    original = Outbox._unanswered
+
+    def unanswered(self: Outbox, item: Any, reason: Problem, now: float) -> None:
+        if reason is Problem.TIMEOUT:
+            original(self, item, reason, now)
+        else:
+            self._give_up(item, reason, now)
+
+    Outbox._unanswered = unanswered
+
+
+@fault("CHN-1710")
+def takes_a_reset_for_an_answer() -> None:
+    """The peer restarted and resets what it does not know: the sender takes its request for refused."""
+    original = Outbox.takes
+
+    def takes(self: Outbox, event: Any, now: float) -> bool:
+        item = self._by_attempt.get(event.handle)
+        if item is not None and type(event).__name__ == "Reset":
+            del self._by_attempt[event.handle]
+            item.attempts.remove(event.handle)
+            self._give_up(item, Problem.REFUSED, now)
+            return True
+        return original(self, event, now)
+
+    Outbox.takes = takes
+
+
+@fault("CHN-1720")
+def counts_from_one() -> None:
+    """The first of something is number one; the receiver waits for number zero."""
+    original = Outbox._in_its_place
+
+    def shifted(self: Outbox, item: Any, channel: Any) -> Message:
+        message = original(self, item, channel)
+        place = Place.of(message)
+        return message if place is None else delivery.placed(message, Place(place.stream, place.number + 1))
+
+    Outbox._in_its_place = shifted
+
+
+@fault("CHN-1720")
+def does_not_count_refusals() -> None:
+    """The resource said no, so nothing happened, so the number is still free."""
+    original = Outbox._answered
+
+    def answered(self: Outbox, item: Any, response: Message, now: float) -> None:
+        lane = item.lane
+        before = lane and lane.number
+        original(self, item, response, now)
+        if lane is not None and response.code >> 5 > 2 and lane.number != before:
+            lane.number = before
+
+    Outbox._answered = answered
+
+
+@fault("CHN-1730")
+def sends_the_whole_queue_at_once() -> None:
+    """Numbers are there to be sorted by the receiver, which keeps no queue."""
+
+    def go_on(self: Outbox, lane: Any, now: float) -> None:
+        first = lane.number
+        for at, item in enumerate(lane.queue):
+            if item.state is outbox.State.QUEUED:
+                lane.number = first + at
+                self._ask(item, now)
+        lane.number = first
+
+    Outbox._go_on = go_on
+
+
+@fault("CHN-1740")
+def counts_attempts() -> None:
+    """Each message gets the next number: the receiver takes every attempt for another request."""
+    original = Outbox._in_its_place
+
+    def counting(self: Outbox, item: Any, channel: Any) -> Message:
+        if item.lane is not None and item.doubtful:
+            item.lane.number += 1
+        return original(self, item, channel)
+
+    Outbox._in_its_place = counting
+
+
+@fault("CHN-1740")
+def begins_a_stream_for_each_attempt() -> None:
+    """Whoever gets no answer begins anew: each attempt is a first one, and all of them are acted on."""
+    original = Outbox._in_its_place
+
+    def anew(self: Outbox, item: Any, channel: Any) -> Message:
+        if item.lane is not None and item.doubtful:
+            item.lane.stream = None
+        return original(self, item, channel)
+
+    Outbox._in_its_place = anew
+
+
+@fault("CHN-1750")
+def takes_any_response_for_the_outcome() -> None:
+    """It verified, so it is the answer: "busy" from the front door counts as done."""
+    original = Outbox._answered
+
+    def answered(self: Outbox, item: Any, response: Message, now: float) -> None:
+        lane = item.lane
+        if lane is not None and lane.stream is not None:
+            response = delivery.placed(response, Place(lane.stream, lane.number))
+        original(self, item, response, now)
+
+    Outbox._answered = answered
+
+
+@fault("CHN-1750")
+def does_not_compare_the_mark() -> None:
+    """The option is there; what it says is not looked at."""
+    original = Outbox._answered
+
+    def answered(self: Outbox, item: Any, response: Message, now: float) -> None:
+        lane = item.lane
+        if lane is not None and lane.stream is not None and response.option(Option.DELIVERY) is not None:
+            response = delivery.placed(response, Place(lane.stream, lane.number))
+        original(self, item, response, now)
+
+    Outbox._answered = answered
+
+
+@fault("CHN-1760")
+def calls_doubt_a_failure() -> None:
+    """No answer is no success: the operator opens the valve by hand, and it was open."""
+    original = Outbox._give_up
+
+    def give_up(self: Outbox, item: Any, reason: Problem, now: float) -> None:
+        item.doubtful = 0
+        original(self, item, reason, now)
+
+    Outbox._give_up = give_up
+
+
+@fault("CHN-1760")
+def takes_the_last_refusal_for_all() -> None:
+    """The last attempt was refused, so the request was: what became of the first is forgotten."""
+    original = Outbox._answered
+
+    def answered(self: Outbox, item: Any, response: Message, now: float) -> None:
+        if item.lane is not None and response.option(Option.DELIVERY) is None:
+            item.doubtful = 1
+            item.begun_again = True
+        original(self, item, response, now)
+
+    Outbox._answered = answered
+
+
+@fault("CHN-1770")
+def goes_on_counting_in_doubt() -> None:
+    """The request in doubt is crossed out, and the next one takes its number."""
+    original = Outbox._give_up
+
+    def give_up(self: Outbox, item: Any, reason: Problem, now: float) -> None:
+        lane = item.lane
+        stream = lane and lane.stream
+        original(self, item, reason, now)
+        if lane is not None:
+            lane.stream = stream
+
+    Outbox._give_up = give_up
+
+
+@fault("CHN-1770")
+def begins_every_life_with_the_same_stream() -> None:
+    """A counter of streams in memory starts at 0, again after each restart."""
+    original = Outbox._in_its_place
+
+    def in_its_place(self: Outbox, item: Any, channel: Any) -> Message:
+        lane = item.lane
+        if lane is not None and lane.stream is None:
+            lane.stream, lane.number = 0, 0
+        return original(self, item, channel)
+
+    Outbox._in_its_place = in_its_place
+
+
+@fault("CHN-1770")
+def names_streams_by_the_number_alone() -> None:
+    """Sequence numbers never come again, thinks the author, and changes the keys."""
+    Channel.position = lambda self, number: number
+
+
+@fault("CHN-1780")
+def does_not_mark_outcomes() -> None:
+    """The response is the response; the sender waits for a mark that never comes."""
+    original = Inbox.answered
+
+    def answered(self: Inbox, place: Place, response: Message) -> Message:
+        original(self, place, response)
+        return response
+
+    Inbox.answered = answered
+
+
+@fault("CHN-1780")
+def marks_with_the_next_number() -> None:
+    """The mark is read as "what I expect next"."""
+    original = Inbox.answered
+
+    def answered(self: Inbox, place: Place, response: Message) -> Message:
+        return delivery.placed(original(self, place, response), Place(place.stream, place.number + 1))
+
+    Inbox.answered = answered
+
+
+@fault("CHN-1780")
+def gives_the_number_of_a_refusal_back() -> None:
+    """A request that the resource refused did not count: the number behind it is a gap."""
+    original = Inbox.answered
+
+    def answered(self: Inbox, place: Place, response: Message) -> Message:
+        outcome = original(self, place, response)
+        if response.code >> 5 > 2:
+            self._place = Place(place.stream, place.number - 1) if place.number else None
+        return outcome
+
+    Inbox.answered = answered
+
+
+@fault("CHN-1790")
+def acts_on_repetitions() -> None:
+    """The Partial IV is new, so the request is: the valve opens once for each lost response."""
+    VERDICTS[Standing.ANSWERED, Arrival.REPEATS] = Verdict.ACT
+
+
+@fault("CHN-1790")
+def refuses_repetitions() -> None:
+    """Acting once is all that was promised, thinks the author, and lets the sender wait for ever."""
+    VERDICTS[Standing.ANSWERED, Arrival.REPEATS] = Verdict.OUT_OF_ORDER
+
+
+@fault("CHN-1790")
+def remembers_no_payload() -> None:
+    """Memory is short: a repetition is told the code of then, and nothing else."""
+    original = Inbox.answered
+
+    def answered(self: Inbox, place: Place, response: Message) -> Message:
+        outcome = original(self, place, response)
+        if self._response is not None:
+            self._response = replace(self._response, payload=b"")
+        return outcome
+
+    Inbox.answered = answered
+
+
+@fault("CHN-1790")
+def takes_a_proof_of_freshness_for_another_request() -> None:
+    """The hash is over all options, the Echo option among them."""
+    delivery._OF_THE_ATTEMPT = delivery._OF_THE_ATTEMPT - {int(Option.ECHO)}
+
+
+@fault("CHN-1800")
+def jumps_over_gaps() -> None:
+    """A higher number is a newer one; what is missing will not come any more."""
+    original = Inbox._arrival
+
+    def arrival(self: Inbox, place: Place, content: bytes, horizon: int) -> Arrival:
+        found = original(self, place, content, horizon)
+        ahead = self._place is not None and place.number > self._place.number
+        return Arrival.NEXT if found is Arrival.ELSEWHERE and ahead else found
+
+    Inbox._arrival = arrival
+
+
+@fault("CHN-1800")
+def acts_on_numbers_of_the_past() -> None:
+    """Only a repetition of the last one is known as such; older ones look new."""
+    original = Inbox._arrival
+
+    def arrival(self: Inbox, place: Place, content: bytes, horizon: int) -> Arrival:
+        found = original(self, place, content, horizon)
+        behind = self._place is not None and place.number < self._place.number
+        return Arrival.NEXT if found is Arrival.ELSEWHERE and behind else found
+
+    Inbox._arrival = arrival
+
+
+@fault("CHN-1810")
+def begins_again_while_it_works() -> None:
+    """A response is kept when it is there; until then, every repetition starts the work anew."""
+    VERDICTS[Standing.ACTING, Arrival.REPEATS] = Verdict.ACT
+
+
+@fault("CHN-1820")
+def knows_requests_by_their_number() -> None:
+    """Same number, same request: the second program is told that its command was carried out."""
+    VERDICTS[Standing.ANSWERED, Arrival.DIFFERS] = Verdict.REPEAT
+
+
+@fault("CHN-1820")
+def compares_payloads_alone() -> None:
+    """The hash is over the payload: "open" at another path is the same."""
+    delivery.fingerprint = lambda message: message.payload
+
+
+@fault("CHN-1820")
+def acts_on_the_second_of_two() -> None:
+    """The last number with other content must be a correction."""
+    VERDICTS[Standing.ANSWERED, Arrival.DIFFERS] = Verdict.ACT
+
+
+@fault("CHN-1830")
+def begins_in_the_middle() -> None:
+    """The first number that comes is where the count begins."""
+    VERDICTS[Standing.NOTHING, Arrival.FOREIGN] = Verdict.ACT
+
+
+@fault("CHN-1830")
+def lets_every_stream_begin() -> None:
+    """Number 0 of another stream is a new stream, also when it is an old one that was held back."""
+    original = Inbox._arrival
+
+    def arrival(self: Inbox, place: Place, content: bytes, horizon: int) -> Arrival:
+        found = original(self, place, content, horizon)
+        return Arrival.BEGINS if found is Arrival.FOREIGN and place.number == 0 else found
+
+    Inbox._arrival = arrival
+
+
+@fault("CHN-1830")
+def takes_its_empty_memory_for_a_fresh_start() -> None:
+    """After a restart nothing is known, so all is new: the last command before the power cut is carried out again."""
+    original = ReplayWindow.start_at
+
+    def start_at(self: ReplayWindow, number: int) -> None:
+        original(self, number)
+        self.first = 0
+
+    ReplayWindow.start_at = start_at
+
+
+@fault("CHN-1840")
+def knows_one_stream_for_life() -> None:
+    """Who gave up once is never heard again."""
+    VERDICTS[Standing.ANSWERED, Arrival.BEGINS] = Verdict.LOST
+
+
+@fault("CHN-1850")
+def reads_places_leniently() -> None:
+    """A lenient reader takes numbers in any form, and whatever follows them."""
+
+    def decode(cls: type[Place], value: bytes) -> Place:
+        padded = iter(value + bytes(18))
+
+        def item() -> int:
+            size = {24: 1, 25: 2, 26: 4, 27: 8}.get(head := next(padded) & 0x1F, 0)
+            return int.from_bytes(bytes(next(padded) for _ in range(size)), "big") if size else head
+
+        return cls(item(), item())
+
+    Place.decode = classmethod(decode)
+
+
+@fault("CHN-1850")
+def counts_parts_as_requests() -> None:
+    """A block of a body has a number like any other request."""
+    delivery.SPREADING = frozenset()
+
+
+@fault("CHN-1860")
+def forgets_the_stream_with_the_keys() -> None:
+    """New keys, new channel: the repetition of the last request is the first that it sees."""
+    original = ChannelTable.update
+
+    def update(self: ChannelTable, channel: Channel, context: bytes) -> Channel:
+        updated = original(self, channel, context)
+        updated.bond.inbox = Inbox()
+        return updated
+
+    ChannelTable.update = update
+
+
+@fault("CHN-1860")
+def compares_names_by_their_last_bits() -> None:
+    """A name has twenty bits, as sequence numbers have: the first stream under new keys looks older than the last."""
+    original = Inbox._arrival
+
+    def arrival(self: Inbox, place: Place, content: bytes, horizon: int) -> Arrival:
+        found = original(self, place, content, horizon)
+        older = self._place is not None and place.stream % KEY_SPAN < self._place.stream % KEY_SPAN
+        return Arrival.FOREIGN if found is Arrival.BEGINS and older else found
+
+    Inbox._arrival = arrival
