@@ -173,10 +173,16 @@ class HostileResponder:
         ephemeral = parties.rng.randbytes(32)
         self.run = Run(parties.method, (parties.suite,), ephemeral, b"", c_r, theirs, prover(parties.own))
         self._request: Message | None = None
+        #: What the target reports this handshake under.
+        self.handle = 0
 
-    def wait_1(self, suites: Sequence[int] | None = None) -> bytes:
-        """Make the target begin, with one suite unless more are given, and read message_1, which is returned."""
-        self._control.act("open", {1: self._parties.method, 2: list(suites or [self._parties.suite])})
+    def wait_1(self, suites: Sequence[int] | None = None, first: dict[int, Any] | None = None) -> bytes:
+        """Make the target begin, with one suite unless more are given, and read message_1, which is returned.
+
+        ``first`` is the request that the target is to ask over the channel.
+        """
+        fields: dict[int, Any] = {1: self._parties.method, 2: list(suites or [self._parties.suite])}
+        self.handle = self._control.act("open", fields if first is None else {**fields, 4: first})
         self._request, message = receive_message_1(self._target)
         with sent_by_target("message_1"):
             self.run.read_message_1(message)
@@ -196,9 +202,13 @@ class HostileResponder:
             raise Nonconformity(f"expected POST {PATH} with message_3 behind the Responder's identifier")
         self._request = request
         message = request.payload[len(prefix) :]
+        self.take_3(message)
+        return message
+
+    def take_3(self, message: bytes) -> None:
+        """Read a message_3, however it came."""
         with sent_by_target("message_3"):
             self.run.read_message_3(message)
-        return message
 
     def send_4(self, message: bytes, note: str = "message_4", code: int = Code.CHANGED) -> None:
         """Answer message_3."""

@@ -17,6 +17,7 @@ from picosec.messaging.coap import Code, Option
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
+from picosec_conformance.combined import asked_together, edhoc_link, served_together
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import meet
 from picosec_conformance.handshake import initiate, introduce, open_channel, respond
@@ -169,15 +170,22 @@ def open_look(feature: str) -> Look | None:
     if not feature.startswith("channel.edhoc.") or feature in ("channel.edhoc.initiator", "channel.edhoc.key-update"):
         return None
     part, _, value = feature.removeprefix("channel.edhoc.").partition(".")
-    return _given(
-        {
-            "responder": lambda given: True,
-            "method": lambda given: str(given.method) == value,
-            "suite": lambda given: str(given.suite) == value,
-            "credential": lambda given: value in (given.peer.kind, given.target.kind),
-            "message4": lambda given: given.message_4,
-        }[part]
-    )
+    shown: dict[str, Callable[[GivenHandshake], bool]] = {
+        "responder": lambda given: True,
+        "method": lambda given: str(given.method) == value,
+        "suite": lambda given: str(given.suite) == value,
+        "credential": lambda given: value in (given.peer.kind, given.target.kind),
+        "message4": lambda given: given.message_4,
+    }
+    return _given(shown[part]) if part in shown else None
+
+
+def _combines(target: Target, rng: random.Random) -> bool:
+    return served_together(target, rng) or asked_together(target, rng)
+
+
+def _describes_itself(target: Target, rng: random.Random) -> bool:
+    return "ed-" in (edhoc_link(target) or "")
 
 
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
@@ -200,6 +208,8 @@ PROBES: dict[str, Probe] = {
     "channel.edhoc.key-update": Probe(_renews_keys),
     "channel.life": Probe(_closes),
     "channel.renewal": Probe(_agrees_on_new_keys),
+    "channel.edhoc.combined": Probe(_combines),
+    "channel.edhoc.discovery": Probe(_describes_itself, needs_control=False),
     "channel.oscore.server": Probe(_over_a_channel),
     "channel.oscore.client": Probe(_asks_over_a_channel),
     "channel.delivery": Probe(_delivers),

@@ -35,6 +35,7 @@ CHAPTERS = (
     "channel_edhoc_sessions",
     "channel_edhoc_keys",
     "channel_edhoc_coap",
+    "channel_edhoc_combined",
     "channel_oscore",
     "channel_oscore_server",
     "channel_oscore_client",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from picosec_conformance.vectors import (
+    edhoc_combined,
     edhoc_credentials,
     edhoc_handshakes,
     edhoc_message_1,
@@ -27,5 +28,6 @@ def files() -> Iterator[VectorFile]:
         edhoc_plaintexts,
         edhoc_credentials,
         edhoc_handshakes,
+        edhoc_combined,
     ):
         yield from part.files()

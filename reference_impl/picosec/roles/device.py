@@ -33,6 +33,8 @@ FEATURES: Final = (
     *(f"channel.edhoc.credential.{kind.value}" for kind in Kind),
     "channel.edhoc.message4",
     "channel.edhoc.key-update",
+    "channel.edhoc.combined",
+    "channel.edhoc.discovery",
     "channel.oscore.server",
     "channel.oscore.client",
     "channel.delivery",
