@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from picosec.channel.credentials import OwnCredential
+from picosec.channel.edhoc_config import EdhocConfig, Policy
+from picosec.crypto.vault import Vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
@@ -408,3 +413,21 @@ def grows_large_and_stays_so() -> None:
         self.__dict__ = large.__dict__
 
     test_resources.Large.__init__ = kept
+
+
+@fault("CNF-380")
+def shows_whichever_credential_comes_first() -> None:
+    """The parameter is parsed and forgotten: tests about certificates pass without a certificate on the wire."""
+    original = EdhocConfig.own
+    EdhocConfig.own = lambda self, role, method, suite, kind=None: original(self, role, method, suite)
+
+
+@fault("CNF-390")
+def sends_credentials_by_reference_only() -> None:
+    """The shorter way always: who knows the issuer alone learns a hash that it cannot resolve."""
+    original = EdhocConfig.__init__
+
+    def initialize(self: EdhocConfig, vault: Vault, own: Sequence[OwnCredential], trusted: Any, policy: Policy) -> None:
+        original(self, vault, own, trusted, replace(policy, by_value=False))
+
+    EdhocConfig.__init__ = initialize

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from picosec.channel.credentials import Kind, Usage
 from picosec.channel.edhoc_messages import Message1
 from picosec.channel.session import Role
 from picosec.crypto.curves import Curve
@@ -15,6 +16,7 @@ from picosec.messaging.coap import Code
 from picosec_conformance.control import Control
 from picosec_conformance.handshake import (
     TRUE,
+    Parties,
     answer,
     edhoc_request,
     initiate,
@@ -23,6 +25,7 @@ from picosec_conformance.handshake import (
     receive_message_1,
     respond,
 )
+from picosec_conformance.identity import Identity, make_identity
 from picosec_conformance.target import Target
 
 
@@ -100,6 +103,57 @@ def test_handshake_that_the_peer_ends_is_reported(target: Target, control: Contr
     target.until_probe_answered()
 
     assert control.event("channel-failed").fields == {0: handle, 1: "refused"}
+
+
+def introduce_two(target: Target, control: Control, rng: random.Random, **role: Role) -> tuple[Parties, Identity]:
+    """Give the target one credential that goes by reference and one that goes by value; return the second one, too."""
+    parties = introduce(target, rng, **role)  # type: ignore[arg-type]
+    by_value = make_identity(Kind.KCCS, Usage.STATIC_DH, 2, rng.randbytes, name="by value")
+    control.provision(own=[by_value.own()])
+    parties.config.trusted.add(by_value.kind, by_value.trusted, by_value.kid)
+    return parties, by_value
+
+
+@pytest.mark.requirement("CNF-380")
+@pytest.mark.needs("channel.edhoc.credential.kccs", "channel.edhoc.credential.kid")
+@pytest.mark.parametrize("kind", ["kid", "kccs"])
+def test_handshake_shows_the_kind_of_credential_that_was_demanded(
+    target: Target, control: Control, rng: random.Random, kind: str
+) -> None:
+    """A test that wants a certificate on the wire is worth nothing when the target sends what it likes."""
+    parties, by_value = introduce_two(target, control, rng, target_role=Role.INITIATOR)
+    control.act("open", {1: 3, 2: [2], 3: kind})
+
+    shown = respond(target, parties).peer.cred
+
+    assert shown == (by_value if kind == "kccs" else parties.target).credential
+
+
+@pytest.mark.requirement("CNF-390")
+@pytest.mark.needs("channel.edhoc.credential.kccs", "channel.edhoc.credential.kid", "channel.edhoc.responder")
+@pytest.mark.parametrize("by_value", [True, False])
+def test_responder_sends_credentials_as_its_policy_says(
+    target: Target, control: Control, rng: random.Random, by_value: bool
+) -> None:
+    """By reference a handshake is half as long, and by value it works with peers that know the issuer alone."""
+    parties, second = introduce_two(target, control, rng)
+    control.provision(methods=[3], suites=[2], by_value=by_value)
+
+    assert initiate(target, parties).peer.cred == (second if by_value else parties.target).credential
+
+
+@pytest.mark.requirement("CNF-390")
+@pytest.mark.needs("channel.edhoc.credential.kccs", "channel.edhoc.credential.kid", "channel.edhoc.initiator")
+@pytest.mark.parametrize("by_value", [True, False])
+def test_initiator_sends_credentials_as_its_policy_says(
+    target: Target, control: Control, rng: random.Random, by_value: bool
+) -> None:
+    """The same from the other side."""
+    parties, second = introduce_two(target, control, rng, target_role=Role.INITIATOR)
+    control.provision(methods=[3], suites=[2], by_value=by_value)
+    control.act("open", {1: 3, 2: [2]})
+
+    assert respond(target, parties).peer.cred == (second if by_value else parties.target).credential
 
 
 @pytest.mark.requirement("CNF-140")
