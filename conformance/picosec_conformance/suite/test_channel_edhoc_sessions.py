@@ -242,12 +242,15 @@ def test_request_without_true_or_identifier_is_refused(
 
 
 @pytest.mark.requirement("CHN-030")
-def test_identifier_with_a_longer_length_is_refused(target: Target, control: Control, rng: random.Random) -> None:
+@pytest.mark.parametrize("identifier", [b"\xff\xff", bytes(23)], ids=len)
+def test_identifier_with_a_longer_length_is_refused(
+    target: Target, control: Control, rng: random.Random, identifier: bytes
+) -> None:
     """The identifier before the message has one encoding only, too."""
     peer = begun(target, rng)
 
     with target.expect_unchanged():
-        reply = peer.send_behind(b"\x58\x02\xff\xff", peer.run.compose_message_3())
+        reply = peer.send_behind(bytes((0x58, len(identifier))) + identifier, peer.run.compose_message_3())
         expect_error(target, reply, Problem.NOT_DETERMINISTIC)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from picosec.channel.credentials import Kind, Usage
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Type
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.control import Control
+from picosec_conformance.identity import make_identity
 from picosec_conformance.target import Target
 
 TEST_RESOURCES = ("reset", "provision", "time", "entropy", "act", "events", "state", "export", "store", "slow")
@@ -86,6 +90,16 @@ def test_provisioning_is_all_or_nothing(target: Target, control: Control) -> Non
     with target.expect_unchanged():
         reply = post(target, "provision", cbor.dumps({3: [good, {1: b"\x03"}]}))
         target.expect_refusal(reply, Code.BAD_REQUEST, Problem.BAD_REQUEST)
+
+
+@pytest.mark.requirement("CNF-040")
+@pytest.mark.needs("channel.edhoc.credential.kccs")
+def test_private_key_of_another_credential_is_refused(target: Target, control: Control, rng: random.Random) -> None:
+    """Two keys mixed up at the factory: a device that takes them proves itself to nobody, and nobody knows why."""
+    first, second = (make_identity(Kind.KCCS, Usage.STATIC_DH, 2, rng.randbytes) for _ in range(2))
+    with target.expect_unchanged():
+        reply = post(target, "provision", cbor.dumps({1: [first.own(), {**first.own(), 3: second.private_key}]}))
+        target.expect_refusal(reply, Code.BAD_REQUEST, Problem.BAD_CREDENTIAL)
 
 
 @pytest.mark.requirement("CNF-050")

@@ -184,7 +184,7 @@ class Handshaking:
         config = self._keyring.config
         if suites is None:
             return config
-        return self._keyring.config_for(replace(config.policy, suites=tuple(suites)))
+        return config.with_policy(replace(config.policy, suites=tuple(suites)))
 
     def _date(self, now: float) -> float | None:
         return now if self._knows_date else None

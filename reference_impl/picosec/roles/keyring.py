@@ -97,10 +97,6 @@ class Keyring:
         self.contexts = (*self.contexts, *contexts)
         self.channel_policy = channel_policy or self.channel_policy
 
-    def config_for(self, policy: Policy) -> EdhocConfig:
-        """Return what to bring into handshakes under another policy."""
-        return EdhocConfig(self.vault, self.own, self.config.trusted, policy)
-
     def own_credential(
         self, kind: Kind, credential: bytes, private: bytes, usage: Usage, kid: bytes | None = None
     ) -> OwnCredential:
