@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from picosec.channel.oscore import Binding, protect_response, unprotect_request
 from picosec.errors import ProtocolError
 from picosec.messaging.blocks import Block, block_of, exponent_of
-from picosec.messaging.coap import Code, Message, Option, code_text
+from picosec.messaging.coap import Code, Message, Option, Type, code_text
+from picosec_conformance.channel import Channel
+from picosec_conformance.control import Control
 from picosec_conformance.target import Nonconformity, Target
 
 
@@ -93,3 +98,94 @@ class Upload:
     def _taken(self, block: Block, reply: Message) -> None:
         if reply.code != Code.CONTINUE:
             raise Nonconformity(f"block {block.number} of {block.size} bytes was answered {code_text(reply.code)}")
+
+
+class TargetAsClient:
+    """The target asking the suite, in the open or over a channel, with a body in as many blocks as it takes."""
+
+    def __init__(self, target: Target, control: Control, channel: Channel | None = None) -> None:
+        self._target, self.control, self._channel = target, control, channel
+        self._received: tuple[Message, Binding | None] | None = None
+
+    def act(
+        self,
+        code: Code = Code.GET,
+        path: str = "/some/path",
+        payload: bytes = b"",
+        *,
+        size: int | None = None,
+        content_format: int | None = None,
+    ) -> int:
+        """Make the target send a request, with blocks of at most a size; the handle of the act."""
+        channel = None if self._channel is None else self._channel.context.sender_id
+        optional = {3: payload or None, 5: channel, 6: content_format, 7: size}
+        given = {key: value for key, value in optional.items() if value is not None}
+        return self.control.act("request", {1: int(code), 2: path, **given})
+
+    def receive(self) -> Message:
+        """Return the request that the target sends next, without its protection."""
+        message = self._target.receive("a request")
+        if message.type == Type.ACK and message.code == Code.EMPTY:
+            message = self._target.receive("a request")
+        if self._channel is None:
+            self._received = message, None
+            return message
+        try:
+            plain, binding = unprotect_request(self._channel.context, message)
+        except ProtocolError as error:
+            raise Nonconformity(f"the target's request does not verify: {error}") from error
+        self._received = message, binding
+        return plain
+
+    def answer(self, code: Code, payload: bytes = b"", *options: tuple[int, bytes]) -> None:
+        """Answer the request received last."""
+        if self._received is None:
+            raise ValueError("there is no request to answer")
+        request, binding = self._received
+        ordered = tuple(sorted(options, key=lambda option: option[0]))
+        response = Message(Type.ACK, code, request.message_id, request.token, ordered, payload)
+        if self._channel is not None and binding is not None:
+            response = protect_response(self._channel.context, binding, response)
+        self._target.send(response)
+
+    def collect(self, size: int | None = None) -> tuple[list[Message], bytes]:
+        """Take all blocks of a request but answer the last: the requests, and the body that they make up.
+
+        ``size`` is told to the target as the largest that there is room for. Raises ``Nonconformity`` for a block that
+        leaves a gap, overlaps, or has another size than it says.
+        """
+        requests, body = [self.receive()], b""
+        while True:
+            request = requests[-1]
+            block = block_of(request, Option.BLOCK1) or Block(0, False, 6)
+            if block.offset != len(body):
+                raise Nonconformity(f"expected the block at byte {len(body)}, got the one at {block.offset}")
+            if block.more and len(request.payload) != block.size:
+                raise Nonconformity(f"a block of {block.size} bytes has {len(request.payload)}")
+            body += request.payload
+            if not block.more:
+                return requests, body
+            exponent = block.exponent if size is None else min(block.exponent, exponent_of(size))
+            self.answer(Code.CONTINUE, b"", replace(block, exponent=exponent).option(Option.BLOCK1))
+            requests.append(self.receive())
+
+    def serve(self, body: bytes, size: int, *options: tuple[int, bytes], code: Code = Code.CONTENT) -> list[Message]:
+        """Answer the request received last, and those for further blocks, with a body in blocks; the requests."""
+        requests: list[Message] = []
+        for block, payload in parts_of(body, size):
+            if block.number:
+                requests.append(self.receive())
+            self.answer(code, payload, block.option(Option.BLOCK2), *options)
+        return requests
+
+    def outcome(self, handle: int) -> tuple[str, Any]:
+        """Return how the target reports on an act: the event's name, with payload or error.
+
+        Raises ``Nonconformity`` for no outcome, and for several.
+        """
+        self._target.until_probe_answered()
+        found = [event for event in self.control.events() if event.fields.get(0) == handle]
+        if len(found) != 1:
+            raise Nonconformity(f"expected one outcome, got {[event.name for event in found]}")
+        (event,) = found
+        return event.name, event.fields[2] if event.name == "response" else event.fields.get(1)

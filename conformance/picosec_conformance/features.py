@@ -73,6 +73,11 @@ def _serves_blocks(target: Target, rng: random.Random) -> bool:
     return block_of(reply, Option.BLOCK2) == Block(1, True, exponent_of(64))
 
 
+def _sends_blocks(target: Target, rng: random.Random) -> bool:
+    Control(target).act("request", {1: int(Code.PUT), 2: "/probe", 3: bytes(1025)})
+    return block_of(target.receive("a request"), Option.BLOCK1) == Block(0, True, exponent_of(1024))
+
+
 def _test_interface(target: Target, rng: random.Random) -> bool:
     return target.request(Code.GET, "/ps/test/state").code == Code.CONTENT
 
@@ -198,6 +203,7 @@ PROBES: dict[str, Probe] = {
     "messaging.slipmux": Probe(_frames, needs_control=False),
     "messaging.cbor": Probe(_cbor_payload, needs_control=False),
     "messaging.block.server": Probe(_serves_blocks, needs_control=False),
+    "messaging.block.client": Probe(_sends_blocks),
     "messaging.problem-details": Probe(_explains, needs_control=False),
     "channel.edhoc.responder": Probe(_responds()),
     "channel.edhoc.initiator": Probe(_initiates),

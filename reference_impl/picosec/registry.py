@@ -23,6 +23,7 @@ class Problem(IntEnum):
     NO_PROXY = 15
     INTERNAL = 13
     INCOMPLETE = 16
+    INCONSISTENT = 17
     UNPROTECTED = 20
     UNKNOWN_CONTEXT = 21
     REPLAYED = 22
@@ -61,6 +62,7 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.NO_PROXY: 0xA5,
     Problem.INTERNAL: 0xA0,
     Problem.INCOMPLETE: 0x88,
+    Problem.INCONSISTENT: 0xA2,
     Problem.UNPROTECTED: 0x81,
     Problem.UNKNOWN_CONTEXT: 0x81,
     Problem.REPLAYED: 0x81,
@@ -99,6 +101,7 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.NO_PROXY: "this endpoint does not forward requests",
     Problem.INTERNAL: "the implementation failed",
     Problem.INCOMPLETE: "blocks of the body are missing",
+    Problem.INCONSISTENT: "blocks that do not belong together",
     Problem.UNPROTECTED: "the resource is only served over a channel",
     Problem.UNKNOWN_CONTEXT: "no security context for this key identifier",
     Problem.REPLAYED: "the sequence number was used before",

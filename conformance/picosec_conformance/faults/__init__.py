@@ -26,6 +26,7 @@ CHAPTERS = (
     "messaging_sent",
     "messaging_blocks_served",
     "messaging_blocks_taken",
+    "messaging_blocks_client",
     "channel_edhoc",
     "channel_edhoc_suites",
     "channel_edhoc_exchange",

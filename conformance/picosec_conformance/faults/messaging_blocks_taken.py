@@ -23,8 +23,9 @@ def _acknowledging(changed: Callable[[Message], Message]) -> None:
     original = Blockwise.serve
 
     def serve(self: Blockwise, *given: Any) -> Answer:
-        response, delay = original(self, *given)
-        return (changed(response) if response.code == Code.CONTINUE else response), delay
+        answer = original(self, *given)
+        taken = answer.response.code == Code.CONTINUE
+        return replace(answer, response=changed(answer.response)) if taken else answer
 
     Blockwise.serve = serve
 
@@ -406,7 +407,7 @@ def acts_for_each_block_of_the_answer() -> None:
             return original(self, party, request, now, admit, act)
         kept = self._held.find(Operation.of(party, request))
         if kept is None:
-            return blockwise.cut(request, replace(act(request)[0], payload=bytes(100))), 0.0
+            return Answer(blockwise.cut(request, replace(act(request).response, payload=bytes(100))))
         act(kept.message)
         return original(self, party, request, now, admit, act)
 

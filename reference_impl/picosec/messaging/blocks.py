@@ -13,6 +13,7 @@ from picosec.registry import Problem
 #: Size exponents: blocks have 16 << exponent bytes, 16 to 1024. The value 7 has no meaning on datagrams.
 LARGEST: Final = 6
 RESERVED: Final = 7
+BLOCK_SIZES: Final = tuple(16 << exponent for exponent in range(LARGEST + 1))
 #: Bytes of the longest value.
 MAX_LENGTH: Final = 3
 
@@ -75,10 +76,9 @@ def block_of(message: Message, option: int) -> Block | None:
 
 def exponent_of(size: int) -> int:
     """Return the exponent of a block size in bytes. Raises ``ValueError`` for one that does not exist."""
-    exponent = size.bit_length() - 5
-    if not 0 <= exponent <= LARGEST or size != 16 << exponent:
+    if size not in BLOCK_SIZES:
         raise ValueError(f"there are no blocks of {size} bytes")
-    return exponent
+    return BLOCK_SIZES.index(size)
 
 
 def exchanged(message: Message, without: Collection[int], *options: tuple[int, bytes]) -> Message:

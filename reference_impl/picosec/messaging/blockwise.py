@@ -9,7 +9,7 @@ at its second block would be acting twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from picosec.errors import ProtocolError
@@ -20,10 +20,16 @@ from picosec.messaging.downloads import cut
 from picosec.messaging.held import Held, Limits, Operation, Party
 from picosec.registry import Problem
 
-#: What a resource answers, and after how many seconds.
-Answer = tuple[Message, float]
-
 _SUCCESS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, and after how many seconds it is due. ``acted`` says that a resource gave it, and nobody before."""
+
+    response: Message
+    delay: float = 0.0
+    acted: bool = False
 
 
 class Blockwise:
@@ -55,19 +61,21 @@ class Blockwise:
         operation = Operation.of(party, request)
         if block1 is None:
             if block2 is not None and block2.number and request.code != Code.GET:
-                return self._further(operation, request, now), 0.0
+                return Answer(self._further(operation, request, now))
             return self._act(operation, request, now, act)
         admit(request)
         body = self._joined(operation, block1, request)
         if max(len(body), uint_value(request.option(Option.SIZE1) or b"")) > self._limits.max_body:
-            return self._too_large(party), 0.0
+            return Answer(self._too_large(party))
         whole = replace(exchanged(request, (Option.BLOCK1, Option.SIZE1)), payload=body)
         if block1.more:
             self._held.keep(operation, whole, now)
-            return Message(Type.ACK, Code.CONTINUE, 0, options=(self._echo(block1),)), 0.0
+            return Answer(Message(Type.ACK, Code.CONTINUE, 0, options=(self._echo(block1),)))
         self._held.drop(operation)
-        response, delay = self._act(operation, whole, now, act)
-        return (exchanged(response, (), self._echo(block1)) if _succeeded(response) else response), delay
+        answer = self._act(operation, whole, now, act)
+        if answer.response.code >> 5 != _SUCCESS:
+            return answer
+        return replace(answer, response=exchanged(answer.response, (), self._echo(block1)))
 
     def expire(self, now: float) -> None:
         """Forget abandoned transfers (MSG-1500)."""
@@ -95,19 +103,23 @@ class Blockwise:
         return kept.message.payload + request.payload
 
     def _act(self, operation: Operation, request: Message, now: float, act: Callable[[Message], Answer]) -> Answer:
-        response, delay = act(request)
-        part = cut(request, response, self._limits.largest)
-        if request.code != Code.GET and len(part.payload) < len(response.payload):
-            self._held.keep(operation, response, now, complete=True)
-        return part, delay
+        answer = act(request)
+        part = cut(request, answer.response, self._limits.largest)
+        if request.code != Code.GET and len(part.payload) < len(answer.response.payload):
+            self._held.keep(operation, answer.response, now, complete=True)
+        return replace(answer, response=part)
 
     def _further(self, operation: Operation, request: Message, now: float) -> Message:
-        """Return a further block of a response that is kept (MSG-1510)."""
+        """Return a further block of a response that is kept, until the last was fetched (MSG-1510)."""
         kept = self._held.find(operation)
         if kept is None or not kept.complete:
             raise ProtocolError(Problem.INCOMPLETE, "MSG-1510", "no such response is kept")
         part = cut(request, kept.message, self._limits.largest)
-        self._held.keep(operation, kept.message, now, complete=True)
+        block = block_of(part, Option.BLOCK2)
+        if block is not None and block.more:
+            self._held.keep(operation, kept.message, now, complete=True)
+        else:
+            self._held.drop(operation)
         return part
 
     def _too_large(self, party: Party) -> Message:
@@ -117,7 +129,3 @@ class Blockwise:
 
     def _echo(self, block: Block) -> tuple[int, bytes]:
         return replace(block, exponent=min(block.exponent, self._limits.largest)).option(Option.BLOCK1)
-
-
-def _succeeded(response: Message) -> bool:
-    return response.code >> 5 == _SUCCESS

@@ -13,6 +13,7 @@ from picosec.channel.credentials import Kind, OwnCredential
 from picosec.channel.delivery import DeliveryClass
 from picosec.channel.edhoc_config import Policy
 from picosec.errors import ProtocolError
+from picosec.messaging.blocks import exponent_of
 from picosec.messaging.coap import Message, Type
 from picosec.messaging.connections import Connection, Framing
 from picosec.messaging.events import ConnectionReleased, Delivery, Outcome, RequestReceived
@@ -127,14 +128,23 @@ class Agent:
         self._client.ping(handle, peer, now)
         return handle
 
-    def request(self, message: Message, peer: Hashable, now: float, channel: Channel | None = None) -> int:
+    def request(
+        self,
+        message: Message,
+        peer: Hashable,
+        now: float,
+        channel: Channel | None = None,
+        block_size: int | None = None,
+    ) -> int:
         """Send a request, over a channel if one is given; a Response, Reset or Failed follows.
 
-        Type, code, options and payload of ``message`` matter. Raises ``ProtocolError`` with ``busy`` or ``exhausted``,
+        Type, code, options and payload of ``message`` matter. What is larger than a message goes and comes in blocks:
+        of ``block_size`` bytes at most, else of 1024. Raises ``ProtocolError`` with ``busy`` or ``exhausted``,
         and ``ValueError`` for a message that a channel cannot carry.
         """
         handle = self._new_handle()
-        self._client.ask(handle, message, peer, now, channel)
+        exponent = None if block_size is None else exponent_of(block_size)
+        self._client.ask(handle, message, peer, now, channel, exponent)
         return handle
 
     def observe(self, message: Message, peer: Hashable, now: float, channel: Channel | None = None) -> int:

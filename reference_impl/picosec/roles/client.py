@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from picosec.channel.channels import Channel
 from picosec.channel.life import State
 from picosec.channel.oscore import Binding, echo_request, protect_request, unprotect_response
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Message
+from picosec.messaging.coap import Message, uint_bytes
 from picosec.messaging.events import Outcome, PongReceived, RequestFailed, RequestReset, ResponseReceived
 from picosec.messaging.layer import MessageLayer
 from picosec.messaging.options import understood
+from picosec.messaging.transfers import Transfer
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.definitions import INNER_DEFINITIONS
@@ -21,7 +22,10 @@ from picosec.roles.events import Event, Failed, Pong, Reset, Response
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request that waits for its response, or a ping. ``message`` is what was asked, before protection."""
+    """A request that waits for its response, or a ping. ``message`` is what was asked, before protection.
+
+    ``transfer`` knows which part of a body it carries, or asks for.
+    """
 
     handle: int
     peer: Hashable
@@ -29,6 +33,7 @@ class Ask:
     channel: Channel | None = None
     binding: Binding | None = None
     echoed: bool = False
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +74,30 @@ class Client:
         peer: Hashable,
         now: float,
         channel: Channel | None,
-        *,
-        echoed: bool = False,
+        exponent: int | None = None,
     ) -> None:
-        """Send a request, over a channel if one is given; ``echoed`` when it proves its freshness already.
+        """Send a request, over a channel if one is given, and in blocks of at most ``exponent`` where that is needed.
 
         Raises ``ProtocolError`` with ``busy`` or ``exhausted``, ``ValueError`` for what no channel can carry.
         """
-        sent, binding = message, None
-        if channel is not None:
-            sent, binding = self._protected(channel, message)
-        request_id = self._endpoint.request(sent, peer, now)
-        self._pending[request_id] = Ask(handle, peer, message, channel, binding, echoed)
+        transfer = Transfer(message, exponent, self._tag(handle, channel))
+        self._send(Ask(handle, peer, transfer.begin(), channel, transfer=transfer), now)
+
+    def _send(self, ask: Ask, now: float) -> None:
+        assert ask.message is not None
+        sent, binding = ask.message, None
+        if ask.channel is not None:
+            sent, binding = self._protected(ask.channel, ask.message)
+        request_id = self._endpoint.request(sent, ask.peer, now)
+        self._pending[request_id] = replace(ask, binding=binding)
+
+    def _tag(self, handle: int, channel: Channel | None) -> bytes:
+        """Return a Request-Tag that no operation had before whose blocks could still be believed (MSG-1580).
+
+        Over a channel it is the sequence number of the first block, which the channel never uses again. In the open
+        anybody can mix blocks; it keeps those of operations at the same time apart.
+        """
+        return uint_bytes(handle if channel is None else channel.context.numbers.value)
 
     def errand(
         self,
@@ -133,7 +150,7 @@ class Client:
 
     def _answered(self, asked: Ask, message: Message, now: float) -> None:
         if asked.channel is None or asked.binding is None:
-            self._report(Response(asked.handle, message, protected=False), now)
+            self._received(asked, message, now)
             return
         try:
             response = self._unprotected(asked.channel, asked.binding, message, now)
@@ -143,16 +160,30 @@ class Client:
         self.deliver(asked, response, now)
 
     def deliver(self, asked: Ask, response: Message, now: float) -> None:
-        """Take a response that verified: report it, or prove freshness when it asks for that."""
+        """Take a response that verified: report it, prove freshness when it asks for that, or go on with its rest."""
         assert asked.message is not None
         again = None if asked.echoed else echo_request(asked.message, response)
         if again is None:
-            self._report(Response(asked.handle, response, protected=True), now)
+            self._received(asked, response, now)
             return
         try:
-            self.ask(asked.handle, again, asked.peer, now, asked.channel, echoed=True)
+            self._send(replace(asked, message=again, echoed=True), now)
         except ProtocolError as error:
             self._report(Failed(asked.handle, error.problem), now)
+
+    def _received(self, asked: Ask, response: Message, now: float) -> None:
+        """Take what the server answered: all of it, or a block."""
+        assert asked.message is not None
+        transfer = asked.transfer or Transfer(asked.message)
+        try:
+            message = transfer.answered(response)
+            if message.is_request:
+                self._send(replace(asked, message=message, transfer=transfer, echoed=False), now)
+                return
+        except ProtocolError as error:
+            self._report(Failed(asked.handle, error.problem), now)
+            return
+        self._report(Response(asked.handle, message, protected=asked.channel is not None), now)
 
     def _returned(self, errand: _Errand, message: Message, now: float) -> None:
         try:

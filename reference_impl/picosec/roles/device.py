@@ -26,6 +26,7 @@ FEATURES: Final = (
     "messaging.cbor",
     "messaging.problem-details",
     "messaging.block.server",
+    "messaging.block.client",
     "channel.edhoc.responder",
     "channel.edhoc.initiator",
     *(f"channel.edhoc.method.{method}" for method in DEFAULT_POLICY.methods),

@@ -60,7 +60,7 @@ class Server:
     def serve(self, exchange: Exchange, message: Message, now: float) -> None:
         """Answer one request. Raises nothing: every ``ProtocolError`` becomes a response."""
         answering = _Answering(exchange)
-        delay = 0.0
+        delay, acted = 0.0, False
         try:
             check_hop_limit(message)
             if message.option(Option.EDHOC) is not None:
@@ -79,7 +79,8 @@ class Server:
                     self._respond(answering, answered, now)
                     return
                 answering = replace(answering, place=Place.of(message))
-            response, delay = self._answer(message, answering, now)
+            answer = self._answer(message, answering, now)
+            response, delay, acted = answer.response, answer.delay, answer.acted
         except RefusedInside as refused:
             self._endpoint.respond(exchange, refused.reply, now)
             return
@@ -94,7 +95,7 @@ class Server:
             self._endpoint.dismiss(exchange, now)
         else:
             self._respond(answering, response, now)
-        if message.code != Code.GET and response.code >> 5 == _SUCCESS:
+        if acted and message.code != Code.GET and response.code >> 5 == _SUCCESS:
             self.observers.changed(message.path, now)
 
     def _answer(self, message: Message, answering: _Answering, now: float) -> Answer:
@@ -108,7 +109,8 @@ class Server:
             request, token = _request(whole, exchange.peer, channel, now), exchange.request.token
             self.observers.arrived(whole, request, token)
             reply = self._site.answer(request)
-            return self.observers.answered(whole, request, as_message(reply), token, answering.binding), reply.delay
+            response = self.observers.answered(whole, request, as_message(reply), token, answering.binding)
+            return Answer(response, reply.delay, acted=True)
 
         party = Party(exchange.peer, protected=False) if channel is None else Party(channel.context, protected=True)
         return self._blockwise.serve(party, message, now, admit, act)

@@ -18,6 +18,7 @@ from picosec.crypto.aead import Aead
 from picosec.crypto.vault import software_vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
+from picosec.messaging.blocks import BLOCK_SIZES
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
 from picosec.messaging.connections import Connection, Framing
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
@@ -38,7 +39,7 @@ MAX_EXPORT: Final = 8160
 #: Fields of a request to send, those that it needs first; the first request of a channel names no other one.
 _ASKED: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (
     {1: int, 2: str},
-    {3: bytes, 4: bool, 5: bytes, 6: int, 10: int},
+    {3: bytes, 4: bool, 5: bytes, 6: int, 7: int, 10: int},
 )
 _FIRST: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (_ASKED[0], {3: bytes, 6: int})
 
@@ -215,9 +216,11 @@ class TestBuild:
     def _request(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, *_ASKED)
         channel = self._device.channel(entries[5]) if 5 in entries else None
+        if 7 in entries and entries[7] not in BLOCK_SIZES:
+            raise mismatch(f"there are no blocks of {entries[7]} bytes")
         if 10 not in entries:
-            return self._device.request(_asked(entries), request.peer, request.now, channel)
-        if channel is None or 4 in entries or entries[10] not in tuple(DeliveryClass):
+            return self._device.request(_asked(entries), request.peer, request.now, channel, entries.get(7))
+        if channel is None or 4 in entries or 7 in entries or entries[10] not in tuple(DeliveryClass):
             raise mismatch("a delivery class is that of a request over a channel, and decides how it is sent")
         return self._device.deliver(_asked(entries), DeliveryClass(entries[10]), request.now, channel, request.peer)
 

@@ -25,11 +25,12 @@ class Server:
         block = Block(number, more, 1)
         options = (*path_options("/x"), block.option(Option.BLOCK1), (int(Option.REQUEST_TAG), tag))
         message = Message(Type.CON, code, 0, b"", options, BODY[block.offset :][: block.size])
-        return self.blockwise.serve(party, message, now, lambda part: None, self._act)[0]
+        return self.blockwise.serve(party, message, now, lambda part: None, self._act).response
 
     def _act(self, request: Message) -> Answer:
         self.bodies.append(request.payload)
-        return Message(Type.ACK, Code.CHANGED, 0, payload=request.payload if request.code == Code.POST else b""), 0.0
+        answer = request.payload if request.code == Code.POST else b""
+        return Answer(Message(Type.ACK, Code.CHANGED, 0, payload=answer))
 
     def refuses(self, number: int, party: Party, tag: bytes = b"", now: float = 0) -> Problem:
         with pytest.raises(ProtocolError) as refused:
@@ -129,15 +130,17 @@ def test_an_answer_is_kept_until_it_is_not_fetched_any_more() -> None:
     def ask(number: int, now: float) -> Message:
         further = Block(number, False, 0).option(Option.BLOCK2)
         message = Message(Type.CON, Code.POST, 0, options=(further,))
-        return server.blockwise.serve(stranger(1), message, now, lambda part: None, server._act)[0]
+        return server.blockwise.serve(stranger(1), message, now, lambda part: None, server._act).response
 
-    server.blockwise.serve(stranger(1), request, 0, lambda part: None, server._act)
-    for number in range(1, 7):
-        assert ask(number, number * 200).payload == BODY[number * 16 :][:16]
-    assert server.bodies == [BODY]
-    with pytest.raises(ProtocolError) as forgotten:
-        ask(1, 1200 + 247)
-    assert forgotten.value.problem is Problem.INCOMPLETE
+    for last, later in ((6, 0), (4, 247)):
+        server.blockwise.serve(stranger(1), request, 0, lambda part: None, server._act)
+        for number in range(1, last + 1):
+            assert ask(number, number * 200).payload == BODY[number * 16 :][:16]
+        with pytest.raises(ProtocolError) as forgotten:
+            ask(1, last * 200 + later)
+        assert forgotten.value.problem is Problem.INCOMPLETE
+        assert len(server.blockwise) == 0
+    assert server.bodies == [BODY, BODY]
 
 
 def test_options_that_are_no_cache_key_do_not_matter() -> None:
