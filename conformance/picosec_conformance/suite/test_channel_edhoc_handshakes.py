@@ -124,6 +124,19 @@ def test_initiator_and_each_kind_of_credential(
         speaks(target, opened_by(target, control, rng, method=method, **choice))
 
 
+@pytest.mark.requirement("CHN-360", "MSG-010")
+@pytest.mark.needs(INITIATOR, "channel.edhoc.credential.kid", "channel.edhoc.suite.2", "channel.edhoc.method.3")
+@pytest.mark.parametrize("length", [*range(10), 22, 23, 24, 40])
+def test_key_identifier_of_any_length_is_sent(
+    target: Target, control: Control, rng: random.Random, length: int
+) -> None:
+    """Wherever a length in a message passes 23 bytes, its head grows; neither earlier nor later."""
+    parties = introduce(target, rng, target_role=Role.INITIATOR, target_kid=bytes(range(0x40, 0x40 + length)))
+    control.act("open", {1: parties.method, 2: [parties.suite]})
+
+    assert respond(target, parties).peer.cred == parties.target.credential
+
+
 @pytest.mark.requirement("CHN-050")
 @pytest.mark.needs("channel.edhoc.credential.kid")
 def test_short_identifiers_stand_as_integers(target: Target, control: Control, rng: random.Random) -> None:
