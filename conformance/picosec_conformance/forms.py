@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from picosec.messaging.coap import Code, Message, Type, code_text
-from picosec.messaging.stream_message import PingOption, Signal, StreamMessage
+from picosec.messaging.stream_message import Signal, StreamMessage
 from picosec_conformance.adapters.base import Framing
 from picosec_conformance.report.model import Layer
 
@@ -65,7 +65,7 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """RFC 8323: the probe is a Ping with custody, whose Pong comes behind the answers to what came before it.
+    """RFC 8323: the probe is a Ping, without custody, since a request that is answered late would delay its Pong.
 
     Message ids do not exist; the type of what comes in is always ``NON``, since nothing is acknowledged.
     """
@@ -92,7 +92,7 @@ class Stream:
 
     def probe(self, message_id: int, token: bytes) -> bytes:
         """Return a Ping."""
-        return self.encode(StreamMessage(Signal.PING, token, ((PingOption.CUSTODY, b""),)))
+        return self.encode(StreamMessage(Signal.PING, token))
 
     def answers(self, frame: bytes, message_id: int, token: bytes) -> bool:
         """Whether it is the Pong with this token."""
