@@ -141,6 +141,7 @@ def test_forged_close_does_nothing(target: Target, control: Control, rng: random
 
 
 @pytest.mark.requirement("CHN-1230")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.needs("channel.oscore.client")
 @pytest.mark.parametrize("answer", ["deleted", "refused", "reset", "nothing"])
 def test_target_tells_its_peer_that_it_closes(

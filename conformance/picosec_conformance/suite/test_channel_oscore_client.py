@@ -176,6 +176,7 @@ def test_forged_response_is_not_delivered(
 
 
 @pytest.mark.requirement("CHN-840")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("numbered", [False, True])
 def test_response_to_another_request_is_not_delivered(
     target: Target, control: Control, client: TargetAsClient, numbered: bool
@@ -231,6 +232,7 @@ def test_request_beyond_the_limit_is_not_sent(target: Target, control: Control, 
 
 
 @pytest.mark.requirement("CHN-850")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("asked", [1, 2, 63, 64, 65])
 def test_no_number_comes_again_after_a_reboot(
     target: Target, control: Control, client: TargetAsClient, asked: int
@@ -249,6 +251,7 @@ def test_no_number_comes_again_after_a_reboot(
 
 
 @pytest.mark.requirement("CHN-850")
+@pytest.mark.needs("messaging.datagram")
 def test_request_that_was_never_answered_does_not_come_again(
     target: Target, control: Control, client: TargetAsClient
 ) -> None:

@@ -75,6 +75,7 @@ def test_refusal_of_a_verified_request_is_protected(
 
 
 @pytest.mark.requirement("CHN-810")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.needs("conformance.test-interface")
 def test_separate_response_is_protected(target: Target, control: Control, channel: Channel) -> None:
     """What takes a second must not come back unprotected only because the answer took another way."""

@@ -21,6 +21,7 @@ KEPT = [
 ]
 
 
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("scenario", KEPT)
 def test_kept_scenario_breaks_nothing(target: Target, scenario: Scenario) -> None:
     """What has worked on one implementation is tried on the next: a network that delivers late, twice, altered or to

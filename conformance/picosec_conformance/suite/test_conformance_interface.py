@@ -174,6 +174,7 @@ def test_reboot_keeps_what_was_provisioned(target: Target, control: Control) -> 
 
 
 @pytest.mark.requirement("CNF-400", "CNF-410")
+@pytest.mark.needs("messaging.datagram")
 def test_digest_follows_the_state(target: Target, control: Control) -> None:
     """A digest that never moves would pass every test that asks for "unchanged"."""
     digests = [control.state()[0]]

@@ -104,6 +104,7 @@ def test_body_is_acted_on_once(target: Target, ask: Ask, large: str, body: bytes
 
 
 @pytest.mark.requirement("MSG-1400")
+@pytest.mark.needs("messaging.datagram")
 def test_copy_of_a_block_counts_once(target: Target, large: str, body: bytes, control: Control) -> None:
     """The network doubles blocks; what arrives twice is in the body once, and the last one acts once."""
     upload = Upload(target, target.exchange, large)

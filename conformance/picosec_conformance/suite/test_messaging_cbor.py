@@ -72,6 +72,7 @@ def test_what_is_sent_over_a_channel_is_deterministic(target: Target, channel: C
 
 
 @pytest.mark.requirement("MSG-010")
+@pytest.mark.needs("messaging.datagram")
 def test_small_and_large_numbers_are_sent_in_their_shortest_form(target: Target, control: Control) -> None:
     """Handles count up from small numbers through the lengths of a head."""
     for _ in range(30):

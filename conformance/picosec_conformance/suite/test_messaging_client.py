@@ -130,6 +130,7 @@ def test_four_retransmissions_are_enough(target: Target, control: Control, what:
 
 
 @pytest.mark.requirement("MSG-840")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("act", ["request", "ping"])
 def test_giving_up_is_reported(target: Target, control: Control, act: str) -> None:
     """Whoever asked learns that there will be no answer, and why."""
@@ -171,6 +172,7 @@ def test_an_answer_to_another_message_ends_nothing(target: Target, control: Cont
 
 
 @pytest.mark.requirement("MSG-840")
+@pytest.mark.needs("messaging.datagram")
 def test_an_acknowledged_request_is_given_up_in_the_end(target: Target, control: Control) -> None:
     """The server promised an answer and died: whoever asked learns of it, and nobody waits for ever."""
     handle, request = ask(target, control)
@@ -333,6 +335,7 @@ def test_tokens_differ_from_one_life_to_the_next(target: Target, control: Contro
 
 
 @pytest.mark.requirement("MSG-480")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("change", ["other token", "no token", "longer token", "shorter token", "other message id"])
 def test_a_piggybacked_response_that_does_not_match_is_not_taken(target: Target, control: Control, change: str) -> None:
     """Whoever has guessed the message id has not guessed the token, and the other way round."""
@@ -391,6 +394,7 @@ def test_a_response_whose_code_has_no_name_is_a_response(target: Target, control
 
 
 @pytest.mark.requirement("MSG-480")
+@pytest.mark.needs("messaging.datagram")
 def test_a_response_may_overtake_the_acknowledgement(target: Target, control: Control) -> None:
     """Datagrams do not keep their order: the response is the answer, and the late acknowledgement is nothing."""
     handle, request = ask(target, control)

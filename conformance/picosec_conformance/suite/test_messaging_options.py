@@ -177,6 +177,7 @@ def test_a_request_to_be_forwarded_is_declined(target: Target, option: tuple[int
 
 
 @pytest.mark.requirement("MSG-520")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("kind", [Type.ACK, Type.CON, Type.NON], ids=lambda kind: kind.name)
 @pytest.mark.parametrize("number", UNKNOWN_CRITICAL)
 def test_an_unknown_critical_option_in_a_response_is_rejected(

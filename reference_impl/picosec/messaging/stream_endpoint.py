@@ -58,6 +58,7 @@ class StreamEndpoint(StreamSender):
     ) -> None:
         super().__init__(entropy, parameters, ids)
         self._definitions = definitions
+        self._unread: tuple[Connection, float] | None = None
         self._capabilities = Capabilities(parameters.max_message, parameters.block_wise)
 
     def __contains__(self, peer: object) -> bool:
@@ -130,20 +131,37 @@ class StreamEndpoint(StreamSender):
     def receive(self, data: bytes, peer: Hashable, now: float) -> list[Event]:
         """Process bytes of a connection, or one message where frames carry it. Raises nothing: what is refused ends
         the connection.
+
+        What lies behind a message that gave events waits for :meth:`further_events`, so that messages take effect in
+        their order.
         """
         connection = self._connections.pop(peer, None)
         if connection is None:
             return []
         self._connections[peer] = connection  # the last is the one heard of most recently
+        self._read(connection, data, now)
+        return self.further_events()
+
+    def further_events(self) -> list[Event]:
+        """Drain what happened while earlier events were dealt with, or else go on with what a connection brought."""
+        if not self._events and self._unread is not None:
+            (connection, now), self._unread = self._unread, None
+            self._read(connection, b"", now)
+        return super().further_events()
+
+    def _read(self, connection: Connection, data: bytes, now: float) -> None:
+        """Process messages until one of them gives events."""
         try:
             while connection.state is not State.CLOSED and (message := connection.feed(data)) is not None:
                 self._take(connection, message, now)
                 if connection.framing is Framing.FRAMES:
-                    break
+                    return
                 data = b""
+                if self._events:
+                    self._unread = connection, now
+                    return
         except ProtocolError as error:
             self._refuse(connection, error, now)
-        return self.further_events()
 
     def _take(self, connection: Connection, message: StreamMessage, now: float) -> None:
         """Do what a message asks for. Raises ``ProtocolError`` for one that ends the connection."""

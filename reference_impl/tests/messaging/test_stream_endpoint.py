@@ -59,7 +59,10 @@ def sent(endpoint: StreamEndpoint) -> list[StreamMessage]:
 
 
 def take(endpoint: StreamEndpoint, *messages: StreamMessage, now: float = 0) -> list[Event]:
-    return endpoint.receive(b"".join(message.encode() for message in messages), "peer", now)
+    events = endpoint.receive(b"".join(message.encode() for message in messages), "peer", now)
+    while further := endpoint.further_events():
+        events += further
+    return events
 
 
 def request(token: bytes = b"t", *options: tuple[int, bytes]) -> StreamMessage:
@@ -111,6 +114,21 @@ def test_a_silent_connection_is_refused_in_time() -> None:
     assert endpoint.next_timeout() == StreamParameters().csm_timeout
     endpoint.tick(StreamParameters().csm_timeout)
     assert aborted(endpoint).payload == b"timeout"
+
+
+def test_a_ping_behind_a_response_is_answered_behind_its_effects() -> None:
+    """Whoever pings behind a message wants to know what came of it: the Pong must not overtake that."""
+    endpoint = running()
+    endpoint.request(Message(Type.CON, Code.GET, 0), "peer", 0)
+    (asked,) = sent(endpoint)
+    response, ping = StreamMessage(Code.CONTENT, asked.token), StreamMessage(Signal.PING, b"p")
+
+    (event,) = endpoint.receive(response.encode() + ping.encode(), "peer", 0)
+    assert isinstance(event, ResponseReceived)
+    endpoint.request(Message(Type.CON, Code.POST, 0), "peer", 0)
+    assert endpoint.further_events() == []
+
+    assert [message.code for message in sent(endpoint)] == [Code.POST, Signal.PONG]
 
 
 def test_requests_come_and_responses_go_in_any_order() -> None:
