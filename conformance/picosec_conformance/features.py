@@ -219,5 +219,6 @@ PROBES: dict[str, Probe] = {
     "channel.oscore.server": Probe(_over_a_channel),
     "channel.oscore.client": Probe(_asks_over_a_channel),
     "channel.delivery": Probe(_delivers),
+    "channel.migration": Probe(_over_a_channel),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }

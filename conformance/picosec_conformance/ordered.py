@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from picosec.channel.delivery import DeliveryClass, Place, placed
 from picosec.channel.oscore import Binding, protect_response
@@ -16,6 +17,16 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.protection import ON, TargetAsClient
 from picosec_conformance.target import Nonconformity, Silence, Target
+
+T = TypeVar("T")
+
+
+def only(items: Iterable[T], what: str) -> T:
+    """Return the one item that there is. Raises ``Nonconformity`` for none or several."""
+    found = list(items)
+    if len(found) != 1:
+        raise Nonconformity(f"expected one {what}, got {len(found)}")
+    return found[0]
 
 
 def place_of(message: Message) -> Place | None:
@@ -155,6 +166,12 @@ class DeliveringTarget:
         """Answer an attempt with the outcome."""
         plain = Message(Type.ACK, Code.CHANGED, 0, b"", (), payload)
         self.reply(asked, plain if asked.place is None else placed(plain, asked.place))
+
+    def finish_on(self, link: Target, asked: Asked, payload: bytes = b"") -> None:
+        """Answer an attempt with the outcome, on the link on which it came."""
+        plain = Message(Type.ACK, Code.CHANGED, 0, b"", (), payload)
+        link.send(self.sealed(asked, plain if asked.place is None else placed(plain, asked.place)))
+        link.until_probe_answered()
 
     def refuse(self, asked: Asked, problem: Problem) -> None:
         """Answer an attempt with a protected refusal, which is no outcome."""

@@ -43,6 +43,7 @@ CHAPTERS = (
     "channel_life",
     "channel_renewal",
     "channel_delivery",
+    "channel_migration",
     "conformance",
 )
 

@@ -16,7 +16,7 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import meet
 from picosec_conformance.handshake import initiate, open_channel
-from picosec_conformance.ordered import OrderedSender, counted, place_of
+from picosec_conformance.ordered import OrderedSender, counted, only, place_of
 from picosec_conformance.protection import again, read
 from picosec_conformance.target import Target
 
@@ -163,12 +163,12 @@ def test_request_that_is_being_acted_on_is_not_begun_again(
     place = Place(sender.next_number(), 0)
     option = ((int(Option.DELIVERY), place.encode()),)
     slow = target.build(Code.GET, "/ps/test/slow", options=option)
-    (acknowledgement,) = target.replies(sender.channel.protect(slow))
+    acknowledgement = target.reply_to(sender.channel.protect(slow))
     assert acknowledgement.code == Code.EMPTY
 
     sender.expect_refusal(sender.ask(place, Code.GET, "/ps/test/slow"), Problem.BUSY)
 
-    (response,) = map(target.parse, control.advance(1.5))
+    response = only(map(target.parse, control.advance(1.5)), "late response")
     plain = sender.channel.unprotect(response)
     target.send(Message(2, Code.EMPTY, response.message_id))
     assert (plain.code, place_of(plain)) == (Code.CONTENT, place)

@@ -39,6 +39,7 @@ FEATURES: Final = (
     "channel.oscore.server",
     "channel.oscore.client",
     "channel.delivery",
+    "channel.migration",
     "channel.life",
     "channel.renewal",
 )
