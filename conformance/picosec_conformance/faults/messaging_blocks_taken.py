@@ -430,3 +430,41 @@ def tells_anybody_the_rest() -> None:
         return kept or next(iter(same), None)
 
     Held.find = find
+
+
+@fault("MSG-900")
+def waits_for_blocks_behind_a_tag() -> None:
+    """A request with a tag belongs to a transfer, and this one has not come to its end."""
+    original = Blockwise.serve
+
+    def serve(self: Blockwise, party: Party, request: Message, *rest: Any) -> Answer:
+        if request.option(Option.REQUEST_TAG) is not None and request.option(Option.BLOCK1) is None:
+            raise ProtocolError(Problem.INCOMPLETE, "MSG-900")
+        return original(self, party, request, *rest)
+
+    Blockwise.serve = serve
+
+
+@fault("MSG-900")
+def adds_a_whole_request_to_what_it_has() -> None:
+    """Same party, same options, same tag: what comes without Block1 is the last part."""
+    original = Blockwise._act
+
+    def act(self: Blockwise, operation: Operation, request: Message, now: float, acts: Any) -> Answer:
+        so_far = _so_far(self, operation) if request.option(Option.REQUEST_TAG) is not None else b""
+        return original(self, operation, replace(request, payload=so_far + request.payload), now, acts)
+
+    Blockwise._act = act
+
+
+@fault("MSG-910")
+def sends_tags_back() -> None:
+    """A response has the token of its request, and its tag."""
+    original = Blockwise.serve
+
+    def serve(self: Blockwise, party: Party, request: Message, *rest: Any) -> Answer:
+        answer = original(self, party, request, *rest)
+        tags = [entry for entry in request.options if entry[0] == Option.REQUEST_TAG]
+        return replace(answer, response=exchanged(answer.response, (), *tags))
+
+    Blockwise.serve = serve

@@ -526,3 +526,35 @@ def test_answer_over_a_channel_is_not_told_in_the_open(target: Target, channel: 
     further = Block(1, False, 1).option(Option.BLOCK2)
     reply = target.exchange(target.build(Code.POST, "/ps/test/large", options=(further,)))
     target.expect_refusal(reply, Code.REQUEST_ENTITY_INCOMPLETE, Problem.INCOMPLETE)
+
+
+@pytest.mark.requirement("MSG-900")
+@pytest.mark.parametrize("tags", [[b""], [b"\x01"], [b"12345678"], [b"a", b"b"]], ids=repr)
+def test_tag_without_a_block_means_nothing(
+    target: Target, ask: Ask, large: str, body: bytes, tags: list[bytes]
+) -> None:
+    """A proxy put the blocks together and left the tags: the request is one like any other."""
+    options = tuple((int(Option.REQUEST_TAG), tag) for tag in tags)
+    assert ask(target.build(Code.PUT, large, body, options=options)).code >> 5 == 2
+    assert read_whole(target, large) == body
+
+
+@pytest.mark.requirement("MSG-900")
+def test_whole_request_is_not_joined_to_blocks_with_its_tag(
+    target: Target, ask: Ask, large: str, body: bytes, rng: random.Random
+) -> None:
+    """A transfer is in progress, and a request that needs no blocks has its tag."""
+    tag = (int(Option.REQUEST_TAG), b"\x01")
+    Upload(target, ask, large, tag).begin(rng.randbytes(200), 64)
+    assert ask(target.build(Code.PUT, large, body, options=(tag,))).code >> 5 == 2
+    assert read_whole(target, large) == body
+
+
+@pytest.mark.requirement("MSG-910")
+def test_responses_have_no_tag(target: Target, ask: Ask, large: str, body: bytes) -> None:
+    """Tags are the client's, for its own use; one that comes back is one more thing to tell two channels apart by."""
+    upload = Upload(target, ask, large, (Option.REQUEST_TAG, b"\x01"))
+    replies = [upload.part(*part) for part in parts_of(body, 64)]
+    replies.append(ask(target.build(Code.GET, large, options=((Option.REQUEST_TAG, b"\x01"),))))
+    replies.append(upload.part(Block(7, True, 2), bytes(64)))
+    assert all(reply.option(Option.REQUEST_TAG) is None for reply in replies)
