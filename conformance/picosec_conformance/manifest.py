@@ -50,8 +50,10 @@ ROLES: Mapping[str, tuple[str, str]] = {
     "put": ("a PUT changes", "/ps/test/store"),
     "slow": ("answers late", "/ps/test/slow"),
     "large": ("does not fit into one message", "/ps/test/large"),
+    "observable": ("can be observed and a PUT changes", "/ps/test/store"),
     "protected_get": ("answers GET over a channel", "/sensors/temperature"),
     "protected_put": ("a PUT over a channel changes", "/actuators/lamp"),
+    "protected_observable": ("can be observed over a channel, and a PUT of true or false changes", "/actuators/lamp"),
 }
 
 

@@ -8,6 +8,7 @@ from picosec_conformance.vectors import (
     messaging_blocks,
     messaging_cbor,
     messaging_coap,
+    messaging_observe,
     messaging_problem,
     messaging_slipmux,
 )
@@ -16,5 +17,12 @@ from picosec_conformance.vectors.model import VectorFile
 
 def files() -> Iterator[VectorFile]:
     """Yield the chapter's generated files."""
-    for part in (messaging_cbor, messaging_coap, messaging_slipmux, messaging_problem, messaging_blocks):
+    for part in (
+        messaging_cbor,
+        messaging_coap,
+        messaging_slipmux,
+        messaging_problem,
+        messaging_blocks,
+        messaging_observe,
+    ):
         yield from part.files()

@@ -236,7 +236,7 @@ class Endpoint(Sender):
         self._timers.set(exchange, now + exchange.retransmission.timeout)
 
     def dismiss(self, exchange: Exchange, now: float) -> None:
-        """End an exchange without a response, as its client wants (MSG-1840); a confirmable request is acknowledged."""
+        """End an exchange without a response, as its client wants (MSG-1870); a confirmable request is acknowledged."""
         peer = self._peers.find(exchange.peer)
         if peer is None or not exchange.takes(exchanges.Input.DISMISS):
             return

@@ -12,7 +12,7 @@ _MOST_HOPS: Final = 255
 
 
 def unwanted(request: Message, code: int) -> bool:
-    """Whether the client wants no response of this code's class: one bit of No-Response stands for each (MSG-1840).
+    """Whether the client wants no response of this code's class: one bit of No-Response stands for each (MSG-1870).
 
     What stands outside of a protected message that could not be opened is nobody's word.
     """

@@ -20,7 +20,7 @@ _RATE: Final = _HALF / 256
 
 
 def is_newer(number: int, now: float, last: int, then: float) -> bool:
-    """Whether a notification with ``number`` at ``now`` is newer than the freshest, ``last`` at ``then`` (MSG-1780)."""
+    """Whether a notification with ``number`` at ``now`` is newer than the freshest, ``last`` at ``then`` (MSG-1790)."""
     return 0 < (number - last) % _MODULUS < _HALF or now > then + SPAN
 
 

@@ -193,4 +193,4 @@ def test_new_keys_end_the_observations_of_the_old(watched):
     watched.device.update_keys(device_end, b"new", 0.0)
     watched.device.changed(LAMP, 0.0)
     assert watched.device.transmit() == []
-    assert watched.device.state()[0][3] == []
+    assert watched.device.state()[0][3][-1] == []
