@@ -47,7 +47,7 @@ def _observe(inputs: dict[str, Any]) -> Result:
         for each in inputs["responses"]
     ]
     observation = Observation(binding)
-    taken = []
+    taken: list[bytes | str] = []
     for which in inputs["delivered"]:
         try:
             taken.append(observation.unprotect(client, Message.decode(sent[which])).encode())
