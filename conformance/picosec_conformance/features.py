@@ -13,7 +13,7 @@ from picosec.channel.session import Role
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.blocks import Block, block_of, exponent_of
-from picosec.messaging.coap import Code, Option
+from picosec.messaging.coap import Code, Option, Type
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
@@ -23,6 +23,7 @@ from picosec_conformance.edhoc_peer import meet
 from picosec_conformance.handshake import initiate, introduce, open_channel, respond
 from picosec_conformance.lives import Renewing
 from picosec_conformance.manifest import GivenContext, GivenHandshake, NotGiven
+from picosec_conformance.observing import REGISTER, Observer
 from picosec_conformance.target import Nonconformity, Target
 
 Look = Callable[[Target, random.Random], bool]
@@ -76,6 +77,34 @@ def _serves_blocks(target: Target, rng: random.Random) -> bool:
 def _sends_blocks(target: Target, rng: random.Random) -> bool:
     Control(target).act("request", {1: int(Code.PUT), 2: "/probe", 3: bytes(1025)})
     return block_of(target.receive("a request"), Option.BLOCK1) == Block(0, True, exponent_of(1024))
+
+
+def _notifies(target: Target, rng: random.Random) -> bool:
+    observer = Observer(target)
+    if target.manifest.declares("conformance.test-interface"):
+        target.request(Code.PUT, observer.path, b"probe")
+    registered = target.exchange(observer.request(REGISTER)).option(Option.OBSERVE) is not None
+    observer.deregister()
+    return registered
+
+
+def _observes(target: Target, rng: random.Random) -> bool:
+    try:
+        Control(target).act("observe", {2: "/probe"})
+    except Nonconformity:
+        return False
+    return target.receive("a registration").option(Option.OBSERVE) == b""
+
+
+def _stays_silent(target: Target, rng: random.Random) -> bool:
+    unwanted = ((int(Option.NO_RESPONSE), b"\x1a"),)
+    request = target.build(Code.GET, target.manifest.resources.get, kind=Type.NON, options=unwanted)
+    return target.replies_to(request) == []
+
+
+def _counts_hops(target: Target, rng: random.Random) -> bool:
+    request = target.build(Code.GET, target.manifest.resources.get, options=((int(Option.HOP_LIMIT), b"\0"),))
+    return target.exchange(request).code == Code.BAD_REQUEST
 
 
 def _test_interface(target: Target, rng: random.Random) -> bool:
@@ -204,6 +233,10 @@ PROBES: dict[str, Probe] = {
     "messaging.cbor": Probe(_cbor_payload, needs_control=False),
     "messaging.block.server": Probe(_serves_blocks, needs_control=False),
     "messaging.block.client": Probe(_sends_blocks),
+    "messaging.observe.server": Probe(_notifies, needs_control=False),
+    "messaging.observe.client": Probe(_observes),
+    "messaging.no-response": Probe(_stays_silent, needs_control=False),
+    "messaging.hop-limit": Probe(_counts_hops, needs_control=False),
     "messaging.problem-details": Probe(_explains, needs_control=False),
     "channel.edhoc.responder": Probe(_responds()),
     "channel.edhoc.initiator": Probe(_initiates),
