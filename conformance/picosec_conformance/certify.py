@@ -136,7 +136,11 @@ def first_contact(manifest: Manifest) -> None:
         target = Target(adapter, manifest)
         if not target.form.datagrams:
             target.connect()
-        target.until_probe_answered()
+        if manifest.calls:
+            target.call("/x")
+            target.receive("a request of the client")
+        else:
+            target.until_probe_answered()
     except (Silence, TargetDied, ConnectionEnded) as error:
         raise AdapterError(f"no answer to a first ping ({error}); is this the target, and is it running?") from error
     finally:

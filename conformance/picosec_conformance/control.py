@@ -15,6 +15,8 @@ from picosec_conformance.manifest import NotGiven
 from picosec_conformance.target import Nonconformity, Silence, Target
 
 FACTORY, REBOOT = 0, 1
+#: What tests ask for that do not look at the path.
+_ANY_PATH = frozenset({"/x", "/probe", "/some/path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,21 @@ class Blind(Control):
     """What stands in for the Test Interface on a black box: whatever needs it ends the test without a verdict."""
 
     blind = True
+
+    def act(self, name: str, parameters: dict[int, Any] | None = None) -> int:
+        """Have a client called that begins by itself; of any other target, only the Test Interface could demand it."""
+        demanded = parameters or {}
+        if not self._target.manifest.calls or name not in ("request", "open"):
+            return super().act(name, parameters)
+        plain = demanded.get(1, Code.GET) == Code.GET and not demanded.get(3) and demanded.get(4, True)
+        if name == "request" and not (plain and 6 not in demanded):
+            raise NotGiven("the client's command makes it send a confirmable GET, and no other request")
+        path = demanded.get(2, "/x") if name == "request" else "/x"
+        command = " ".join(self._target.manifest.adapter.get("command", ()))
+        if path not in _ANY_PATH and "{path}" not in command:
+            raise NotGiven("the client's command asks for one path only; put {path} into it (adapter.command)")
+        self._target.call(path)
+        return 0
 
     def advance(self, seconds: float) -> list[bytes]:
         """Refuse."""

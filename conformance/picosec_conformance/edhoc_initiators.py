@@ -52,4 +52,6 @@ def goes_on(target: Target, control: Control, peer: HostileResponder, message: b
     peer.wait_3()
     peer.send_4(b"", "end of the handshake")
     target.until_probe_answered()
+    if control.blind:
+        return
     assert control.event("channel").fields[5] == "initiator"

@@ -18,7 +18,7 @@ from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.combined import asked_together, edhoc_link, served_together
-from picosec_conformance.control import Control
+from picosec_conformance.control import Blind, Control
 from picosec_conformance.edhoc_peer import meet
 from picosec_conformance.handshake import initiate, introduce, open_channel, respond
 from picosec_conformance.lives import Renewing
@@ -199,8 +199,15 @@ def _given(what: Callable[[GivenHandshake], bool]) -> Look:
     return look
 
 
+def _calls(target: Target, rng: random.Random) -> bool:
+    Blind(target).act("request", {1: int(Code.GET), 2: "/probe"})
+    return target.receive("a request").is_request
+
+
 def open_look(feature: str) -> Look | None:
     """Return how to see a feature of a black box, if there is a way besides its channel."""
+    if feature == "messaging.client":
+        return _calls
     if not feature.startswith("channel.edhoc.") or feature in ("channel.edhoc.initiator", "channel.edhoc.key-update"):
         return None
     part, _, value = feature.removeprefix("channel.edhoc.").partition(".")

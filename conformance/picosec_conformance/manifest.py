@@ -21,6 +21,7 @@ from picosec_conformance.specification.registry import Profile, load_registry
 REFERENCE = Path(__file__).with_name("targets") / "reference.toml"
 INTERFACE = "conformance.test-interface"
 _QUIET = 0.03
+_QUIET_CLIENT = 0.15
 _SCHEMA = Path(__file__).with_name("manifest.schema.json")
 
 
@@ -141,6 +142,7 @@ class Manifest:
     answer_timeout: float = 2.0
     quiet_timeout: float = 0.0  #: how long after a probe a target may still answer what came before it
     call_timeout: float = 10.0  #: how long the target, as a client, may take to send its request
+    patience: float = 0.0  #: how long one test may wait for something that takes its time, such as a retransmission
     oscore: GivenContext | None = None
     edhoc: GivenHandshake | None = None
     known_failures: tuple[ExpectedFailure, ...] = ()
@@ -151,6 +153,11 @@ class Manifest:
     def black_box(self) -> bool:
         """Whether the target is as it is, without the Test Interface."""
         return INTERFACE not in self.features
+
+    @property
+    def calls(self) -> bool:
+        """Whether the target is a client that calls the suite, which cannot call it."""
+        return bool(self.adapter["kind"] == "udp-listen")
 
     @property
     def argument(self) -> tuple[str, ...]:
@@ -237,6 +244,7 @@ def _manifest(
     black_box = INTERFACE not in table["features"]
     own = {} if black_box else {role: path for role, (_, path) in ROLES.items()}
     timeouts = table.get("timeouts", {})
+    quiet = 0.0 if not black_box else _QUIET_CLIENT if table["adapter"]["kind"] == "udp-listen" else _QUIET
     return Manifest(
         name=target["name"],
         version=target["version"],
@@ -248,8 +256,9 @@ def _manifest(
         links=table.get("links", {}),
         resources=Resources({**own, **table.get("resources", {})}),
         answer_timeout=timeouts.get("answer", 2.0),
-        quiet_timeout=timeouts.get("quiet", _QUIET if black_box else 0.0),
+        quiet_timeout=timeouts.get("quiet", quiet),
         call_timeout=timeouts.get("call", 10.0),
+        patience=timeouts.get("patience", 0.0),
         oscore=None if oscore is None else _context(oscore),
         edhoc=None if edhoc is None else _handshake(edhoc),
         known_failures=tuple(_expected(row, text, source) for row in table.get("known_failures", ())),

@@ -13,7 +13,7 @@ from picosec.messaging.coap import Code, Message, Option, Options, Type, code_te
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel, joined, provision
 from picosec_conformance.control import Control
-from picosec_conformance.manifest import GivenContext
+from picosec_conformance.manifest import GivenContext, NotGiven
 from picosec_conformance.target import Nonconformity, Target
 
 ON = b"\xf5"
@@ -119,7 +119,12 @@ class TargetAsClient:
         self.context = context
 
     def act(self, code: int = Code.GET, path: str = "/some/path", payload: bytes = b"") -> int:
-        """Make the target send a request over the channel; the handle of the act."""
+        """Make the target send a request over the channel; the handle of the act.
+
+        Raises ``NotGiven`` on a black box: what it made of the answer would remain unknown.
+        """
+        if self._control.blind:
+            raise NotGiven("only the Test Interface could tell what the client made of the answer")
         return self._control.act("request", {1: code, 2: path, 3: payload, 5: self.context.sender_id})
 
     def receive(self) -> Message:

@@ -103,7 +103,8 @@ class Reach:
             Control(target).reset(self._rng.randbytes(32))
         else:
             target.message_id = self._links.recall(_message_id(name), target.message_id)
-            target.until_probe_answered()
+            if not self._manifest.calls:
+                target.until_probe_answered()
         target.record_from_here()
         return target
 

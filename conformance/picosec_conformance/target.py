@@ -6,7 +6,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
@@ -81,6 +81,7 @@ class Target:
         #: The last message id that was taken. Where no reset makes a target forget it, the next test goes on behind it.
         self.message_id = 0
         self._token = 0
+        self._called = self._awaited = False
         self._tokens: set[bytes] = set()
         self._ids: set[bytes] = set()
         #: Called before handshakes with a black box, which may not have room for many.
@@ -101,6 +102,7 @@ class Target:
         while self._adapter.receive(0) is not None:
             pass
         self._early.clear()
+        self._called = False
         self._tokens.clear()
         self._ids.clear()
         self.over_channel = None
@@ -179,7 +181,9 @@ class Target:
         return cast(Connection, self._adapter)
 
     def send(self, frame: Message | StreamMessage | bytes, note: str = "") -> None:
-        """Send one frame."""
+        """Send one frame. Raises ``NotGiven`` for a client that has not called."""
+        if self.manifest.calls and not self._called:
+            raise NotGiven("a client can be told something only after it has called")
         data = frame if isinstance(frame, bytes) else self.form.encode(frame)
         self.record.add("sent", data, note, self.form.layer, self.link)
         if self.form.datagrams:
@@ -213,6 +217,8 @@ class Target:
         try:
             return self._adapter.receive(self.manifest.answer_timeout if timeout is None else timeout)
         except ConnectionEnded as ended:
+            if self.manifest.calls:
+                raise NotGiven("the client had ended, and nobody can be asked any more") from ended
             if ended.reset and not self._ending:
                 self._explain_reset()
             raise
@@ -269,9 +275,11 @@ class Target:
 
     def receive(self, expecting: str = "a message") -> Message:
         """Return the next message. Raises ``Silence`` when none comes, ``Nonconformity`` when it does not parse."""
-        data = self.receive_bytes()
+        patience = self.manifest.call_timeout if self._awaited else self.manifest.answer_timeout
+        self._awaited = False
+        data = self.receive_bytes(patience)
         if data is None:
-            raise Silence(f"expected {expecting}; the target stayed silent for {self.manifest.answer_timeout:g} s")
+            raise Silence(f"expected {expecting}; the target stayed silent for {patience:g} s")
         return self.parse(data)
 
     def parse(self, data: bytes) -> Message:
@@ -362,6 +370,8 @@ class Target:
 
     def until_probe_answered(self) -> list[bytes]:
         """Send a probe and return what the target sends before it answers."""
+        if self.manifest.calls:
+            return self._behind()  # nobody calls a client, which may have done its work and gone
         message_id = self.fresh_message_id()
         token = b"" if self.form.datagrams else self.fresh_token()
         self.send(self.form.probe(message_id, token), "probe")
@@ -374,11 +384,19 @@ class Target:
                 return before + self._behind()
             before.append(data)
 
+    def call(self, path: str) -> None:
+        """Have the target, a client, called: it sends a request for a path."""
+        self._called = self._awaited = True
+        self._tokens.clear()
+        self._ids.clear()
+        self._adapter.send_raw(path.encode())
+
     def _behind(self) -> list[bytes]:
         """Return what still comes after a probe was answered: a black box need not answer in order."""
         late: list[bytes] = []
-        while self.manifest.quiet_timeout and (data := self.receive_bytes(self.manifest.quiet_timeout)) is not None:
-            late.append(data)
+        with suppress(NotGiven):
+            while self.manifest.quiet_timeout and (data := self.receive_bytes(self.manifest.quiet_timeout)) is not None:
+                late.append(data)
         return late
 
     def replies(self, frame: Message | bytes, note: str = "") -> list[Message]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from picosec_conformance.adapters.base import Adapter, AdapterError, ConnectionEnded, Framing, TargetDied
+from picosec_conformance.adapters.listen import ListenAdapter
 from picosec_conformance.adapters.memory import InProcessTarget, MemoryAdapter
 from picosec_conformance.adapters.ports import Ports
 from picosec_conformance.adapters.serial import SerialAdapter
@@ -20,6 +21,7 @@ __all__ = ["Adapter", "AdapterError", "ConnectionEnded", "Ports", "TargetDied", 
 _FRAMING: dict[str, Framing] = {
     "subprocess": SubprocessAdapter.framing,
     "udp": UdpAdapter.framing,
+    "udp-listen": ListenAdapter.framing,
     "serial": SerialAdapter.framing,
     "memory": MemoryAdapter.framing,
     "tcp": "tcp",
@@ -49,6 +51,8 @@ def open_adapter(settings: Mapping[str, Any], ports: Ports | None = None) -> Ada
         case "udp":
             values["command"] = [ports.fill(part) for part in values.get("command", ())]
             return UdpAdapter(**{"port": 5683, **values}, ports=ports if values["command"] else None)
+        case "udp-listen":
+            return ListenAdapter(**values)
         case "serial":
             return SerialAdapter(**values)
         case "tcp":

@@ -23,6 +23,7 @@ from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 from picosec.messaging.cbor import loads
 from picosec_conformance.peers.aiocoap_resources import site
 from picosec_conformance.peers.known import INITIATOR, RESPONDER
+from picosec_conformance.peers.lakers import Party
 
 HOST = "127.0.0.1"
 _KCCS = 14
@@ -38,6 +39,18 @@ _COMMON = {
 CONTEXTS = {"b": _COMMON, "d": {**_COMMON, "id-context_hex": "37cbf3210017a2d3"}}
 
 
+def edhoc_entry(me: Party, peer: Party) -> dict[str, Any]:
+    """Return what aiocoap's map of credentials says of a party of handshakes."""
+    return {
+        "suite": 2,
+        "method": 3,
+        "own_cred_style": "by-key-id",
+        "own_cred": {_KCCS: loads(me.credential)},
+        "peer_cred": {_KCCS: loads(peer.credential)},
+        "private_key": {_KTY: _EC2, _CURVE: _P256, _D: me.private_key},
+    }
+
+
 def credentials(port: int, folder: Path, *, edhoc: bool) -> CredentialsMap:
     """Return aiocoap's map of credentials, loaded the way its own programs load it."""
     entries: dict[str, Any] = {}
@@ -46,16 +59,7 @@ def credentials(port: int, folder: Path, *, edhoc: bool) -> CredentialsMap:
         (folder / name / "secret.json").write_text(json.dumps(content))
         entries[f":{name}"] = {"oscore": {"basedir": str(folder / name)}}
     if edhoc:
-        entries[f"coap://{HOST}:{port}/*"] = {
-            "edhoc-oscore": {
-                "suite": 2,
-                "method": 3,
-                "own_cred_style": "by-key-id",
-                "own_cred": {_KCCS: loads(RESPONDER.credential)},
-                "peer_cred": {_KCCS: loads(INITIATOR.credential)},
-                "private_key": {_KTY: _EC2, _CURVE: _P256, _D: RESPONDER.private_key},
-            }
-        }
+        entries[f"coap://{HOST}:{port}/*"] = {"edhoc-oscore": edhoc_entry(RESPONDER, INITIATOR)}
     held = CredentialsMap()
     held.load_from_dict(entries)
     return held

@@ -12,7 +12,9 @@ from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
 from picosec.messaging import cbor, problem
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
+from picosec_conformance.channel import joined
 from picosec_conformance.control import Control
+from picosec_conformance.manifest import NotGiven
 from picosec_conformance.protection import TargetAsClient, fresh_context, set_up
 from picosec_conformance.target import Target
 
@@ -24,7 +26,11 @@ OUTSIDE = {Option.URI_HOST, Option.URI_PORT, Option.OSCORE, Option.HOP_LIMIT, Op
 
 @pytest.fixture
 def client(target: Target, control: Control, rng: random.Random) -> TargetAsClient:
-    """The target, ready to ask over a fresh channel. It need not be a server."""
+    """The target, ready to ask over a fresh channel, or the one of its manifest. It need not be a server."""
+    if target.manifest.black_box:
+        if target.manifest.oscore is None:
+            raise NotGiven("the manifest gives no OSCORE context ([oscore])")
+        return TargetAsClient(target, control, joined(target, target.manifest.oscore).context)
     return TargetAsClient(target, control, set_up(target, control, fresh_context(rng)).context)
 
 

@@ -12,6 +12,7 @@ from picosec.messaging.cbor import dumps, loads
 from picosec.messaging.coap import Code, Message, Type
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.control import Control, Event
+from picosec_conformance.manifest import NotGiven
 from picosec_conformance.target import Target
 
 #: RFC 7252 section 4.8: the first timeout and, after four doublings, the last.
@@ -21,6 +22,8 @@ STEP = 0.01
 
 def ask(target: Target, control: Control, path: str = "/x", *, confirmable: bool = True) -> tuple[int, Message]:
     """Make the target ask the suite for something, and return handle and request."""
+    if control.blind:
+        raise NotGiven("only the Test Interface could tell what the client made of the answer")
     handle = control.act("request", {1: int(Code.GET), 2: path, 4: confirmable})
     return handle, target.receive("the request that the act demands")
 
