@@ -24,6 +24,7 @@ from picosec_conformance.handshake import initiate, introduce, open_channel, res
 from picosec_conformance.lives import Renewing
 from picosec_conformance.manifest import GivenContext, GivenHandshake, NotGiven
 from picosec_conformance.observing import REGISTER, Observer
+from picosec_conformance.reverse import began, invited
 from picosec_conformance.target import Nonconformity, Target
 
 Look = Callable[[Target, random.Random], bool]
@@ -225,6 +226,10 @@ def _combines(target: Target, rng: random.Random) -> bool:
     return served_together(target, rng) or asked_together(target, rng)
 
 
+def _reverses(target: Target, rng: random.Random) -> bool:
+    return began(target, rng) or invited(target, rng)
+
+
 def _describes_itself(target: Target, rng: random.Random) -> bool:
     return "ed-" in (edhoc_link(target) or "")
 
@@ -255,6 +260,7 @@ PROBES: dict[str, Probe] = {
     "channel.life": Probe(_closes),
     "channel.renewal": Probe(_agrees_on_new_keys),
     "channel.edhoc.combined": Probe(_combines),
+    "channel.edhoc.reverse": Probe(_reverses),
     "channel.edhoc.discovery": Probe(_describes_itself, needs_control=False),
     "channel.oscore.server": Probe(_over_a_channel),
     "channel.oscore.client": Probe(_asks_over_a_channel),

@@ -39,6 +39,7 @@ CHAPTERS = (
     "channel_edhoc_keys",
     "channel_edhoc_coap",
     "channel_edhoc_combined",
+    "channel_edhoc_reverse",
     "channel_oscore",
     "channel_oscore_server",
     "channel_oscore_client",

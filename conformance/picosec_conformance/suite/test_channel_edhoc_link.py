@@ -63,6 +63,7 @@ def test_link_follows_the_policy(target: Target, control: Control, rng: random.R
     ("attribute", "feature"),
     [
         ("ed-r", "channel.edhoc.responder"),
+        ("ed-i", "channel.edhoc.reverse"),
         ("ed-comb-req", "channel.edhoc.combined"),
     ],
 )

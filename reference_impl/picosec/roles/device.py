@@ -39,6 +39,7 @@ FEATURES: Final = (
     "channel.edhoc.message4",
     "channel.edhoc.key-update",
     "channel.edhoc.combined",
+    "channel.edhoc.reverse",
     "channel.edhoc.discovery",
     "channel.oscore.server",
     "channel.oscore.client",
