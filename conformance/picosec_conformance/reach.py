@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 
@@ -25,6 +26,8 @@ CARRIES: dict[Framing, frozenset[str]] = {
 }
 #: Features that depend on the link.
 TRANSPORTS = frozenset().union(*CARRIES.values())
+#: How often a target that starts is asked whether it is there.
+PATIENCE = 4
 #: The main link: what the manifest's ``adapter`` describes.
 MAIN = ""
 
@@ -88,8 +91,18 @@ class Reach:
                 self._links.power_cycle("target")
             except AdapterError:
                 raise error from None
+            self._wake()
             self._open[name] = self._prepare(name)
         return self._open[name]
+
+    def _wake(self) -> None:
+        """Give a target that has just started several times as long as it has to answer otherwise."""
+        target = self._target(MAIN)
+        target.begin(self._rng)
+        for _ in range(PATIENCE):
+            with suppress(Silence):
+                target.until_probe_answered()
+                return
 
     def close(self) -> None:
         """Leave to later tests where the message ids stand that no reset makes the target forget."""

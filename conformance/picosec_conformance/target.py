@@ -113,7 +113,8 @@ class Target:
         return self.record.frames
 
     def record_from_here(self) -> None:
-        """Forget the frames so far, and count time from now."""
+        """Forget the frames so far, those also that came late for the test before, and count time from now."""
+        self._early.clear()
         self.record.begin()
 
     def annotate(self, note: str) -> None:

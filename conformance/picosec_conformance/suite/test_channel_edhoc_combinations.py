@@ -1,4 +1,5 @@
-"""Handshakes over combinations: method × suite × kinds of credential × role × message_4, each pair of choices once.
+"""Handshakes over combinations: method × suite × kinds of credential × role × message_4, each pair of choices once;
+and once more with the transport for another choice.
 
 ``picosec certify --every-combination`` runs all of them.
 """
@@ -33,29 +34,36 @@ class Combination(NamedTuple):
     own: Kind
     role: Role
     message_4: bool
+    transport: str = ""
 
     @property
     def features(self) -> set[str]:
         """What a target must declare for the cell to apply."""
         named = {f"channel.edhoc.method.{self.method}", f"channel.edhoc.suite.{self.suite}", _ROLE_FEATURE[self.role]}
         named |= {f"channel.edhoc.credential.{kind.value}" for kind in (self.theirs, self.own)}
+        named |= {f"messaging.{self.transport}"} if self.transport else set()
         return named | ({"channel.edhoc.message4"} if self.message_4 else set())
 
     @property
     def name(self) -> str:
         """How reports call it."""
-        end = "-message-4" if self.message_4 else ""
+        end = ("-message-4" if self.message_4 else "") + (f"-{self.transport}" if self.transport else "")
         return f"{self.role.value}-{self.method}-{self.suite}-{self.theirs.value}-{self.own.value}{end}"
 
 
 CHOICES = [range(4), range(7), list(Kind), list(Kind), [Role.RESPONDER, Role.INITIATOR], [False, True]]
+#: Beside the main link, on which all pairs stand without these: a target may have no other.
+TRANSPORTS = ["stream", "websocket"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the cells: all of them on demand, else so many that every two choices meet once."""
     every = metafunc.config.getoption("picosec_combinations") == "every"
-    cells = product(*CHOICES) if every else AllPairs([list(values) for values in CHOICES])
-    metafunc.parametrize("cell", [_parameter(Combination(*values)) for values in cells])
+    chosen: list[object] = []
+    for choices in (CHOICES, [*CHOICES, TRANSPORTS]):
+        cells = product(*choices) if every else AllPairs([list(values) for values in choices])
+        chosen += [_parameter(Combination(*values)) for values in cells]
+    metafunc.parametrize("cell", chosen)
 
 
 def _parameter(cell: Combination) -> object:

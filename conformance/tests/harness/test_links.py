@@ -1,18 +1,19 @@
-"""The reference device reaches the same verdicts as a program, on a UDP socket and on a serial line."""
+"""The reference device reaches the same verdicts as a program, on sockets, connections and a serial line."""
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from picosec_conformance.adapters import Ports
 from picosec_conformance.certify import run_suite
 from picosec_conformance.manifest import REFERENCE, load_manifest
+from picosec_conformance.reach import TRANSPORTS
 from picosec_conformance.report.model import Report, State, Verdict
 from picosec_conformance.selection import select
 
@@ -25,6 +26,11 @@ Serve = Callable[[list[str]], None]
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as opened:
         yield opened
+
+
+@pytest.fixture
+def ports(stack: ExitStack) -> Ports:
+    return stack.enter_context(closing(Ports()))
 
 
 @pytest.fixture
@@ -43,15 +49,21 @@ def serve(stack: ExitStack) -> Serve:
     return start
 
 
-def certify(adapter: str, tmp_path: Path, *, slipmux: bool) -> Report:
-    """Run the whole suite against the reference device on a link, its manifest altered for that link."""
+def certify(links: str, tmp_path: Path, *carried: str) -> Report:
+    """Run the whole suite against the reference device on links that carry these of the features of transports."""
     head, _, rest = REFERENCE.read_text().partition("[adapter]")
     production = rest[rest.index("[production]") :]
-    text = head if slipmux else head.replace('"messaging.slipmux", ', "")
+    for feature in TRANSPORTS.difference(carried):
+        head = head.replace(f'"{feature}",', "")
     path = tmp_path / "target.toml"
-    path.write_text(f"{text}[adapter]\n{adapter}\n{production}")
+    path.write_text(f"{head}{links}\n{production}")
     manifest = load_manifest(path)
     return run_suite(manifest, select(manifest), seed=1)
+
+
+def socket_link(table: str, kind: str, port: int) -> str:
+    """Return a table of a manifest for a link to this machine."""
+    return f'[{table}]\nkind = "{kind}"\nhost = "127.0.0.1"\nport = {port}\n'
 
 
 def assert_same_as_a_program(report: Report) -> None:
@@ -63,19 +75,49 @@ def assert_same_as_a_program(report: Report) -> None:
     assert report.certified
 
 
-def test_reference_is_certified_over_udp(serve: Serve, tmp_path: Path) -> None:
+def test_reference_is_certified_over_udp(serve: Serve, ports: Ports, tmp_path: Path) -> None:
     """What most stacks that people certify will sit behind."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.number("udp")
     serve(["--udp", f"127.0.0.1:{port}"])
 
-    assert_same_as_a_program(certify(f'kind = "udp"\nhost = "127.0.0.1"\nport = {port}', tmp_path, slipmux=False))
+    assert_same_as_a_program(certify(socket_link("adapter", "udp", port), tmp_path, "messaging.datagram"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "feature"), [("tcp", "--tcp", "messaging.stream"), ("websocket", "--ws", "messaging.websocket")]
+)
+def test_reference_is_certified_over_connections(
+    serve: Serve, ports: Ports, tmp_path: Path, kind: str, option: str, feature: str
+) -> None:
+    """What passes through networks that let nothing else through; a further link shows the rest."""
+    port, further = ports.number("main"), ports.number("further")
+    serve([option, f"127.0.0.1:{port}", "--udp", f"127.0.0.1:{further}"])
+    links = socket_link("adapter", kind, port) + socket_link("links.udp", "udp", further)
+
+    assert_same_as_a_program(certify(links, tmp_path, feature, "messaging.datagram"))
+
+
+def test_what_needs_datagrams_does_not_apply_without_them(serve: Serve, ports: Ports, tmp_path: Path) -> None:
+    """A stack on TCP alone is told what it showed, and what nobody could see."""
+    port = ports.number("tcp")
+    serve(["--tcp", f"127.0.0.1:{port}"])
+
+    report = certify(socket_link("adapter", "tcp", port), tmp_path, "messaging.stream", "messaging.datagram")
+
+    bad = [result for result in report.tests if result.verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE)]
+    assert not bad
+    (failed,) = (result for result in report.tests if result.verdict is Verdict.FAILED)
+    assert failed.id == "test_conformance_target.py::test_feature_is_as_declared[messaging.datagram]"
+    aside = {result.reason for result in report.tests if result.verdict is Verdict.NOT_APPLICABLE}
+    assert "no link carries messaging.datagram" in aside
+    assert next(row.state for row in report.requirements if row.id == "MSG-310") is State.UNTESTED
+    assert not report.certified
 
 
 def test_reference_is_certified_over_a_serial_line(serve: Serve, stack: ExitStack, tmp_path: Path) -> None:
     """What a development board is reached by."""
     ours, theirs = joined_ttys(stack)
     serve(["--serial", theirs])
+    adapter = f'[adapter]\nkind = "serial"\ndevice = "{ours}"\n'
 
-    assert_same_as_a_program(certify(f'kind = "serial"\ndevice = "{ours}"', tmp_path, slipmux=True))
+    assert_same_as_a_program(certify(adapter, tmp_path, "messaging.datagram", "messaging.slipmux"))
