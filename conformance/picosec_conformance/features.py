@@ -13,7 +13,7 @@ from picosec.channel.session import Role
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.blocks import Block, block_of, exponent_of
-from picosec.messaging.coap import Code, Option, Type
+from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
@@ -32,10 +32,13 @@ Look = Callable[[Target, random.Random], bool]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How to see a feature. ``look`` returns whether it was seen; ``needs_control`` tells that it drives the target."""
+    """How to see a feature. ``look`` returns whether it was seen; ``needs_control`` tells that it drives the target,
+    ``stranger`` that it comes from an address that nobody has proven.
+    """
 
     look: Look
     needs_control: bool = True
+    stranger: bool = False
 
 
 def _ping(target: Target, rng: random.Random) -> bool:
@@ -234,6 +237,20 @@ def _describes_itself(target: Target, rng: random.Random) -> bool:
     return "ed-" in (edhoc_link(target) or "")
 
 
+def _proves_its_address(target: Target, rng: random.Random) -> bool:
+    Control(target).act("request", {1: int(Code.GET), 2: "/probe"})
+    request = target.receive("a request")
+    options = ((int(Option.ECHO), b"probe"),)
+    target.send(Message(Type.ACK, Code.UNAUTHORIZED, request.message_id, request.token, options))
+    answers = [target.parse(frame) for frame in target.until_probe_answered()]
+    return [answer.option(Option.ECHO) for answer in answers] == [b"probe"]
+
+
+def _asks_for_proof(target: Target, rng: random.Random) -> bool:
+    reply = target.request(Code.GET, target.manifest.resources.large)
+    return reply.code == Code.UNAUTHORIZED and reply.option(Option.ECHO) is not None
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -257,6 +274,8 @@ PROBES: dict[str, Probe] = {
     **{f"channel.edhoc.credential.{kind.value}": Probe(_responds(kind=kind)) for kind in Kind},
     "channel.edhoc.message4": Probe(_responds(message_4=True)),
     "channel.edhoc.key-update": Probe(_renews_keys),
+    "messaging.echo.server": Probe(_asks_for_proof, needs_control=False, stranger=True),
+    "messaging.echo.client": Probe(_proves_its_address),
     "channel.life": Probe(_closes),
     "channel.renewal": Probe(_agrees_on_new_keys),
     "channel.edhoc.combined": Probe(_combines),

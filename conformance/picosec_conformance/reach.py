@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -75,8 +76,24 @@ class Reach:
             target = self._target(name)
             target.begin(self._rng)
             target.until_probe_answered()
+            target.introduce()
             self._open[name] = target
         return self._open[name]
+
+    def stranger(self) -> Target:
+        """Return the target as an address sees it that has proven nothing, on a link where addresses can be forged.
+
+        Skips the test when there is none.
+        """
+        name = next((name for name in self.names if framing_of(self._settings(name)) == "datagram"), None)
+        if name is None:
+            pytest.skip("no link on which an address can be forged")
+        if name not in self._open:
+            self._open[name] = self._target(name)
+            self._open[name].begin(self._rng)
+        target = self._open[name]
+        target.move()
+        return target
 
     def prepared(self, name: str) -> Target:
         """Return the target on a link, alive and, where it has the Test Interface, in its factory state.
@@ -114,12 +131,17 @@ class Reach:
         target.begin(self._rng)
         if self._manifest.declares(CONTROL):
             Control(target).reset(self._rng.randbytes(32))
+            target.introduce()
         else:
             target.message_id = self._links.recall(_message_id(name), target.message_id)
             if not self._manifest.calls:
                 target.until_probe_answered()
+                target.introduce()
         target.record_from_here()
         return target
+
+    def _settings(self, name: str) -> Mapping[str, Any]:
+        return self._manifest.adapter if name == MAIN else self._manifest.links[name]
 
     def _target(self, name: str) -> Target:
         """Return the target on a link that is up; the main link comes first, since the target starts with it."""

@@ -107,6 +107,17 @@ class Target:
         self._ids.clear()
         self.over_channel = None
 
+    def introduce(self) -> None:
+        """Show a target that wonders whether anybody is at this link's address that somebody is (MSG-1910)."""
+        if self.framing != "datagram" or not self.manifest.resources.given("get"):
+            return
+        request = self.build(Code.GET, self.manifest.resources.get)
+        reply = self.exchange(request)
+        value = reply.option(Option.ECHO)
+        if value is not None:
+            proof = replace(request, message_id=self.fresh_message_id(), token=self.fresh_token())
+            self.exchange(replace(proof, options=(*proof.options, (int(Option.ECHO), value))))
+
     @property
     def frames(self) -> list[Frame]:
         """The frames of the test so far, on all links."""
@@ -166,6 +177,11 @@ class Target:
         if csm is not None:
             self.send(csm)
             self.csm = self.receive_signal(Signal.CSM)
+
+    def move(self) -> None:
+        """Go on from another address, on a link where each of them is as good as another."""
+        self._early.clear()
+        self._connection.connect()
 
     def connect_bare(self) -> None:
         """Make a connection that is not even a WebSocket yet: for raw bytes."""

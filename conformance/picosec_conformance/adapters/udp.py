@@ -97,6 +97,13 @@ class UdpAdapter:
             return TargetDied(f"the target ended with exit status {self._process.returncode}")
         return AdapterError(f"nothing listens on {self._host}:{self._port}; start the target first")
 
+    def connect(self, *, bare: bool = False) -> None:
+        """Go on from another local address: another port of this machine."""
+        before = self._socket
+        self._connect()
+        if before is not None:
+            before.close()
+
     def send(self, frame: bytes) -> None:
         """Send one datagram."""
         assert self._socket is not None

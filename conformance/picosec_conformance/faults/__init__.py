@@ -24,6 +24,7 @@ CHAPTERS = (
     "messaging_client",
     "messaging_framing",
     "messaging_sent",
+    "messaging_echo",
     "messaging_blocks_served",
     "messaging_blocks_taken",
     "messaging_blocks_client",

@@ -39,7 +39,7 @@ def test_feature_is_as_declared(
         else:
             pytest.skip("not declared: conformance.test-interface")
     link = link_for(settings.manifest, [feature])
-    observed = link is not None and look(reach.link(link), rng)
+    observed = link is not None and look(reach.stranger() if probe.stranger else reach.link(link), rng)
     request.node.user_properties.append(("observed", (feature, observed)))
 
     assert observed or not settings.manifest.declares(feature), f"{feature} is declared, but could not be observed"

@@ -8,6 +8,7 @@ from picosec_conformance.vectors import (
     messaging_blocks,
     messaging_cbor,
     messaging_coap,
+    messaging_echo,
     messaging_observe,
     messaging_problem,
     messaging_slipmux,
@@ -24,5 +25,6 @@ def files() -> Iterator[VectorFile]:
         messaging_problem,
         messaging_blocks,
         messaging_observe,
+        messaging_echo,
     ):
         yield from part.files()

@@ -85,13 +85,15 @@ class Channel:
 class Opened:
     """A request that verified: the channel it came over, the original message, and what the response is bound to.
 
-    ``position`` is where it stands among all that its sender sent.
+    ``position`` is where it stands among all that its sender sent;
+    ``proved`` tells that it held an Echo value which went to its sender since the last restart (CHN-860).
     """
 
     channel: Channel
     message: Message
     binding: Binding
     position: int = 0
+    proved: bool = False
 
 
 def channel_from_session(session: Session) -> Channel:
@@ -159,9 +161,10 @@ class Channels:
             if option.kid_context not in (None, channel.context.id_context):
                 continue
             try:
+                synchronised = channel.context.synchronised
                 plain, binding = unprotect_request(channel.context, message, option)
                 position = channel.position(int.from_bytes(option.partial_iv, "big"))
-                return Opened(channel, plain, binding, position)
+                return Opened(channel, plain, binding, position, not synchronised)
             except RefusedInside:
                 raise
             except ProtocolError as error:

@@ -7,10 +7,11 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from picosec.cli.mistakes import DONE, Mistake, complain, explained
 from picosec.net.clock import Clock, SystemClock
@@ -75,12 +76,21 @@ def run(options: argparse.Namespace) -> int:
     with suppress(KeyboardInterrupt, _Stopped), ExitStack() as opened:
         agent, clock = _test_build(options) if options.test_interface else _production(options, opened)
         transports = _open(options, opened)
+        forgeable = {index for index, link in enumerate(transports) if link.forgeable}
+        agent.mind(lambda peer: isinstance(peer, tuple) and peer[0] in forgeable)
         if transports[0].name != "stdio":
             what = "TEST BUILD, keys for anyone, " if options.test_interface else ""
             names = ", ".join(each.name for each in transports)
             print(f"picosec device: {what}serving {names}", file=sys.stderr, flush=True)
         run_loop(agent, transports, clock)
     return DONE
+
+
+class _Party(Agent, Protocol):
+    """What serves: a device, or the test build of one."""
+
+    def mind(self, forgeable: Callable[[Hashable], bool]) -> None:
+        """Take it that of these peers the address may be forged."""
 
 
 class _Stopped(BaseException):
@@ -91,7 +101,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise _Stopped
 
 
-def _test_build(options: argparse.Namespace) -> tuple[Agent, Clock]:
+def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
     if options.identity or options.trust or options.context:
         raise Mistake("a test build gets its keys through the Test Interface: leave out --identity, --trust, --context")
     from picosec.roles.test_interface import TestBuild
@@ -100,7 +110,7 @@ def _test_build(options: argparse.Namespace) -> tuple[Agent, Clock]:
     return build, build.clock
 
 
-def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[Agent, Clock]:
+def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[_Party, Clock]:
     from dataclasses import replace
 
     from picosec.crypto.vault import software_vault

@@ -54,6 +54,7 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.BLOCK1: Definition(0, 3),
     Option.SIZE2: Definition(0, 4),
     Option.SIZE1: Definition(0, 4),
+    Option.ECHO: Definition(1, 40),
     Option.NO_RESPONSE: Definition(0, 1),
     Option.REQUEST_TAG: Definition(0, 8, repeatable=True),
 }

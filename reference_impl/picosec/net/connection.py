@@ -31,6 +31,8 @@ class Connection:
 
     framing: Framing = Framing.STREAM
 
+    forgeable = False
+
     def __init__(self, connected: socket.socket, name: str, address: Hashable = None) -> None:
         self.name = name
         self.address = address
@@ -115,7 +117,9 @@ class Connection:
 
 
 class Listener:
-    """A socket where others connect."""
+    """A socket where others connect. Who does has shown that it reads what is sent to its address."""
+
+    forgeable = False
 
     def __init__(self, listening: socket.socket, name: str) -> None:
         self.name = name

@@ -22,6 +22,8 @@ class StreamTransport:
     ``close`` is called once by :meth:`close`, for what stands behind the descriptors.
     """
 
+    forgeable = False
+
     def __init__(self, name: str, reading: int, writing: int, close: Callable[[], None] | None = None) -> None:
         self.name = name
         self._reading = reading

@@ -19,6 +19,8 @@ class Transport(Protocol):
 
     #: The transport as people name it: ``coap://127.0.0.1:5683``, ``/dev/ttyUSB0``, ``stdio``.
     name: str
+    #: Whether anybody can write another's address into what arrives here.
+    forgeable: bool
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""

@@ -25,6 +25,8 @@ _PKTINFO_SIZE = 20
 class UdpTransport:
     """One UDP socket. Addresses are socket addresses; a connected socket has one peer, whose address is None."""
 
+    forgeable = True
+
     def __init__(self, bound: socket.socket, name: str) -> None:
         self.name = name
         self._socket = bound

@@ -16,8 +16,9 @@ from picosec.errors import ProtocolError
 from picosec.messaging.blocks import exponent_of
 from picosec.messaging.coap import Message, Type
 from picosec.messaging.connections import Connection, Framing
-from picosec.messaging.events import ConnectionReleased, Delivery, Outcome, RequestReceived
+from picosec.messaging.events import ConnectionReleased, Delivery, Outcome, RequestReceived, ResponseReceived
 from picosec.messaging.events import Event as LayerEvent
+from picosec.messaging.reachability import Reachability
 from picosec.messaging.router import Router
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelPolicy, ChannelTable
@@ -65,6 +66,7 @@ class Agent:
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._last_handle = 0
         self._endpoint = Router(entropy)
+        self._reachability = Reachability(entropy)
         self._client = Client(self._endpoint, self.channels, self._asked)
         self._outbox = Outbox(self._client, self.channels, self._report)
         self._observing = Observing(self._endpoint, self.channels, self._report, entropy)
@@ -78,7 +80,9 @@ class Agent:
         self._handshaking.offered = self._renewals.offers
         self._upkeep = Upkeep(self.channels, self._client, self._renewals, self._report)
         resources = {**resources, CHANNEL_PATH: self._upkeep.resource()}
-        self._server = Server(self._endpoint, self.channels, Site(resources), self._handshaking.finish)
+        self._server = Server(
+            self._endpoint, self.channels, Site(resources), self._handshaking.finish, self._reachability
+        )
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 
@@ -87,7 +91,11 @@ class Agent:
 
         Raises nothing: what a peer sends is answered, rejected or ignored.
         """
-        self._happened(self._endpoint.receive(data, peer, now), now)
+        self._reachability.received(peer, len(data), now)
+        events = self._endpoint.receive(data, peer, now)
+        if any(isinstance(event, ResponseReceived) for event in events):
+            self._reachability.prove(peer)  # who knows the token of our request has read it
+        self._happened(events, now)
 
     def connected(self, peer: Hashable, now: float, framing: Framing = Framing.STREAM) -> None:
         """Take a connection that is open from now on, whoever opened it."""
@@ -118,7 +126,11 @@ class Agent:
 
     def transmit(self) -> list[tuple[Hashable, bytes]]:
         """Drain the datagrams, and the messages on connections, to send, in order."""
-        return self._endpoint.transmit()
+        return self._reachability.admit(self._endpoint.transmit())
+
+    def mind(self, forgeable: Callable[[Hashable], bool]) -> None:
+        """Take it that of these peers the address may be forged, so that it has to be proven (MSG-1900)."""
+        self._reachability.forgeable = forgeable
 
     # -- acting --------------------------------------------------------------------------------------------------
 

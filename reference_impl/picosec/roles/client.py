@@ -150,7 +150,7 @@ class Client:
 
     def _answered(self, asked: Ask, message: Message, now: float) -> None:
         if asked.channel is None or asked.binding is None:
-            self._received(asked, message, now)
+            self.deliver(asked, message, now)
             return
         try:
             response = self._unprotected(asked.channel, asked.binding, message, now)
@@ -160,7 +160,7 @@ class Client:
         self.deliver(asked, response, now)
 
     def deliver(self, asked: Ask, response: Message, now: float) -> None:
-        """Take a response that verified: report it, prove freshness when it asks for that, or go on with its rest."""
+        """Take a response, verified if it had to be: report it, go on with its rest, or prove what it asks for."""
         assert asked.message is not None
         again = None if asked.echoed else echo_request(asked.message, response)
         if again is None:

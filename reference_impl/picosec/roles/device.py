@@ -31,6 +31,8 @@ FEATURES: Final = (
     "messaging.problem-details",
     "messaging.block.server",
     "messaging.block.client",
+    "messaging.echo.server",
+    "messaging.echo.client",
     "channel.edhoc.responder",
     "channel.edhoc.initiator",
     *(f"channel.edhoc.method.{method}" for method in DEFAULT_POLICY.methods),

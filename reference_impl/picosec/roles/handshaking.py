@@ -91,7 +91,12 @@ class Handshaking:
         """Return the EDHOC resource."""
         takes = (CONTENT_FORMAT_CID_EDHOC,)
         return Resource(
-            {Code.POST: self._serve}, Access.OPEN, takes, attributes={"rt": "core.edhoc"}, further=self._attributes
+            {Code.POST: self._serve},
+            Access.OPEN,
+            takes,
+            attributes={"rt": "core.edhoc"},
+            further=self._attributes,
+            repeatable=True,
         )
 
     def finish(self, combined: Combined, peer: Hashable, now: float) -> Message | None:

@@ -153,7 +153,7 @@ class Observing:
             if not watch.established:
                 self._end(watch, now, Failed(watch.handle, error.problem))
             return  # what does not verify says nothing about the observation (CHN-1170)
-        again = None if watch.echoed or watch.observation is None else echo_request(watch.message, response)
+        again = None if watch.echoed else echo_request(watch.message, response)
         if again is not None and not watch.established:
             self._end(watch, now)
             self._register(replace(watch, message=again, echoed=True, deadline=None), now)

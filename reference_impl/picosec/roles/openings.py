@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from picosec.channel.oscore import unprotect_response
+from picosec.channel.oscore import echo_request, unprotect_response
 from picosec.channel.session import Session
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message, Option
@@ -48,7 +48,8 @@ class Attempt(Protocol):
 class _Handshake:
     """A handshake whose last message waits for its response.
 
-    ``first`` is what to ask over the channel, ``early`` the combined request, once that is what waits.
+    ``first`` is what to ask over the channel, ``early`` the combined request, once that is what waits. ``sent`` is the
+    last request in the open, ``echoed`` whether it proves our address.
     """
 
     handle: int
@@ -56,6 +57,8 @@ class _Handshake:
     attempt: Attempt
     first: Message | None
     early: Early | None = None
+    sent: Message | None = None
+    echoed: bool = False
 
 
 class Openings:
@@ -118,6 +121,10 @@ class Openings:
         if handshake.early is not None:
             self._confirm(handshake, handshake.early, message, now)
             return
+        again = None if handshake.echoed or handshake.sent is None else echo_request(handshake.sent, message)
+        if again is not None:
+            self._send(handshake, again, now, echoed=True)
+            return
         result = handshake.attempt.answered(message, now if self._knows_date else None)
         match result:
             case Session():
@@ -148,8 +155,9 @@ class Openings:
         self._report(ChannelOpened(handshake.handle, early.channel, session), now)
         self._client.deliver(Ask(handshake.handle, handshake.peer, handshake.first, early.channel), plain, now)
 
-    def _send(self, handshake: _Handshake, message: Message, now: float) -> None:
-        self._pending[self._layer.request(message, handshake.peer, now)] = handshake
+    def _send(self, handshake: _Handshake, message: Message, now: float, *, echoed: bool = False) -> None:
+        request_id = self._layer.request(message, handshake.peer, now)
+        self._pending[request_id] = replace(handshake, sent=message, echoed=echoed)
 
     def _bid_farewell(self, handshake: _Handshake, now: float) -> None:
         farewell = handshake.attempt.farewell

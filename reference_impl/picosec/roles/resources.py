@@ -69,6 +69,8 @@ class Resource:
     gives: tuple[int, ...] = ()
     #: Link attributes (RFC 6690 section 3), such as ``rt``; None keeps the resource out of the list.
     attributes: Mapping[str, str] | None = field(default_factory=dict)
+    #: Whether a request, whatever its method, may be served twice without harm.
+    repeatable: bool = False
     #: Further attributes in their encoding, asked for whenever the list is.
     further: Callable[[], Iterable[str]] = tuple
     #: Whether whoever asks for it may be told its changes; a request that succeeds, other than GET, makes one.
@@ -105,6 +107,11 @@ class Site:
         if request.accept is not None and resource.gives and request.accept not in resource.gives:
             raise ProtocolError(Problem.NOT_ACCEPTABLE, "MSG-580", f"{request.path}: {request.accept}")
         return handler
+
+    def repeatable(self, code: int, path: str) -> bool:
+        """Whether a request may be served twice without harm."""
+        resource = self._resources.get(path)
+        return code in (Code.GET, Code.FETCH) or resource is None or resource.repeatable
 
     def observable(self, path: str) -> bool:
         """Whether the resource at a path may be observed."""

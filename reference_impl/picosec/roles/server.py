@@ -13,14 +13,15 @@ from picosec.channel.delivery import Place
 from picosec.channel.life import State
 from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
-from picosec.messaging import problem
+from picosec.messaging import observe, problem
 from picosec.messaging.blockwise import Answer, Blockwise
-from picosec.messaging.coap import Code, Message, Option
+from picosec.messaging.coap import Code, Message, Option, encode_options
 from picosec.messaging.exchanges import Exchange
 from picosec.messaging.held import Party
 from picosec.messaging.hints import check_hop_limit, unwanted
 from picosec.messaging.layer import MessageLayer
 from picosec.messaging.options import understood
+from picosec.messaging.reachability import Reachability
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.definitions import INNER_DEFINITIONS
@@ -32,6 +33,11 @@ from picosec.roles.responses import as_message
 Finish = Callable[[Combined, Hashable, float], Message | None]
 
 _SUCCESS: Final = 2
+#: Bytes of a message's header, and that protection adds to a response at most.
+HEADER_SIZE: Final = 4
+OSCORE_OVERHEAD: Final = 32
+#: An acknowledgement, and as often as a response may be sent that is late and never acknowledged.
+LATE_COPIES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,19 @@ class _Answering:
 class Server:
     """Serves a site to whoever asks; what a resource answers late is kept until it is due."""
 
-    def __init__(self, endpoint: MessageLayer, channels: ChannelTable, site: Site, finish: Finish) -> None:
+    def __init__(
+        self,
+        endpoint: MessageLayer,
+        channels: ChannelTable,
+        site: Site,
+        finish: Finish,
+        reachability: Reachability,
+    ) -> None:
         self._endpoint = endpoint
         self._channels = channels
         self._site = site
         self._finish = finish
+        self._reachability = reachability
         self._blockwise = Blockwise()
         self.observers = Observers(endpoint, channels, site)
         self._late: list[tuple[float, int, _Answering, Message]] = []
@@ -79,8 +93,13 @@ class Server:
                     self._respond(answering, answered, now)
                     return
                 answering = replace(answering, place=Place.of(message))
+                if opened.proved:
+                    self._reachability.prove(exchange.peer)
+            self._reachability.verify(exchange.peer, message.option(Option.ECHO), now)
             answer = self._answer(message, answering, now)
             response, delay, acted = answer.response, answer.delay, answer.acted
+            if not self._may_be_sent(message, response, delay, answering):
+                response, delay = self._reachability.challenge(exchange.peer, now), 0.0
         except RefusedInside as refused:
             self._endpoint.respond(exchange, refused.reply, now)
             return
@@ -98,9 +117,24 @@ class Server:
         if acted and message.code != Code.GET and response.code >> 5 == _SUCCESS:
             self.observers.changed(message.path, now)
 
+    def _may_be_sent(self, message: Message, response: Message, delay: float, answering: _Answering) -> bool:
+        """Whether a response may go to an address that may be forged, with all its copies if it is a late one.
+
+        True also for what must not be served twice: it waits in the message layer until there is room for it.
+        """
+        exchange = answering.exchange
+        once = answering.place is not None or not self._site.repeatable(message.code, message.path)
+        if once or self._reachability.proven(exchange.peer):
+            return True
+        size = HEADER_SIZE + len(exchange.request.token) + len(encode_options(response.options, response.payload))
+        size += OSCORE_OVERHEAD if answering.channel else 0
+        return self._reachability.allows(exchange.peer, LATE_COPIES * size if delay else size)
+
     def _answer(self, message: Message, answering: _Answering, now: float) -> Answer:
         """Return what the site answers, in blocks where that is needed, and after how many seconds."""
         exchange, channel = answering.exchange, answering.channel
+        if observe.wish(message) == observe.REGISTER and not self._reachability.proven(exchange.peer):
+            return Answer(self._reachability.challenge(exchange.peer, now))  # what may follow has no end
 
         def admit(part: Message) -> None:
             self._site.admit(_request(part, exchange.peer, channel, now))

@@ -56,6 +56,7 @@ class TestBuild:
         self._closing: list[Hashable] = []
         self._before_answer: Callable[[], None] | None = None
         self._connections: list[Connection] = []
+        self._forgeable: Callable[[Hashable], bool] = lambda peer: False
         self._forget(DEFAULT_SEED)
 
     # -- what the loop calls -------------------------------------------------------------------------------------
@@ -87,6 +88,11 @@ class TestBuild:
         """Drain the connections to close."""
         closing, self._closing = self._closing, []
         return closing + self._device.closing()
+
+    def mind(self, forgeable: Callable[[Hashable], bool]) -> None:
+        """Take it that of these peers the address may be forged."""
+        self._forgeable = forgeable
+        self._device.mind(forgeable)
 
     def tick(self, now: float) -> None:
         """Do nothing: time passes through ``/ps/test/time`` alone."""
@@ -126,6 +132,7 @@ class TestBuild:
         }
         resources = {f"{PREFIX}/{name}": resource for name, resource in further.items()}
         self._device = Device(self._entropy, self._keyring, name=self._name, further=resources, knows_date=False)
+        self._device.mind(self._forgeable)
         self._device.adopt(self._connections, self.clock.now())
 
     def _reset(self, request: Request) -> Reply:
