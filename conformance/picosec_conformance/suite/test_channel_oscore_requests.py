@@ -352,6 +352,7 @@ def test_code_outside_is_not_believed(target: Target, channel: Channel, code: Co
 @pytest.mark.parametrize(
     "plain",
     [
+        pytest.param(b"", id="nothing"),
         pytest.param(b"\x00", id="empty-message"),
         pytest.param(b"\x45\xffpayload", id="response"),
         pytest.param(b"\x21", id="reserved-class"),

@@ -117,6 +117,21 @@ def test_answers_to_possible_replays_have_their_own_numbers(target: Target, cont
     assert before.payload not in [answer.payload for answer in protected]
 
 
+@pytest.mark.requirement("CHN-870")
+def test_refusals_of_possible_replays_have_their_own_numbers(
+    target: Target, control: Control, channel: Channel
+) -> None:
+    """What is refused for its contents is answered, too: the recorded request may have been refused the same way."""
+    broken = seal(target, channel, b"\x01\xff")
+    target.exchange(broken)
+    control.reboot()
+
+    answer = target.exchange(again(target, broken))
+
+    option = answer.option(Option.OSCORE)
+    assert option is None or OscoreOption.decode(option).partial_iv, "the nonce of the request, a second time"
+
+
 @pytest.mark.requirement("CHN-870", "CHN-850")
 def test_numbers_of_answers_do_not_come_again(target: Target, control: Control, channel: Channel) -> None:
     """Each reboot makes the target answer with numbers of its own: they must not start over either."""

@@ -236,8 +236,8 @@ def _option(message: Message, requirement: str) -> OscoreOption:
 
 
 def _decrypt(context: SecurityContext, nonce: bytes, ciphertext: bytes, aad: bytes, requirement: str) -> bytes:
-    if len(ciphertext) <= context.aead.tag_length:
-        raise ProtocolError(Problem.DECRYPTION_FAILED, requirement, "too short for a tag and a code")
+    if len(ciphertext) < context.aead.tag_length:
+        raise ProtocolError(Problem.DECRYPTION_FAILED, requirement, "too short for a tag")
     if context.failures.exhausted:
         raise ProtocolError(Problem.EXHAUSTED, "CHN-890", "too many messages failed with this Recipient Key")
     try:
@@ -250,6 +250,8 @@ def _decrypt(context: SecurityContext, nonce: bytes, ciphertext: bytes, aad: byt
 def _opened(message: Message, plaintext: bytes, *, request: bool) -> Message:
     """Return the original message: code, inner options and payload out of ``plaintext``, the rest as received."""
     requirement = "CHN-770" if request else "CHN-840"
+    if not plaintext:
+        raise ProtocolError(Problem.MALFORMED, requirement, "no code in the plaintext")
     try:
         options, payload = decode_options(plaintext, 1)
     except ProtocolError as error:
