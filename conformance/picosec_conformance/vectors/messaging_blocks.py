@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, Final
 
 from picosec.messaging.blocks import Block, exponent_of
-from picosec.messaging.coap import Code, Message, Option, Type
+from picosec.messaging.blockwise import Answer, Blockwise
+from picosec.messaging.coap import Code, Message, Option, Type, path_options
 from picosec.messaging.downloads import cut
+from picosec.messaging.endpoint import Endpoint
+from picosec.messaging.events import RequestReceived, ResponseReceived
+from picosec.messaging.held import Limits, Party
+from picosec.messaging.transfers import Transfer
+from picosec_conformance.vectors.messaging_coap import from_json, to_json
 from picosec_conformance.vectors.model import Case, VectorFile, octets
 from picosec_conformance.vectors.operations import Result, accepted, operation, rejected
 
@@ -54,8 +61,56 @@ def _cut(inputs: dict[str, Any]) -> Result:
     return Result(output if value is None else {"block2": value, **output})
 
 
+@operation("block.transfer")
+def _transfer(inputs: dict[str, Any]) -> Result:
+    """A request and its response, as large as they are, between a client and a server with block sizes of their own."""
+    acted: list[bytes] = []
+
+    def act(whole: Message) -> Answer:
+        acted.append(whole.payload)
+        return Answer(Message(Type.ACK, inputs["response"]["code"], 0, payload=octets(inputs["response"], "payload")))
+
+    blockwise = Blockwise(Limits(largest=exponent_of(inputs["server_size"])))
+    client, server = Endpoint(_entropy(inputs)), Endpoint(bytes)
+    tag = octets(inputs, "request_tag") if "request_tag" in inputs else None
+    transfer = Transfer(from_json(inputs["request"]), exponent_of(inputs["client_size"]), tag)
+    message = transfer.begin()
+    steps: dict[str, bytes] = {}
+    while message.is_request:
+        client.request(message, "server", 0)
+        request = steps[f"request_{len(steps) // 2 + 1}"] = _sent(client)
+        (received,) = server.receive(request, "client", 0)
+        assert isinstance(received, RequestReceived)
+        answer = blockwise.serve(Party("client", protected=False), received.message, 0, lambda part: None, act)
+        server.respond(received.exchange, answer.response, 0)
+        response = steps[f"response_{len(steps) // 2 + 1}"] = _sent(server)
+        (answered,) = client.receive(response, "server", 0)
+        assert isinstance(answered, ResponseReceived)
+        message = transfer.answered(answered.message)
+    return Result({"acted": acted, "code": message.code, "payload": message.payload}, steps)
+
+
+def _entropy(inputs: dict[str, Any]) -> Callable[[int], bytes]:
+    """Return entropy for a client: tokens count up from the first, and there is no jitter."""
+    tokens = count(int.from_bytes(octets(inputs["request"], "token"), "big"))
+    first = inputs["request"]["message_id"].to_bytes(2, "big")
+    starts = iter([first])
+    return lambda size: next(tokens).to_bytes(4, "big") if size == 4 else next(starts, bytes(size))
+
+
+def _sent(endpoint: Endpoint) -> bytes:
+    ((_, data),) = endpoint.transmit()
+    return data
+
+
 def files() -> Iterator[VectorFile]:
     """Yield the files about block-wise transfer."""
+    yield _file(
+        "block_transfer",
+        "block.transfer",
+        "A request and its response in as many exchanges as they need",
+        list(_transfers()),
+    )
     yield _file(
         "block_encode",
         "block.encode",
@@ -110,6 +165,50 @@ def _cuts() -> Iterator[Case]:
         ("behind-nothing", "There is no second block of nothing.", asked(1, 16, b"")),
     ):
         yield rejected("block.cut", id, text, ["MSG-1350"], inputs, "bad_request", ["BehindTheEnd"])
+
+
+def _transfers() -> Iterator[Case]:
+    def case(
+        id: str, text: str, code: Code, sizes: tuple[int, int], lengths: tuple[int, int], *requirements: str
+    ) -> Case:
+        body, answer = (bytes(at * 7 % 251 for at in range(length)) for length in lengths)
+        request = Message(Type.CON, code, 0x7D34, b"\xc0\xff\xee\x01", path_options("/log"), body)
+        response = {"code": int(Code.CONTENT if code == Code.GET else Code.CHANGED), "payload": answer}
+        inputs = {"request": to_json(request), "response": response, "client_size": sizes[0], "server_size": sizes[1]}
+        inputs |= {"request_tag": b"\x2a"} if lengths[0] > min(sizes) else {}
+        return accepted("block.transfer", id, text, requirements, inputs)
+
+    yield case("read", "A representation in three blocks.", Code.GET, (16, 64), (0, 40), "MSG-1310", "MSG-1540")
+    yield case(
+        "read-smaller",
+        "The client would take 64 bytes, the server gives 16.",
+        Code.GET,
+        (64, 16),
+        (0, 40),
+        "MSG-1330",
+        "MSG-1550",
+    )
+    yield case("write", "A body in three blocks.", Code.PUT, (16, 64), (40, 0), "MSG-1390", "MSG-1400", "MSG-1520")
+    yield case(
+        "write-smaller",
+        "The server takes the first block of 64 bytes and wants 16 from then on: the next has number 4.",
+        Code.PUT,
+        (64, 16),
+        (100, 0),
+        "MSG-1390",
+        "MSG-1530",
+    )
+    yield case(
+        "write-and-read",
+        "Both bodies need blocks: the last block of the one brings the first of the other.",
+        Code.POST,
+        (16, 64),
+        (40, 20),
+        "MSG-1400",
+        "MSG-1510",
+        "MSG-1540",
+    )
+    yield case("whole", "Both bodies fit.", Code.POST, (64, 64), (40, 20), "MSG-1340", "MSG-1520")
 
 
 def _file(name: str, operation: str, title: str, cases: list[Case]) -> VectorFile:

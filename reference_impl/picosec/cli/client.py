@@ -17,6 +17,7 @@ from picosec.cli.present import content, refusal, status
 from picosec.cli.request import Place, destination, request
 from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import software_vault
+from picosec.messaging.blocks import BLOCK_SIZES
 from picosec.messaging.coap import Code
 from picosec.messaging.connections import Framing
 from picosec.net import udp
@@ -63,6 +64,13 @@ def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None
     link = parser.add_argument_group("link")
     link.add_argument("--serial", metavar="TTY", help="talk over a serial line instead of the network")
     link.add_argument("--baudrate", type=int, default=DEFAULT_BAUDRATE, metavar="N", help="default: %(default)s")
+    link.add_argument(
+        "--block-size",
+        type=int,
+        choices=BLOCK_SIZES,
+        metavar="N",
+        help="bytes of the largest blocks for what is large: 16, 32, … 1024 (default: 1024)",
+    )
     link.add_argument("--non", action="store_true", help="ask once and non-confirmable: not sent again (UDP, serial)")
     link.add_argument("--timeout", type=float, default=PATIENCE, metavar="S", help="seconds to wait (%(default)g)")
     parser.add_argument("--accept", type=int, metavar="N", help="the only Content-Format that you take")
@@ -83,8 +91,8 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
 
         def ask(now: float) -> int:
             if handshake is None:
-                return app.request(message, PEER, now, next(iter(app.channels), None))
-            return app.ask(message, PEER, now, *handshake)
+                return app.request(message, PEER, now, next(iter(app.channels), None), options.block_size)
+            return app.ask(message, PEER, now, *handshake, block_size=options.block_size)
 
         waiting = _Waiting(app, ask, clock.now(), options.timeout, link.name, verbose=options.verbose)
         if not isinstance(link, Connection):

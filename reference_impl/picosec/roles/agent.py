@@ -69,7 +69,7 @@ class Agent:
         self._reachability = Reachability(entropy)
         self._client = Client(self._endpoint, self.channels, self._asked)
         self._outbox = Outbox(self._client, self.channels, self._report)
-        self._observing = Observing(self._endpoint, self.channels, self._report, entropy)
+        self._observing = Observing(self._endpoint, self._client, self.channels, self._report, entropy)
         self._openings = Openings(self._endpoint, self.channels, self._client, self._report, knows_date=knows_date)
         self._handshaking = Handshaking(
             keyring, self.channels, entropy, self._openings, self._report, responder=responder, knows_date=knows_date

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from picosec.channel.credentials import Kind
 from picosec.errors import ProtocolError
+from picosec.messaging.blocks import exponent_of
 from picosec.messaging.coap import Message
 from picosec.roles.agent import Agent, Entropy
 from picosec.roles.events import ChannelOpened, Event, Failed
@@ -17,7 +18,7 @@ class App(Agent):
 
     def __init__(self, entropy: Entropy, keyring: Keyring) -> None:
         super().__init__(entropy, keyring, {}, responder=False, knows_date=True)
-        self._waiting: dict[int, tuple[Message, Hashable]] = {}
+        self._waiting: dict[int, tuple[Message, Hashable, int | None]] = {}
 
     def ask(
         self,
@@ -27,23 +28,24 @@ class App(Agent):
         method: int | None = None,
         suites: Sequence[int] | None = None,
         kind: Kind | None = None,
+        block_size: int | None = None,
     ) -> int:
-        """Open a channel and send a request over it.
+        """Open a channel and send a request over it, with blocks of ``block_size`` as :meth:`Agent.request` has them.
 
         Under the handle that this returns a ChannelOpened and then a Response, Reset or Failed follows, or a
         ChannelFailed alone. Raises as :meth:`Agent.open` does.
         """
         handle = self.open(peer, now, method, suites, kind)
-        self._waiting[handle] = (message, peer)
+        self._waiting[handle] = (message, peer, None if block_size is None else exponent_of(block_size))
         return handle
 
     def _report(self, event: Event, now: float) -> None:
         super()._report(event, now)
         if event.handle not in self._waiting:
             return
-        message, peer = self._waiting.pop(event.handle)
+        message, peer, exponent = self._waiting.pop(event.handle)
         if isinstance(event, ChannelOpened):
             try:
-                self._client.ask(event.handle, message, peer, now, event.channel)
+                self._client.ask(event.handle, message, peer, now, event.channel, exponent)
             except ProtocolError as error:
                 super()._report(Failed(event.handle, error.problem), now)

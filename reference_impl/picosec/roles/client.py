@@ -17,14 +17,14 @@ from picosec.messaging.transfers import Transfer
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.definitions import INNER_DEFINITIONS
-from picosec.roles.events import Event, Failed, Pong, Reset, Response
+from picosec.roles.events import Event, Failed, Notification, Pong, Reset, Response
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A request that waits for its response, or a ping. ``message`` is what was asked, before protection.
 
-    ``transfer`` knows which part of a body it carries, or asks for.
+    ``transfer`` knows which part of a body it carries, or asks for; with ``notified``, one that an observation brought.
     """
 
     handle: int
@@ -34,6 +34,7 @@ class Ask:
     binding: Binding | None = None
     echoed: bool = False
     transfer: Transfer | None = None
+    notified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,18 @@ class Client:
         """
         transfer = Transfer(message, exponent, self._tag(handle, channel))
         self._send(Ask(handle, peer, transfer.begin(), channel, transfer=transfer), now)
+
+    def follow(
+        self, handle: int, message: Message, notification: Message, peer: Hashable, channel: Channel | None, now: float
+    ) -> None:
+        """Report a notification once its body is whole; of what is large it holds the first block.
+
+        RFC 7959 section 2.6. ``message`` is the registration. One that cannot be completed is not reported; there will
+        be another.
+        """
+        transfer = Transfer(message)
+        transfer.begin()
+        self._received(Ask(handle, peer, message, channel, transfer=transfer, notified=True), notification, now)
 
     def _send(self, ask: Ask, now: float) -> None:
         assert ask.message is not None
@@ -141,10 +154,10 @@ class Client:
                 pending.done(Problem.REFUSED, now)
             case Ask(), ResponseReceived(_, message):
                 self._answered(pending, message, now)
-            case Ask(handle), RequestFailed(_, reason):
-                self._report(Failed(handle, reason), now)
-            case Ask(handle), RequestReset():
-                self._report(Reset(handle), now)
+            case Ask(), RequestFailed(_, reason):
+                self._fail(pending, Failed(pending.handle, reason), now)
+            case Ask(), RequestReset():
+                self._fail(pending, Reset(pending.handle), now)
             case Ask(handle), PongReceived():
                 self._report(Pong(handle), now)
 
@@ -155,7 +168,7 @@ class Client:
         try:
             response = self._unprotected(asked.channel, asked.binding, message, now)
         except ProtocolError as error:
-            self._report(Failed(asked.handle, error.problem), now)
+            self._fail(asked, Failed(asked.handle, error.problem), now)
             return
         self.deliver(asked, response, now)
 
@@ -169,7 +182,7 @@ class Client:
         try:
             self._send(replace(asked, message=again, echoed=True), now)
         except ProtocolError as error:
-            self._report(Failed(asked.handle, error.problem), now)
+            self._fail(asked, Failed(asked.handle, error.problem), now)
 
     def _received(self, asked: Ask, response: Message, now: float) -> None:
         """Take what the server answered: all of it, or a block."""
@@ -181,9 +194,14 @@ class Client:
                 self._send(replace(asked, message=message, transfer=transfer, echoed=False), now)
                 return
         except ProtocolError as error:
-            self._report(Failed(asked.handle, error.problem), now)
+            self._fail(asked, Failed(asked.handle, error.problem), now)
             return
-        self._report(Response(asked.handle, message, protected=asked.channel is not None), now)
+        kind = Notification if asked.notified else Response
+        self._report(kind(asked.handle, message, protected=asked.channel is not None), now)
+
+    def _fail(self, asked: Ask, event: Failed | Reset, now: float) -> None:
+        if not asked.notified:
+            self._report(event, now)
 
     def _returned(self, errand: _Errand, message: Message, now: float) -> None:
         try:

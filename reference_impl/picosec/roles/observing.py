@@ -18,9 +18,9 @@ from picosec.messaging.options import understood
 from picosec.messaging.timers import Timers
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
-from picosec.roles.client import check_alive
+from picosec.roles.client import Client, check_alive
 from picosec.roles.definitions import INNER_DEFINITIONS
-from picosec.roles.events import Event, Failed, Notification, Reset, Response
+from picosec.roles.events import Event, Failed, Reset, Response
 
 #: Seconds for which what says nothing of its age is fresh (RFC 7252 section 5.10.5).
 DEFAULT_MAX_AGE: Final = 60
@@ -55,11 +55,13 @@ class Observing:
     def __init__(
         self,
         layer: MessageLayer,
+        client: Client,
         channels: ChannelTable,
         report: Callable[[Event, float], None],
         entropy: Callable[[int], bytes],
     ) -> None:
         self._layer = layer
+        self._client = client
         self._channels = channels
         self._report = report
         self._entropy = entropy
@@ -179,7 +181,7 @@ class Observing:
                 return
             watch.number, watch.at = number, now
         self._timers.set(watch, now + _max_age(response) + self._pause())
-        self._report(Notification(watch.handle, response, protected=watch.channel is not None), now)
+        self._client.follow(watch.handle, watch.message, response, watch.peer, watch.channel, now)
 
     def _pause(self) -> float:
         share = int.from_bytes(self._entropy(2), "big") / 0xFFFF

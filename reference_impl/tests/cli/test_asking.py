@@ -214,3 +214,21 @@ def test_a_device_serves_a_serial_line():
         assert Message.decode(frames[0]).code == Code.CONTENT
         os.close(far)
         assert device.wait(5) == 0
+
+
+@pytest.mark.parametrize("protection", [False, True], ids=["open", "channel"])
+@pytest.mark.parametrize("size", [16, 64, 1024])
+def test_what_comes_in_blocks_is_shown_whole(size, protection, home, picosec):
+    """A person asks for the description of a device, not for its first sixteen bytes."""
+    identity = home.identity() if protection else []
+    _code, whole, _err = picosec("get", f"{home.url}/ps/info", *identity)
+
+    assert picosec("get", f"{home.url}/ps/info", *identity, "--block-size", str(size)) == (0, whole, "")
+
+
+def test_a_block_size_that_does_not_exist_is_named(home, picosec):
+    """Nobody has to know the powers of two by heart."""
+    code, _out, err = picosec("get", f"{home.url}/ps/info", "--block-size", "100")
+
+    assert code == 2
+    assert "16, 32, 64, 128, 256, 512, 1024" in err
