@@ -119,6 +119,17 @@ def test_protected_deregistration_ends_it(observer: ProtectedObserver) -> None:
     assert observer.switch() == []
 
 
+@pytest.mark.requirement("MSG-1770")
+@pytest.mark.needs("channel.oscore.server")
+def test_registration_of_what_cannot_be_observed_is_answered(target: Target, channel: Channel) -> None:
+    """The server serves the request, and says by the absence of Observe that nothing will follow (interop, test 5)."""
+    path = target.manifest.resources.protected_get
+    reply = channel.ask(target.build(Code.GET, path, options=((OBSERVE, b""),)))
+    assert reply.code == Code.CONTENT
+    if path != target.manifest.resources.protected_observable:
+        assert reply.option(OBSERVE) is None
+
+
 @pytest.mark.requirement("MSG-1890")
 @pytest.mark.parametrize("other", [(Option.URI_QUERY, b"x=1"), (Option.ACCEPT, b"\x3c")], ids=["query", "accept"])
 def test_deregistration_of_something_else_ends_nothing(observer: ProtectedObserver, other: tuple[int, bytes]) -> None:

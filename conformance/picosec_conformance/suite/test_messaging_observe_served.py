@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from picosec.messaging.blocks import Block, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import Problem
+from picosec_conformance.blockwise import Upload, read_whole
 from picosec_conformance.control import Control
 from picosec_conformance.observing import HALF, MODULUS, OBSERVE, REGISTER, Observer, is_ahead, number_of, only
 from picosec_conformance.target import Target
@@ -366,6 +368,34 @@ def test_flood_of_registrations_is_bounded(target: Target) -> None:
             for frame in target.replies_to(Message(Type.ACK, Code.EMPTY, message.message_id))
         ]
     assert told == accepted
+
+
+@pytest.mark.requirement("MSG-1620", "MSG-1340")
+@pytest.mark.needs("messaging.block.server", "conformance.test-interface")
+@pytest.mark.parametrize("size", [1025, 2500, 16], ids=["larger", "much-larger", "small"])
+def test_large_resource_is_observed_by_its_first_block(target: Target, size: int) -> None:
+    """RFC 7959, section 3.4: a notification is the first block, and the rest is fetched by requests of its own."""
+    observer = Observer(target, target.manifest.resources.large)
+    observer.register()
+    body = bytes(number % 250 for number in range(size))
+    Upload(target, target.exchange, observer.path).whole(body, 512)
+    told = only(observer.own(target.until_probe_answered()))
+    observer.acknowledge(told)
+    number_of(told)
+    assert told.payload == body[:1024]
+    assert (told.option(Option.BLOCK2) is not None) == (size > 1024)
+    assert read_whole(target, observer.path) == body if size > 1024 else True
+    observer.deregister()
+
+
+@pytest.mark.requirement("MSG-1610")
+@pytest.mark.needs("messaging.block.server", "conformance.test-interface")
+def test_request_for_a_later_block_registers_nobody(target: Target) -> None:
+    """The rest of a representation is fetched by plain requests; Observe in one of them is none."""
+    observer = Observer(target, target.manifest.resources.large)
+    block = Block(1, False, exponent_of(512)).option(Option.BLOCK2)
+    answer = target.exchange(observer.request(REGISTER, block))
+    assert answer.option(OBSERVE) is None
 
 
 @pytest.mark.requirement("MSG-1870", "MSG-310")
