@@ -28,6 +28,10 @@ _CSM = StreamMessage(Signal.CSM)
 _INTERFACE = "/ps/test/"
 
 
+#: The part of the time for an answer in which a connection that ends has ended.
+_GRACE = 20
+
+
 class Nonconformity(AssertionError):
     """The target did what the specification forbids, or did not do what it demands."""
 
@@ -261,11 +265,18 @@ class Target:
         raise AdapterError("the connection was reset, and the target is alive: what lies between it and the suite?")
 
     def until_ended(self) -> list[StreamMessage]:
-        """Return what the target says before it ends the connection. Raises ``Silence`` when it does not end it."""
+        """Return what the target says before it ends the connection. Raises ``Silence`` when it does not end it.
+
+        A Ping that is answered after a while shows that it does not; nobody has to wait until a pause is long enough.
+        """
         said: list[StreamMessage] = []
+        token = self.fresh_token()
         self._ending = True
         try:
-            while (data := self.receive_bytes()) is not None:
+            while (data := self.receive_bytes(self.manifest.answer_timeout / _GRACE)) is not None:
+                said.append(self.read(data))
+            self.send(StreamMessage(Signal.PING, token), "is the connection still there?")
+            while (data := self.receive_bytes()) is not None and not self.form.answers(data, 0, token):
                 said.append(self.read(data))
         except ConnectionEnded:
             return said

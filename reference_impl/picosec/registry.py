@@ -21,6 +21,7 @@ class Problem(IntEnum):
     BUSY = 12
     TIMEOUT = 14
     NO_PROXY = 15
+    DISCONNECTED = 18
     INTERNAL = 13
     INCOMPLETE = 16
     INCONSISTENT = 17
@@ -60,6 +61,7 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.BUSY: 0xA3,
     Problem.TIMEOUT: 0xA4,
     Problem.NO_PROXY: 0xA5,
+    Problem.DISCONNECTED: 0xA4,
     Problem.INTERNAL: 0xA0,
     Problem.INCOMPLETE: 0x88,
     Problem.INCONSISTENT: 0xA2,
@@ -99,6 +101,7 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.BUSY: "no room for more work now; try later",
     Problem.TIMEOUT: "no acknowledgement or response came in time",
     Problem.NO_PROXY: "this endpoint does not forward requests",
+    Problem.DISCONNECTED: "the connection ended before the answer came",
     Problem.INTERNAL: "the implementation failed",
     Problem.INCOMPLETE: "blocks of the body are missing",
     Problem.INCONSISTENT: "blocks that do not belong together",

@@ -23,6 +23,7 @@ CHAPTERS = (
     "messaging_retransmission",
     "messaging_client",
     "messaging_framing",
+    "messaging_streams",
     "messaging_sent",
     "messaging_echo",
     "messaging_blocks_served",

@@ -12,6 +12,7 @@ from picosec_conformance.vectors import (
     messaging_observe,
     messaging_problem,
     messaging_slipmux,
+    messaging_streams,
 )
 from picosec_conformance.vectors.model import VectorFile
 
@@ -26,5 +27,6 @@ def files() -> Iterator[VectorFile]:
         messaging_blocks,
         messaging_observe,
         messaging_echo,
+        messaging_streams,
     ):
         yield from part.files()

@@ -6,14 +6,15 @@ Each line of the body is an arrow or a remark::
     -- both sides now hold PRK_out
 
 ``message_1`` names a member of the case's output, steps or inputs; its size is drawn with it. What follows the bar
-stands below the arrow. With the option ``:coap:`` the members are CoAP datagrams, and are drawn decoded.
+stands below the arrow. With the option ``:coap:`` the members are CoAP datagrams, with ``:tcp:`` or
+``:websocket:`` messages on a connection, and are drawn decoded.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -25,6 +26,9 @@ from picosec_conformance.report.sequence import Arrow, Remark, Row, sequence_svg
 from picosec_conformance.resources import vectors_folder
 from picosec_conformance.vectors.model import Case
 from picosec_docs.vector import find_case
+
+Layer = Literal["coap", "tcp", "websocket"]
+_LAYERS: Final[tuple[Layer, ...]] = ("coap", "tcp", "websocket")
 
 _ARROW = re.compile(r"(?P<source>.+?) -> (?P<target>.+?): (?P<member>[a-z0-9_.]+)(?: \| (?P<note>.+))?")
 
@@ -40,14 +44,14 @@ def member_bytes(case: Case, name: str) -> bytes:
     raise LookupError(f"case {case.id} has no bytes under {name!r}")
 
 
-def rows_of(lines: Iterable[str], case: Case, coap: bool) -> list[Row]:
+def rows_of(lines: Iterable[str], case: Case, layer: Layer | None) -> list[Row]:
     """Return what to draw. Raises ``LookupError`` for a line that is neither an arrow nor a remark."""
     rows: list[Row] = []
     for line in filter(None, map(str.strip, lines)):
         match = _ARROW.fullmatch(line)
         if match:
             data = member_bytes(case, match["member"])
-            text = wire.summary(data, "coap") if coap else f"{match['member']} ({len(data)} bytes)"
+            text = wire.summary(data, layer) if layer else f"{match['member']} ({len(data)} bytes)"
             rows.append(Arrow(match["source"], match["target"], text, match["note"] or ""))
         elif line.startswith("-- "):
             rows.append(Remark(line[3:]))
@@ -62,13 +66,13 @@ class Sequenced(SphinxDirective):
     required_arguments = 1
     final_argument_whitespace = True
     has_content = True
-    option_spec = {"coap": directives.flag}  # noqa: RUF012
+    option_spec = dict.fromkeys(_LAYERS, directives.flag)
 
     def run(self) -> Sequence[nodes.Node]:
         """Draw the sequence."""
         try:
             path, case = find_case(self.arguments[0])
-            rows = rows_of(self.content, case, "coap" in self.options)
+            rows = rows_of(self.content, case, next((layer for layer in _LAYERS if layer in self.options), None))
         except LookupError as error:
             raise self.error(str(error)) from None
         self.env.note_dependency(str(vectors_folder() / f"{path}.json"))

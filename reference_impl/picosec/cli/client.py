@@ -111,7 +111,7 @@ def _link(place: Place, options: argparse.Namespace) -> Link:
 
             return tcp.connect(place.host, place.port, options.timeout)
         case "coap+ws":
-            from picosec.net import websocket  # 45 ms that only a WebSocket should cost
+            from picosec.net import websocket
 
             return websocket.connect(place.host, place.port, options.timeout)
         case _:
@@ -202,6 +202,9 @@ def _show(outcome: events.Event | None, timeout: float) -> int:
             return NO_ANSWER
         case events.Response(message=message):
             complain(refusal(message.code, message.content_format, message.payload))
+        case events.Failed(reason=Problem.DISCONNECTED) | events.ChannelFailed(reason=Problem.DISCONNECTED):
+            complain("the device ended the connection: does it speak CoAP there?")
+            return NO_ANSWER
         case events.Failed(reason=Problem.UNPROTECTED):
             complain("the answer was not protected, so anybody may have sent it: does the device have this context?")
         case events.Failed(reason=reason):

@@ -37,7 +37,7 @@ class RequestReset:
 class RequestFailed:
     """A request or ping of ours came to nothing.
 
-    ``TIMEOUT`` when no answer came in time, or the connection ended before.
+    ``TIMEOUT`` when no answer came in time, ``DISCONNECTED`` when the connection ended before.
     """
 
     request_id: int

@@ -67,7 +67,7 @@ class StreamParameters:
     #: Pongs on one connection that wait for earlier requests.
     max_delayed_pongs: int = 8
     #: How long a new connection may stay without CSM.
-    csm_timeout: float = 10.0
+    csm_timeout: float = 30.0
     #: How long a request or ping of ours waits, and a request of the peer may be worked on.
     patience: float = 247.0
     #: How long a released connection may stay open.

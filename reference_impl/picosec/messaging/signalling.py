@@ -80,7 +80,7 @@ def understood(signal: StreamMessage) -> StreamMessage:
     """
     definitions = DEFINITIONS.get(signal.code)
     if definitions is None:
-        raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "MSG-1070", f"signal 7.{signal.code & 31:02}")
+        raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "MSG-1140", f"signal 7.{signal.code & 31:02}")
     kept: list[tuple[int, bytes]] = []
     previous = -1
     for number, value in signal.options:
@@ -90,8 +90,8 @@ def understood(signal: StreamMessage) -> StreamMessage:
             kept.append((number, value))
         elif is_critical(number):
             if signal.code == Signal.CSM:
-                raise BadCsmOption(number, "MSG-1130")
-            raise ProtocolError(Problem.BAD_OPTION, "MSG-1140", f"option {number} of a signal")
+                raise BadCsmOption(number, "MSG-1150")
+            raise ProtocolError(Problem.BAD_OPTION, "MSG-1150", f"option {number} of a signal")
     return dataclasses.replace(signal, options=tuple(kept))
 
 

@@ -77,7 +77,7 @@ class StreamEndpoint(StreamSender):
         if room:
             self._timers.set(connection, now + self.parameters.csm_timeout)
         else:
-            self._refuse(connection, ProtocolError(Problem.BUSY, "MSG-1260", "too many connections"), now)
+            self._refuse(connection, ProtocolError(Problem.BUSY, "MSG-820", "too many connections"), now)
         return self.further_events()
 
     def disconnected(self, peer: Hashable, now: float) -> list[Event]:
@@ -122,7 +122,7 @@ class StreamEndpoint(StreamSender):
         """Close the idle connection that was unheard of for longest."""
         for connection in self._connections.values():
             if connection.idle and connection.state is not State.CLOSED:
-                self._refuse(connection, ProtocolError(Problem.BUSY, "MSG-1260", "a new connection needs room"), now)
+                self._refuse(connection, ProtocolError(Problem.BUSY, "MSG-820", "a new connection needs room"), now)
                 return True
         return False
 
@@ -169,7 +169,7 @@ class StreamEndpoint(StreamSender):
             message = signalling.understood(message)
         happening = input_of(message)
         if not connection.takes(happening):
-            raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "MSG-1090", f"{happening.name} in {connection.state.name}")
+            raise ProtocolError(Problem.UNEXPECTED_MESSAGE, "MSG-1010", f"{happening.name} in {connection.state.name}")
         match happening:
             case Input.CSM:
                 self._take_csm(connection, message, now)
@@ -292,7 +292,7 @@ class StreamEndpoint(StreamSender):
             if connection.fits(encoded):
                 self._outbox.append((connection.peer, encoded))
                 return
-        self._refuse(connection, BadCsmOption(CsmOption.MAX_MESSAGE_SIZE, "MSG-1110"), now)
+        self._refuse(connection, BadCsmOption(CsmOption.MAX_MESSAGE_SIZE, "MSG-1050"), now)
 
     def _drop(self, connection: Connection, exchange: Exchange, happening: exchanges.Input) -> None:
         exchange.advance(happening)
@@ -323,7 +323,7 @@ class StreamEndpoint(StreamSender):
                 self._drop(connection, due, exchanges.Input.GIVE_UP)
                 self._worked_off(connection)
             elif connection.state is State.WAIT_CSM:
-                self._refuse(connection, ProtocolError(Problem.TIMEOUT, "MSG-1090", "no CSM came"), now)
+                self._refuse(connection, ProtocolError(Problem.TIMEOUT, "MSG-1030", "no CSM came"), now)
             else:
                 self._end(connection, Input.TIMEOUT, now)
         return self.further_events()
@@ -348,5 +348,5 @@ class StreamEndpoint(StreamSender):
         for exchange in list(connection.exchanges):
             self._drop(connection, exchange, exchanges.Input.GIVE_UP)
         for request in [*connection.tokens.values(), *connection.pings.values()]:
-            self._fail(connection, request, Problem.TIMEOUT)
+            self._fail(connection, request, Problem.DISCONNECTED)
         self._events.append(ConnectionEnded(connection.peer))

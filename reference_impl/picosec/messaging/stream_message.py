@@ -87,9 +87,9 @@ class StreamMessage:
         """Return the one message that ``data`` is on a TCP connection. Raises ``ProtocolError`` with ``MALFORMED``."""
         size = message_size(data)
         if size is None or size > len(data):
-            _malformed("MSG-1000", "the message is cut short")
+            _malformed("MSG-1110", "the message is cut short")
         if size < len(data):
-            _malformed("MSG-1000", f"{len(data) - size} bytes behind the message")
+            _malformed("MSG-1110", f"{len(data) - size} bytes behind the message")
         extension = _EXTENDED[data[0] >> 4][0] if data[0] >> 4 in _EXTENDED else 0
         return cls._decode(data, 1 + extension)
 
@@ -97,9 +97,9 @@ class StreamMessage:
     def decode_frame(cls, data: bytes) -> StreamMessage:
         """Return the message in a binary message of a WebSocket. Raises ``ProtocolError`` with ``MALFORMED``."""
         if not data:
-            _malformed("MSG-1000", "no bytes are no message")
+            _malformed("MSG-1110", "no bytes are no message")
         if data[0] >> 4:
-            _malformed("MSG-1060", f"length {data[0] >> 4}")
+            _malformed("MSG-1120", f"length {data[0] >> 4}")
         return cls._decode(data, 1)
 
     @classmethod
@@ -107,14 +107,14 @@ class StreamMessage:
         """Decode from the code on; the token length stands in the first byte."""
         token_end = position + 1 + (data[0] & 15)
         if data[0] & 15 > MAX_TOKEN:
-            _malformed("MSG-1010", f"token length {data[0] & 15}")
+            _malformed("MSG-1080", f"token length {data[0] & 15}")
         if token_end > len(data):
-            _malformed("MSG-1000", "the token is cut short")
+            _malformed("MSG-1110", "the token is cut short")
         code = data[position]
         if code == 0 and len(data) > position + 1:
-            _malformed("MSG-1030", "an empty message has neither token nor content")
+            _malformed("MSG-1100", "an empty message has neither token nor content")
         if code >> 5 in RESERVED_CLASSES:
-            _malformed("MSG-1020", f"code {code_text(code)} is reserved")
+            _malformed("MSG-1090", f"code {code_text(code)} is reserved")
         options, payload = decode_options(data, token_end)
         return cls(code, data[position + 1 : token_end], options, payload)
 
@@ -176,7 +176,7 @@ class Decoder:
         """
         pending = self._pending
         if pending and pending[0] & 15 > MAX_TOKEN:
-            _malformed("MSG-1010", f"token length {pending[0] & 15}")
+            _malformed("MSG-1080", f"token length {pending[0] & 15}")
         size = message_size(pending)
         if size is None:
             return None

@@ -47,7 +47,7 @@ class StreamSender:
         """Send a request and return its handle. The token is chosen here; type and message id mean nothing.
 
         A ``lasting`` one goes on listening after its first answer. Raises ``ProtocolError`` with ``BUSY`` when too many
-        requests are pending, ``TOO_LARGE`` for one that the peer does not take, ``TIMEOUT`` without a connection.
+        requests are pending, ``TOO_LARGE`` for one that the peer does not take, ``DISCONNECTED`` without a connection.
         """
         connection = self._asking(peer)
         token = self._new_token(connection)
@@ -80,7 +80,7 @@ class StreamSender:
         elif connection.state is State.WAIT_CSM:
             connection.held.append(request)
         else:
-            raise ProtocolError(Problem.TOO_LARGE, "MSG-1110", f"a request of {len(encoded)} bytes")
+            raise ProtocolError(Problem.TOO_LARGE, "MSG-1050", f"a request of {len(encoded)} bytes")
 
     def forget(self, handle: int, now: float) -> None:
         """Let go of a request: what still comes is for nobody."""
@@ -104,7 +104,7 @@ class StreamSender:
     def _asking(self, peer: Hashable) -> Connection:
         connection = self._connections.get(peer)
         if connection is None or connection.state is State.CLOSED:
-            raise ProtocolError(Problem.TIMEOUT, "MSG-1250", "no such connection")
+            raise ProtocolError(Problem.DISCONNECTED, "MSG-1270", "no such connection")
         if len(connection.tokens) + len(connection.pings) >= self.parameters.max_requests:
             raise ProtocolError(Problem.BUSY, "MSG-820", "too many requests are pending")
         return connection
@@ -145,15 +145,15 @@ class StreamSender:
         """Send a response beyond the first to a request with ``token``, and return its handle.
 
         It arrives, or the connection ends: a confirmable one counts as acknowledged at once, so that there is never
-        one to replace. Raises ``ProtocolError`` with ``TOO_LARGE`` for what the peer does not take, ``TIMEOUT``
+        one to replace. Raises ``ProtocolError`` with ``TOO_LARGE`` for what the peer does not take, ``DISCONNECTED``
         without a connection.
         """
         connection = self._connections.get(peer)
         if connection is None or connection.state is State.CLOSED:
-            raise ProtocolError(Problem.TIMEOUT, "MSG-1250", "no such connection")
+            raise ProtocolError(Problem.DISCONNECTED, "MSG-1270", "no such connection")
         encoded = connection.encode(StreamMessage(message.code, token, message.options, message.payload))
         if not connection.fits(encoded):
-            raise ProtocolError(Problem.TOO_LARGE, "MSG-1110", f"a notification of {len(encoded)} bytes")
+            raise ProtocolError(Problem.TOO_LARGE, "MSG-1050", f"a notification of {len(encoded)} bytes")
         self._outbox.append((peer, encoded))
         handle = next(self._ids)
         if confirmable:

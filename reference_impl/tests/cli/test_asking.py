@@ -64,6 +64,20 @@ def test_a_server_that_speaks_no_websocket_is_told_from_a_silent_one(home, picos
     assert err.count("\n") == 1
 
 
+def test_a_connection_that_ends_is_told_from_silence(picosec):
+    """A person took the port of something else, which hangs up."""
+    import socket
+    import threading
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        hanging_up = threading.Thread(target=lambda: other.accept()[0].close())
+        hanging_up.start()
+        code, _out, err = picosec("get", f"coap+tcp://127.0.0.1:{other.getsockname()[1]}/ps/info")
+        hanging_up.join()
+
+    assert (code, err) == (3, "picosec: the device ended the connection: does it speak CoAP there?\n")
+
+
 @pytest.mark.parametrize("scheme", ["coap+tcp", "coap+ws"])
 def test_a_closed_tcp_port_is_said_at_once(scheme, picosec):
     """The device is not running."""

@@ -172,7 +172,7 @@ def test_a_lasting_request_listens_on() -> None:
     assert not endpoint.renew(handle, get("/a"), 0)
     assert len(take(endpoint, notification)) == 1
     assert endpoint.renew(handle, get("/a"), 0)
-    assert endpoint.disconnected("peer", 0) == [RequestFailed(handle, Problem.TIMEOUT), ConnectionEnded("peer")]
+    assert endpoint.disconnected("peer", 0) == [RequestFailed(handle, Problem.DISCONNECTED), ConnectionEnded("peer")]
 
 
 def test_what_was_forgotten_is_heard_no_more() -> None:
@@ -196,7 +196,7 @@ def test_a_notification_arrives_or_the_connection_ends() -> None:
     assert endpoint.further_events() == []
     with pytest.raises(ProtocolError, match="too_large"):
         endpoint.notify("peer", b"t", content(bytes(2000)), 0, confirmable=False)
-    with pytest.raises(ProtocolError, match="timeout"):
+    with pytest.raises(ProtocolError, match="disconnected"):
         endpoint.notify("nobody", b"t", content(b"22"), 0, confirmable=False)
 
 
@@ -209,15 +209,15 @@ def test_requests_fail_with_their_connection() -> None:
     assert isinstance(served, RequestReceived)
     sent(endpoint)
     assert endpoint.disconnected("peer", 0) == [
-        RequestFailed(asked, Problem.TIMEOUT),
-        RequestFailed(pinged, Problem.TIMEOUT),
+        RequestFailed(asked, Problem.DISCONNECTED),
+        RequestFailed(pinged, Problem.DISCONNECTED),
         ConnectionEnded("peer"),
     ]
     endpoint.respond(served.exchange, content(), 0)
     assert sent(endpoint) == []
     assert "peer" not in endpoint
     assert endpoint.next_timeout() is None
-    with pytest.raises(ProtocolError, match="timeout"):
+    with pytest.raises(ProtocolError, match="disconnected"):
         endpoint.request(get(), "peer", 0)
 
 
@@ -419,7 +419,7 @@ def test_an_abort_ends_everything() -> None:
     handle = endpoint.request(get(), "peer", 0)
     sent(endpoint)
     assert take(endpoint, StreamMessage(Signal.ABORT), request()) == [
-        RequestFailed(handle, Problem.TIMEOUT),
+        RequestFailed(handle, Problem.DISCONNECTED),
         ConnectionEnded("peer"),
     ]
     assert sent(endpoint) == []

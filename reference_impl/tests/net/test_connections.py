@@ -20,6 +20,7 @@ from picosec.net.clock import SystemClock
 from picosec.net.connection import Connection, Listener
 from picosec.net.loop import run
 from picosec.net.transport import EndOfStream, TransportError
+from picosec.net.websocket_connection import PATH
 from picosec.roles.device import Device
 from picosec.roles.keyring import Keyring
 
@@ -189,7 +190,7 @@ class _Restless:
 class Browser:
     """A WebSocket client at the far end, driven by hand."""
 
-    def __init__(self, listener: Listener, path: str = websocket.PATH, subprotocols: tuple[str, ...] = ("coap",)):
+    def __init__(self, listener: Listener, path: str = PATH, subprotocols: tuple[str, ...] = ("coap",)):
         self.socket = calling(listener)
         uri = parse_uri(f"ws://127.0.0.1:{port_of(listener)}{path}")
         self.protocol = ClientProtocol(uri, subprotocols=list(subprotocols) or None)
@@ -260,7 +261,7 @@ def test_a_whole_conversation_over_a_websocket(websockets):
 
 @pytest.mark.parametrize(
     ("path", "subprotocols", "status"),
-    [("/", ("coap",), 404), (websocket.PATH, (), 400), (websocket.PATH, ("chat",), 400)],
+    [("/", ("coap",), 404), (PATH, (), 400), (PATH, ("chat",), 400)],
 )
 def test_what_does_not_ask_for_coap_is_refused(path, subprotocols, status, websockets):
     """A web page that looks for something else."""
