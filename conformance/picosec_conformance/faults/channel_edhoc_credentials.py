@@ -21,6 +21,7 @@ from picosec.channel.credentials import BOTH_USAGES, Credential, Kind, Usage, pa
 from picosec.channel.cwt import to_be_signed
 from picosec.channel.edhoc_config import EdhocConfig
 from picosec.channel.initiator import Initiator
+from picosec.channel.session import Role
 from picosec.channel.trust import TrustStore
 from picosec.crypto.curves import Curve
 from picosec.crypto.suites import Suite
@@ -356,11 +357,11 @@ def opens_channels_to_itself() -> None:
     """An app that trusts all devices of the house, itself included, believes its own echo."""
     original = initiator.usable
 
-    def usable(config: EdhocConfig, id_cred: bytes, usage: Usage, suite: Suite, time: float | None) -> Any:
+    def usable(config: EdhocConfig, role: Role, id_cred: bytes, usage: Usage, suite: Suite, time: float | None) -> Any:
         try:
-            return original(config, id_cred, usage, suite, time)
+            return original(config, role, id_cred, usage, suite, time)
         except ProtocolError as error:
-            if error.requirement != "CHN-480":
+            if error.requirement != "CHN-1040":
                 raise
             return config.trusted.candidates(id_cred, time)
 
@@ -377,3 +378,31 @@ def talks_to_itself() -> None:
         self.own_keys = frozenset()
 
     EdhocConfig.__init__ = unaware
+
+
+@fault("CHN-1930")
+def passes_over_critical_extensions() -> None:
+    """What the library does not know it leaves to the application, and the application never asked."""
+    certificates.UNDERSTOOD = (object,)
+
+
+@fault("CHN-1940")
+def checks_as_many_certificates_as_it_is_sent() -> None:
+    """Each signature costs a second on this processor, and the peer says how many there are."""
+    certificates.MAX_CHAIN = 10_000
+
+
+@fault("CHN-1950")
+def reads_the_headers_that_it_knows() -> None:
+    """Parameters that are not understood are skipped: `crit` is one of them (compare CVE-2025-59420)."""
+    original = cwt._parts
+
+    def parts(value: Any) -> tuple[bytes, bytes, bytes]:
+        if type(value) is list and len(value) == 4 and type(value[0]) is bytes and type(value[1]) is dict:
+            header = loads(value[0])
+            known = {key: entry for key, entry in header.items() if key in (1, 4)} if type(header) is dict else header
+            original([dumps(known), {}, value[2], value[3]])
+            return value[0], value[2], value[3]
+        return original(value)
+
+    cwt._parts = parts

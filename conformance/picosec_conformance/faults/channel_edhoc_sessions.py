@@ -344,3 +344,37 @@ def takes_any_message_4() -> None:
             return b""
 
     initiator.open_ = lenient
+
+
+@fault("CHN-1960")
+def says_that_time_is_up() -> None:
+    """A session expires, and the peer is told: the error message meets a message_3 that was on its way."""
+    serve, expire, report = Handshaking._serve, Handshaking.expire, ErrorMessage(1, "timeout").encode()
+    peers: list[Any] = []
+
+    def remember(self: Handshaking, request: resources.Request) -> resources.Reply:
+        peers[:] = [request.peer]
+        return serve(self, request)
+
+    def tell(self: Handshaking, now: float) -> None:
+        before = len(self._responding)
+        expire(self, now)
+        if len(self._responding) < before and peers:
+            self._openings._layer.request(edhoc_coap.request(report, b""), peers[0], now)
+
+    Handshaking._serve, Handshaking.expire = remember, tell
+
+
+@fault("CHN-1960")
+def apologises_to_whom_it_throws_out() -> None:
+    """Whoever made room is told so: one attacker makes the device send as many messages as it receives."""
+    serve, report = Handshaking._serve, ErrorMessage(1, "busy").encode()
+
+    def tell(self: Handshaking, request: resources.Request) -> resources.Reply:
+        full = len(self._responding) >= handshakes.MAX_SESSIONS
+        reply = serve(self, request)
+        if full and reply.code == Code.CHANGED:
+            self._openings._layer.request(edhoc_coap.request(report, b""), request.peer, request.now)
+        return reply
+
+    Handshaking._serve = tell

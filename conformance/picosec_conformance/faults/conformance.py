@@ -12,10 +12,11 @@ from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.crypto.vault import Vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
-from picosec.messaging.coap import Code
+from picosec.messaging.coap import Code, Message
 from picosec.registry import Problem
 from picosec.roles import device, resources, test_fields, test_interface, test_resources
 from picosec.roles.agent import Agent
+from picosec.roles.handshakes import Opening
 from picosec.roles.resources import Reply, Request
 from picosec.roles.simulated import ScriptedEntropy
 from picosec.roles.test_interface import Store, TestBuild
@@ -431,3 +432,19 @@ def sends_credentials_by_reference_only() -> None:
         original(self, vault, own, trusted, replace(policy, by_value=False))
 
     EdhocConfig.__init__ = initialize
+
+
+@fault("CNF-900")
+def takes_every_noise_for_a_refusal() -> None:
+    """What cannot be read is reported as a refusal: the owner of a peer with a broken encoder never hears of it."""
+    original = Opening.refused
+
+    def refused(self: Opening, response: Message) -> Message:
+        try:
+            return original(self, response)
+        except ProtocolError as error:
+            if error.problem is not Problem.MALFORMED:
+                raise
+            raise ProtocolError(Problem.REFUSED, "CHN-1060") from error
+
+    Opening.refused = refused

@@ -23,7 +23,7 @@ from picosec_conformance.edhoc_peer import (
     meet,
     sent_by_target,
 )
-from picosec_conformance.handshake import PATH, TRUE, message_of
+from picosec_conformance.handshake import PATH, TRUE, edhoc_request, message_of
 from picosec_conformance.target import Target
 
 #: Seconds from message_1 to message_3: EXCHANGE_LIFETIME of RFC 7252.
@@ -165,6 +165,24 @@ def test_session_expires(target: Target, control: Control, rng: random.Random) -
 
     assert control.state()[3] == 0
     expect_error(target, peer.send_3(), Problem.UNEXPECTED_MESSAGE)
+
+
+@pytest.mark.requirement("CHN-1960")
+def test_session_expires_in_silence(target: Target, control: Control, rng: random.Random) -> None:
+    """The Initiator may have sent message_3 just now: an error message that crosses it ends what was complete."""
+    begun(target, rng)
+
+    assert control.advance(LIFETIME + 1) == []
+    assert control.state()[3] == 0
+
+
+@pytest.mark.requirement("CHN-1960")
+def test_session_makes_room_in_silence(target: Target, rng: random.Random) -> None:
+    """Whoever fills the table must not make the target write to those it throws out."""
+    peer = begun(target, rng)
+
+    for _ in range(40):
+        assert len(target.replies(edhoc_request(target, TRUE, peer.run.compose_message_1()))) == 1
 
 
 @pytest.mark.requirement("CHN-980")

@@ -53,6 +53,17 @@ def test_text_that_is_no_name_is_a_refusal(target: Target, control: Control, rng
     expect_given_up(target, control, Problem.REFUSED)
 
 
+@pytest.mark.requirement("CNF-900")
+@pytest.mark.parametrize("message", ["01", "6178", "f5f5", "0101", "01f5", "03f4", "01a0", "0261", "02f5", "81"])
+def test_malformed_error_message_is_reported_as_such(
+    target: Target, control: Control, rng: random.Random, message: str
+) -> None:
+    """A peer that refuses in a language of its own has two faults, and its owner wants to know of both."""
+    ended_with(target, control, rng, bytes.fromhex(message))
+
+    expect_given_up(target, control, Problem.MALFORMED)
+
+
 @pytest.mark.requirement("CHN-550")
 @pytest.mark.parametrize(
     "message",

@@ -87,7 +87,7 @@ def _load(der: bytes) -> Certificate:
         extensions = certificate.extensions
     for extension in extensions:
         if extension.critical and not isinstance(extension.value, UNDERSTOOD):
-            raise bad_credential(f"critical extension {extension.oid.dotted_string} is not understood")
+            raise bad_credential(f"critical extension {extension.oid.dotted_string} is not understood", "CHN-1930")
     return certificate
 
 
@@ -115,7 +115,7 @@ def check_path(chain: Sequence[bytes], trusted: Iterable[bytes], time: float | N
     1970), issuers must be valid then. Raises ``bad_credential``.
     """
     if len(chain) > MAX_CHAIN:
-        raise _untrusted(f"a chain of {len(chain)} certificates")
+        raise bad_credential(f"a chain of {len(chain)} certificates", "CHN-1940")
     anchors = set(trusted)
     for position, der in enumerate(chain):
         if der in anchors:

@@ -89,9 +89,9 @@ class Credential:
         )
 
 
-def bad_credential(detail: str) -> ProtocolError:
+def bad_credential(detail: str, requirement: str = "CHN-470") -> ProtocolError:
     """Return the error for a credential whose form or key is unusable."""
-    return ProtocolError(Problem.BAD_CREDENTIAL, "CHN-470", detail)
+    return ProtocolError(Problem.BAD_CREDENTIAL, requirement, detail)
 
 
 # Labels of CWT claims (RFC 8392), of cnf (RFC 8747) and of COSE_Key (RFC 9052 section 7, RFC 9053 section 7).

@@ -56,5 +56,5 @@ def _parts(value: Any) -> tuple[bytes, bytes, bytes]:
     if type(header) is not dict or type(header.get(_ALG)) is not int or header[_ALG] not in _CURVES:
         raise bad_credential("the protected header names no algorithm of ours")
     if not {*header, *unprotected} <= {_ALG, _KID} or _ALG in unprotected or (_KID in header and _KID in unprotected):
-        raise bad_credential("a header parameter that is not understood, or stands twice")
+        raise bad_credential("a header parameter that is not understood, or stands twice", "CHN-1950")
     return protected, payload, signature

@@ -170,7 +170,7 @@ class Initiator(Machine[State]):
         plaintext = Plaintext2.decode(encoded)
         c_r, id_cred, proof = plaintext.c_r, plaintext.id_cred, plaintext.signature_or_mac
         self.c_r = c_r
-        check_identifier(c_r, suite)
+        check_identifier(c_r, suite, "CHN-1020")
         if c_r == self.c_i:
             raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-300", "C_R equals C_I")
 
@@ -187,7 +187,7 @@ class Initiator(Machine[State]):
             authentication.check(usage, peer, proof, mac, id_cred, th_2, ead, "CHN-510")
             return peer, prk_3e2m
 
-        peer, prk_3e2m = first_proven(usable(config, id_cred, usage, suite, time), check)
+        peer, prk_3e2m = first_proven(usable(config, Role.INITIATOR, id_cred, usage, suite, time), check)
         items = understood(plaintext.ead, config.policy.ead_labels, "CHN-350") if ead else ()
         th_3 = key_schedule.th_3(th_2, encoded, peer.cred)
         return _Verified2(g_y, c_r, peer, prk_3e2m, th_3, items)

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from picosec.channel.credentials import Credential, Usage
 from picosec.channel.edhoc_config import EdhocConfig
+from picosec.channel.session import Role
 from picosec.crypto.suites import Suite
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
@@ -14,21 +15,35 @@ from picosec.registry import Problem
 #: Bytes of an OSCORE nonce that are not the identifier's.
 NONCE_OVERHEAD: Final = 6
 
+#: What refuses a credential that cannot serve, and one of this endpoint's own, by the role of this endpoint.
+_UNFIT: Final = {Role.RESPONDER: "CHN-470", Role.INITIATOR: "CHN-1030"}
+_OWN: Final = {Role.RESPONDER: "CHN-480", Role.INITIATOR: "CHN-1040"}
+
 T = TypeVar("T")
 
 
-def usable(config: EdhocConfig, id_cred: bytes, usage: Usage, suite: Suite, time: float | None) -> Sequence[Credential]:
+def usable(
+    config: EdhocConfig, role: Role, id_cred: bytes, usage: Usage, suite: Suite, time: float | None
+) -> Sequence[Credential]:
     """Return the trusted credentials, at least one, that ID_CRED_x may stand for and that can serve.
+
+    ``role`` is that of this endpoint; it decides which requirement a refusal enforces.
 
     Raises ``unknown_credential`` (CHN-450, CHN-460) or ``bad_credential`` (CHN-400 to CHN-490).
     """
-    found = config.trusted.candidates(id_cred, time)
+    unfit, own = _UNFIT[role], _OWN[role]
+    try:
+        found = config.trusted.candidates(id_cred, time)
+    except ProtocolError as error:
+        raise ProtocolError(
+            error.problem, unfit if error.requirement == "CHN-470" else error.requirement, error.detail
+        ) from error
     fitting = [credential for credential in found if credential.serves(usage, suite)]
     if not fitting:
-        raise ProtocolError(Problem.BAD_CREDENTIAL, "CHN-470", "the key cannot serve the method in the suite")
+        raise ProtocolError(Problem.BAD_CREDENTIAL, unfit, "the key cannot serve the method in the suite")
     others = [credential for credential in fitting if credential.key.x not in config.own_keys]
     if not others:
-        raise ProtocolError(Problem.BAD_CREDENTIAL, "CHN-480", "the peer shows a key of this endpoint")
+        raise ProtocolError(Problem.BAD_CREDENTIAL, own, "the peer shows a key of this endpoint")
     return others
 
 
@@ -46,8 +61,8 @@ def first_proven(peers: Sequence[Credential], check: Callable[[Credential], T]) 
     return check(peers[-1])
 
 
-def check_identifier(identifier: bytes, suite: Suite) -> None:
-    """Raise ``bad_identifier`` for a connection identifier that does not fit into an OSCORE nonce (CHN-310)."""
+def check_identifier(identifier: bytes, suite: Suite, requirement: str = "CHN-310") -> None:
+    """Raise ``bad_identifier`` for a connection identifier that does not fit into an OSCORE nonce."""
     longest = suite.application_aead.nonce_length - NONCE_OVERHEAD
     if len(identifier) > longest:
-        raise ProtocolError(Problem.BAD_IDENTIFIER, "CHN-310", f"{len(identifier)} bytes, at most {longest} fit")
+        raise ProtocolError(Problem.BAD_IDENTIFIER, requirement, f"{len(identifier)} bytes, at most {longest} fit")

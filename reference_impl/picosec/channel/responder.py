@@ -230,7 +230,7 @@ class Responder(Machine[State]):
             authentication.check(usage, peer, proof, mac, id_cred, th_3, ead, "CHN-500")
             return peer, prk_4e3m
 
-        peer, prk_4e3m = first_proven(usable(config, id_cred, usage, suite, time), check)
+        peer, prk_4e3m = first_proven(usable(config, Role.RESPONDER, id_cred, usage, suite, time), check)
         items = understood(plaintext.ead, config.policy.ead_labels, "CHN-340") if ead else ()
         th_4 = key_schedule.th_4(th_3, encoded, peer.cred)
         prk_out = key_schedule.prk_out(prk_4e3m, th_4)

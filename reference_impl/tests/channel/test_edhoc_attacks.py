@@ -236,7 +236,7 @@ def test_an_endpoint_does_not_complete_with_itself():
     with pytest.raises(ProtocolError) as caught:
         initiator.process_message_2(responder.prepare_message_2(C_R))
 
-    assert (caught.value.problem, caught.value.requirement) == (Problem.BAD_CREDENTIAL, "CHN-480")
+    assert (caught.value.problem, caught.value.requirement) == (Problem.BAD_CREDENTIAL, "CHN-1040")
 
 
 def test_failures_of_authentication_look_alike():
