@@ -64,7 +64,10 @@ def target(ways: Reach, request: pytest.FixtureRequest) -> Target:
 
 @pytest.fixture
 def reach(target: Target, ways: Reach) -> Reach:
-    """Every link to the target, for tests that use several at once; their ``target`` is on the main one."""
+    """Every link to the target, for tests that use several at once.
+
+    Their ``target`` is on the first link that carries all that they need, on the main one if there is none.
+    """
     return ways
 
 

@@ -156,6 +156,7 @@ def test_number_of_the_past_is_refused(target: Target, control: Control, sender:
 
 
 @pytest.mark.requirement("CHN-1810")
+@pytest.mark.needs("messaging.datagram")
 def test_request_that_is_being_acted_on_is_not_begun_again(
     target: Target, control: Control, sender: OrderedSender
 ) -> None:

@@ -42,6 +42,7 @@ def test_at_most_once_is_one_message(sender: DeliveringTarget) -> None:
 
 
 @pytest.mark.requirement("CHN-1700")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("ended", ["reset", "refused", "forged"])
 def test_at_most_once_is_not_asked_again(target: Target, sender: DeliveringTarget, ended: str) -> None:
     """Whatever comes back, one is the most that was promised."""
@@ -67,6 +68,7 @@ def test_unanswered_request_is_asked_again_under_new_numbers(sender: DeliveringT
 
 
 @pytest.mark.requirement("CHN-1710")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("delivery", PROMISING)
 @pytest.mark.parametrize("ended", ["reset", "refused", "forged"])
 def test_what_does_not_verify_ends_no_promise(

@@ -55,6 +55,7 @@ def expect_exactly_once(tally: Tally) -> None:
 
 
 @pytest.mark.requirement("CHN-720", "CHN-1780")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("stage", list(WEATHER), indirect=True)
 def test_at_most_once_towards_the_target(stage: Stage) -> None:
     """Telegrams in bad weather: some get lost, none is carried out twice."""
@@ -76,6 +77,7 @@ def test_at_least_once_from_the_target(stage: Stage) -> None:
 
 
 @pytest.mark.requirement("CHN-1780", "CHN-1790", "CHN-1800")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("stage", list(WEATHER), indirect=True)
 def test_exactly_once_towards_the_target(stage: Stage) -> None:
     """A queue of commands through a storm: each is carried out once, in order, whatever the network does."""

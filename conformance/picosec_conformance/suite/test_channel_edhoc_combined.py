@@ -94,6 +94,7 @@ def test_request_behind_message_3_is_judged_like_any_other(
 
 
 @pytest.mark.requirement("CHN-1500")
+@pytest.mark.needs("messaging.datagram")
 def test_request_behind_message_3_acts_once(target: Target, control: Control, rng: random.Random) -> None:
     """The datagram is repeated on the way: the lamp switches once."""
     suite = CombiningInitiator(target, rng)

@@ -124,6 +124,7 @@ def test_repetition_with_echo_is_not_marked(target: Target, control: Control, rn
 
 
 @pytest.mark.requirement("CHN-1600")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("answer", ["forged", "other-request", "success", "error", "problem", "reset"])
 def test_only_a_verified_response_opens_the_channel(
     target: Target, control: Control, rng: random.Random, answer: str

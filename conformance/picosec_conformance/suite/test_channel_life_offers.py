@@ -210,6 +210,7 @@ def test_offer_that_is_not_taken_up_changes_nothing(
 
 
 @pytest.mark.requirement("CHN-1430")
+@pytest.mark.needs("messaging.datagram")
 def test_offer_that_is_not_answered_changes_nothing(target: Target, control: Control, rng: random.Random) -> None:
     """An attacker drops every offer: both ends go on as if there had been none."""
     ends = Renewing(target, meet(target, rng), rng)

@@ -154,6 +154,7 @@ def test_new_offer_replaces_promised_keys(target: Target, control: Control, rng:
 
 
 @pytest.mark.requirement("CHN-1300", "CHN-1320")
+@pytest.mark.needs("messaging.datagram")
 def test_repeated_offer_gets_the_same_answer(target: Target, control: Control, rng: random.Random) -> None:
     """The answer is lost on the way and the offer comes again: two answers would be two sets of keys."""
     ends = Renewing(target, meet(target, rng), rng)

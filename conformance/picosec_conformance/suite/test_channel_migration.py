@@ -26,8 +26,8 @@ CLASSES = list(DeliveryClass)
 
 @pytest.fixture
 def elsewhere(reach: Reach, target: Target) -> list[Target]:
-    """The same target on every further link: other addresses of ours, as it sees them."""
-    others = [reach.link(name) for name in reach.names if name and name != target.link]
+    """The same target on every other link: other addresses of ours, as it sees them."""
+    others = [reach.link(name) for name in reach.names if name != target.link]
     if not others:
         raise Inconclusive("the manifest has one link: give another in [links] to judge how a channel moves")
     return others
@@ -82,6 +82,7 @@ def test_response_goes_where_its_request_came_from(target: Target, channel: Chan
 
 
 @pytest.mark.requirement("CHN-1870")
+@pytest.mark.needs("messaging.datagram")
 def test_late_response_goes_where_its_request_came_from(
     target: Target, control: Control, channel: Channel, elsewhere: list[Target]
 ) -> None:
@@ -134,6 +135,7 @@ def test_target_asks_where_its_peer_was_heard_last(
 
 
 @pytest.mark.requirement("CHN-1710")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.needs("channel.migration")
 @pytest.mark.parametrize("delivery", [DeliveryClass.AT_LEAST_ONCE, DeliveryClass.EXACTLY_ONCE])
 def test_unanswered_request_follows_its_peer(

@@ -75,6 +75,7 @@ def test_response_to_nothing_is_reset(target: Target, control: Control) -> None:
 
 
 @pytest.mark.requirement("MSG-520")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("number", [9999, 65001])
 def test_response_with_an_unknown_critical_option_is_reset(target: Target, control: Control, number: int) -> None:
     """The client cannot know what it would be taking for an answer."""
@@ -151,6 +152,7 @@ def test_acknowledgement_of_something_else_ends_nothing(target: Target, control:
 
 
 @pytest.mark.requirement("CNF-510")
+@pytest.mark.needs("messaging.datagram")
 def test_client_that_waits_survives_noise(target: Target, control: Control, rng: random.Random) -> None:
     """What comes to a port that is open for an answer may be anything."""
     request = asked(target, control)

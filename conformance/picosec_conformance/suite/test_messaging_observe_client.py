@@ -22,6 +22,7 @@ def observing(target: Target, control: Control) -> ObservingTarget:
 
 
 @pytest.mark.requirement("CNF-770")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("confirmable", [True, False])
 def test_observation_is_begun_as_demanded(target: Target, control: Control, confirmable: bool) -> None:
     """The suite is the server here: it sees what a client asks for."""
@@ -35,6 +36,7 @@ def test_observation_is_begun_as_demanded(target: Target, control: Control, conf
 
 
 @pytest.mark.requirement("MSG-1790", "MSG-1820")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: kind.name)
 def test_newer_notification_is_handed_on(observing: ObservingTarget, kind: Type) -> None:
     """The news that the whole thing is for; a confirmable one is acknowledged, and nothing else is sent."""
@@ -159,6 +161,7 @@ def test_nothing_is_observed_twice(observing: ObservingTarget) -> None:
 
 
 @pytest.mark.requirement("MSG-1820")
+@pytest.mark.needs("messaging.datagram")
 def test_late_notification_is_acknowledged_too(observing: ObservingTarget) -> None:
     """It is for this client; a reset would end the observation."""
     observing.notify(5, b"new")
@@ -167,6 +170,7 @@ def test_late_notification_is_acknowledged_too(observing: ObservingTarget) -> No
 
 
 @pytest.mark.requirement("MSG-1830", "CNF-780")
+@pytest.mark.needs("messaging.datagram")
 def test_forgotten_observation_is_reset(observing: ObservingTarget) -> None:
     """The shortest way to leave: say nothing, and reject what comes."""
     observing.control.act("cancel", {1: observing.handle, 2: True})
@@ -177,6 +181,7 @@ def test_forgotten_observation_is_reset(observing: ObservingTarget) -> None:
 
 
 @pytest.mark.requirement("MSG-1830")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("token", ["unknown", "longer", "empty"])
 def test_notification_for_nobody_is_reset(observing: ObservingTarget, token: str) -> None:
     """A notification of somebody else's observation, or of one before the restart."""
@@ -213,6 +218,7 @@ def test_notification_that_crosses_the_deregistration_is_not_its_answer(observin
 
 
 @pytest.mark.requirement("MSG-1850", "MSG-1830")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize(
     ("code", "observe"),
     [(Code.NOT_FOUND, False), (Code.SERVICE_UNAVAILABLE, False), (Code.CONTENT, False), (Code.NOT_FOUND, True)],
@@ -239,6 +245,7 @@ def test_refused_registration_is_over(target: Target, control: Control) -> None:
 
 
 @pytest.mark.requirement("MSG-1800", "MSG-840")
+@pytest.mark.needs("messaging.datagram")
 def test_server_that_is_gone_is_reported(observing: ObservingTarget) -> None:
     """Whoever waits for news learns that none will come."""
     observing.control.advance(100)
@@ -247,6 +254,7 @@ def test_server_that_is_gone_is_reported(observing: ObservingTarget) -> None:
 
 
 @pytest.mark.requirement("MSG-1790")
+@pytest.mark.needs("messaging.datagram")
 def test_copy_of_a_notification_is_one(observing: ObservingTarget) -> None:
     """The acknowledgement was lost; the copy gets another, and is no news."""
     message = Message(

@@ -103,6 +103,7 @@ def test_every_observer_is_told(registered: Observer) -> None:
 
 
 @pytest.mark.requirement("MSG-1630", "MSG-1730")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("changes", [2, 5])
 def test_last_state_of_a_burst_arrives(registered: Observer, changes: int) -> None:
     """The lamp flickers and stays on; an observer who sees it off for ever is worse off than one who polls."""
@@ -115,6 +116,7 @@ def test_last_state_of_a_burst_arrives(registered: Observer, changes: int) -> No
 
 
 @pytest.mark.requirement("MSG-1630")
+@pytest.mark.needs("messaging.datagram")
 def test_lost_notification_is_followed_by_the_newest(control: Control, registered: Observer) -> None:
     """The first is lost, the state changes, and only the retransmission arrives."""
     lost = only(registered.put(b"1"))
@@ -128,6 +130,7 @@ def test_lost_notification_is_followed_by_the_newest(control: Control, registere
 
 
 @pytest.mark.requirement("MSG-1630")
+@pytest.mark.needs("messaging.datagram")
 def test_last_state_arrives_without_acknowledgements(control: Control, observer: Observer) -> None:
     """The non-confirmable one that was lost was the last of a burst."""
     observer.kind = Type.NON
@@ -223,6 +226,7 @@ def test_plain_get_under_its_token_ends_nothing(registered: Observer) -> None:
 
 
 @pytest.mark.requirement("MSG-1690")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: kind.name)
 def test_reset_ends_it(control: Control, observer: Observer, kind: Type) -> None:
     """A client that restarted knows the token no more, and has one way to say so."""
@@ -235,6 +239,7 @@ def test_reset_ends_it(control: Control, observer: Observer, kind: Type) -> None
 
 
 @pytest.mark.requirement("MSG-1690")
+@pytest.mark.needs("messaging.datagram")
 def test_reset_stops_the_retransmission(control: Control, registered: Observer) -> None:
     """What was rejected is not sent again."""
     told = only(registered.put(b"1"))
@@ -243,6 +248,7 @@ def test_reset_stops_the_retransmission(control: Control, registered: Observer) 
 
 
 @pytest.mark.requirement("MSG-1700")
+@pytest.mark.needs("messaging.datagram")
 def test_silence_ends_it(control: Control, registered: Observer) -> None:
     """A forged source address: the one who lives there is sent five copies, and never another."""
     first = registered.put(b"1")
@@ -253,6 +259,7 @@ def test_silence_ends_it(control: Control, registered: Observer) -> None:
 
 
 @pytest.mark.requirement("MSG-1700", "MSG-1750")
+@pytest.mark.needs("messaging.datagram")
 def test_stream_of_changes_ends_for_the_silent(control: Control, observer: Observer) -> None:
     """A value that changes every second must not be an amplifier that one datagram switches on."""
     observer.kind = Type.NON
@@ -266,6 +273,7 @@ def test_stream_of_changes_ends_for_the_silent(control: Control, observer: Obser
 
 
 @pytest.mark.requirement("MSG-1700")
+@pytest.mark.needs("messaging.datagram")
 def test_other_registrations_of_the_silent_end_too(control: Control, registered: Observer) -> None:
     """Sixteen registrations are sixteen times five messages, unless silence is silence."""
     other = Observer(registered.target)
@@ -291,6 +299,7 @@ def test_deletion_is_the_last_word(observer: Observer, kind: Type) -> None:
 
 
 @pytest.mark.requirement("MSG-1730")
+@pytest.mark.needs("messaging.datagram")
 def test_one_confirmable_notification_is_outstanding(control: Control, registered: Observer) -> None:
     """Many observations by one client are no way around congestion control."""
     others = [Observer(registered.target) for _ in range(3)]
@@ -305,6 +314,7 @@ def test_one_confirmable_notification_is_outstanding(control: Control, registere
 
 
 @pytest.mark.requirement("MSG-1740")
+@pytest.mark.needs("messaging.datagram")
 def test_non_confirmable_notifications_keep_their_distance(control: Control, observer: Observer) -> None:
     """The network does not say that it is full: it drops, and the server sends more."""
     observer.kind = Type.NON
@@ -315,6 +325,7 @@ def test_non_confirmable_notifications_keep_their_distance(control: Control, obs
 
 
 @pytest.mark.requirement("MSG-1750")
+@pytest.mark.needs("messaging.datagram")
 def test_burst_is_interspersed_with_confirmable_notifications(control: Control, observer: Observer) -> None:
     """RFC 7641, section 7: interest has to be confirmed, or a forged registration lasts for ever."""
     observer.kind = Type.NON
@@ -329,6 +340,7 @@ def test_burst_is_interspersed_with_confirmable_notifications(control: Control, 
 
 
 @pytest.mark.requirement("MSG-1760")
+@pytest.mark.needs("messaging.datagram")
 def test_once_a_day_a_notification_is_confirmable(control: Control, observer: Observer) -> None:
     """A value that changes every four hours, to somebody who left after the first."""
     observer.kind = Type.NON
