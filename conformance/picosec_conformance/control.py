@@ -14,7 +14,7 @@ from picosec_conformance.adapters import AdapterError
 from picosec_conformance.manifest import NotGiven
 from picosec_conformance.target import Nonconformity, Silence, Target
 
-FACTORY, REBOOT = 0, 1
+FACTORY, REBOOT, PUT_BACK = 0, 1, 2
 #: What tests ask for that do not look at the path.
 _ANY_PATH = frozenset({"/x", "/probe", "/some/path"})
 
@@ -79,6 +79,10 @@ class Control:
         """Return the target to its factory state, virtual time 0."""
         self._post("reset", {0: FACTORY, 1: seed} if seed else {0: FACTORY})
 
+    def put_back(self) -> None:
+        """Let the target lose power, and come back with its stored channels as they were after the last reset."""
+        self._post("reset", {0: PUT_BACK})
+
     def reboot(self) -> None:
         """Make the target forget what a loss of power makes it forget."""
         self._post("reset", {0: REBOOT})
@@ -95,6 +99,7 @@ class Control:
         by_value: bool | None = None,
         most_channels: int | None = None,
         renew_after: int | None = None,
+        store_channels: bool | None = None,
     ) -> None:
         """Give the target credentials, trust, contexts and a policy; what is left out stays as it is."""
         policy = {
@@ -104,6 +109,7 @@ class Control:
             4: by_value,
             5: most_channels,
             6: renew_after,
+            7: store_channels,
         }
         fields = {
             1: list(own) or None,

@@ -251,6 +251,15 @@ def _asks_for_proof(target: Target, rng: random.Random) -> bool:
     return reply.code == Code.UNAUTHORIZED and reply.option(Option.ECHO) is not None
 
 
+def _outlives_a_reboot(target: Target, rng: random.Random) -> bool:
+    parties = introduce(target, rng)
+    control = Control(target)
+    control.provision(methods=[parties.method], suites=[parties.suite], message_4=False, store_channels=True)
+    initiate(target, parties)
+    control.reboot()
+    return bool(control.state()[2])
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -278,6 +287,7 @@ PROBES: dict[str, Probe] = {
     "messaging.echo.client": Probe(_proves_its_address),
     "channel.life": Probe(_closes),
     "channel.renewal": Probe(_agrees_on_new_keys),
+    "channel.resume": Probe(_outlives_a_reboot),
     "channel.edhoc.combined": Probe(_combines),
     "channel.edhoc.reverse": Probe(_reverses),
     "channel.edhoc.discovery": Probe(_describes_itself, needs_control=False),

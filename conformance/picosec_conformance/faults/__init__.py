@@ -48,6 +48,7 @@ CHAPTERS = (
     "channel_oscore_observe",
     "channel_life",
     "channel_renewal",
+    "channel_resume",
     "channel_delivery",
     "channel_migration",
     "conformance",

@@ -21,6 +21,7 @@ class State(Enum):
     RENEWING = "renewing"
     RETIRING = "retiring"
     PROMISED = "promised"
+    ASLEEP = "asleep"
     CLOSED = "closed"
 
 
@@ -28,6 +29,7 @@ class Event(Enum):
     """What happens to a channel."""
 
     VERIFIED = "a message verifies"
+    POWER = "power comes back"
     QUIET = "quiet for 247 s"
     EXPIRED = "quiet for the time-out"
     RENEW = "this end offers new keys"
@@ -43,22 +45,31 @@ class Event(Enum):
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.OPEN, Event.VERIFIED): State.OPEN,
     (State.OPEN, Event.QUIET): State.IDLE,
+    (State.OPEN, Event.POWER): State.ASLEEP,  # if channels are stored; else it is closed
     (State.OPEN, Event.RENEW): State.RENEWING,
     (State.OPEN, Event.REPLACED): State.RETIRING,
     (State.OPEN, Event.CLOSE): State.CLOSED,
     (State.OPEN, Event.ROOM): State.CLOSED,  # by a channel of the same peer only
     (State.IDLE, Event.VERIFIED): State.OPEN,
+    (State.IDLE, Event.POWER): State.ASLEEP,
     (State.IDLE, Event.RENEW): State.RENEWING,
     (State.IDLE, Event.REPLACED): State.RETIRING,
     (State.IDLE, Event.CLOSE): State.CLOSED,
     (State.IDLE, Event.ROOM): State.CLOSED,
     (State.IDLE, Event.EXPIRED): State.CLOSED,
     (State.RENEWING, Event.VERIFIED): State.RENEWING,
+    (State.RENEWING, Event.POWER): State.ASLEEP,
     (State.RENEWING, Event.QUIET): State.IDLE,
     (State.RENEWING, Event.ABANDONED): State.OPEN,
     (State.RENEWING, Event.REPLACED): State.RETIRING,
     (State.RENEWING, Event.CLOSE): State.CLOSED,
     (State.RENEWING, Event.ROOM): State.CLOSED,
+    (State.ASLEEP, Event.VERIFIED): State.OPEN,
+    (State.ASLEEP, Event.RENEW): State.RENEWING,
+    (State.ASLEEP, Event.REPLACED): State.RETIRING,
+    (State.ASLEEP, Event.CLOSE): State.CLOSED,
+    (State.ASLEEP, Event.ROOM): State.CLOSED,
+    (State.ASLEEP, Event.EXPIRED): State.CLOSED,
     (State.RETIRING, Event.VERIFIED): State.RETIRING,
     (State.RETIRING, Event.DRAINED): State.CLOSED,
     (State.RETIRING, Event.CLOSE): State.CLOSED,

@@ -163,6 +163,21 @@ class SecurityContext:
         #: Whether the window knows all that was accepted; not so in a context that an earlier life may have used.
         self.synchronised = not self.numbers.restarted
 
+    @property
+    def counter_names(self) -> tuple[str, str, str]:
+        """Under which names durable storage keeps the counters of this context."""
+        return _counter_names(self.sender.key)
+
+    def persist(self, storage: Reservations) -> None:
+        """Keep the counters in ``storage`` from now on; of a context that an earlier life may have used, nothing is
+        believed before it is proven fresh (CHN-860).
+        """
+        if self.numbers.durable:
+            return
+        for counter, name in zip((self.numbers, self.answers, self.failures), self.counter_names, strict=True):
+            counter.persist(storage, name)
+        self.synchronised = not self.numbers.restarted
+
     def erase(self) -> None:
         """Forget the keys (CHN-1220); the context protects and verifies nothing after that."""
         self.sender.key = self.recipient.key = b""

@@ -48,6 +48,20 @@ class Counter:
         self.value = self.first
 
     @property
+    def durable(self) -> bool:
+        """Whether what it gives is set aside in durable storage."""
+        return self._storage is not None
+
+    def persist(self, storage: Reservations, name: str) -> None:
+        """Set aside in ``storage`` from now on, starting with a block that covers what was given already."""
+        given = self.value - self._start
+        self._storage, self._name = storage, name
+        reserved = storage.reserve(name, given + BLOCK)
+        self._end = self._start + reserved + given + BLOCK
+        if reserved:  # an earlier life has used this name
+            self.first = self.value = self._start + reserved + given
+
+    @property
     def restarted(self) -> bool:
         """Whether an earlier life may have given numbers."""
         return self.first > self._start

@@ -12,6 +12,7 @@ from picosec.channel.channels import Channel
 from picosec.channel.credentials import Kind, OwnCredential
 from picosec.channel.delivery import DeliveryClass
 from picosec.channel.edhoc_config import Policy
+from picosec.channel.store import ChannelStore, Shelf
 from picosec.errors import ProtocolError
 from picosec.messaging.blocks import exponent_of
 from picosec.messaging.coap import Message, Type
@@ -45,7 +46,8 @@ class Agent:
     """One party. Datagrams, what comes on connections, and the time come in; the same and events go out.
 
     ``resources`` is what it offers. ``responder`` says whether it takes part in handshakes that others begin, and
-    ``knows_date`` whether its time counts from 1970, so that it can tell an expired credential.
+    ``knows_date`` whether its time counts from 1970, so that it can tell an expired credential. On ``shelf`` lie its
+    channels while there is no power.
     """
 
     def __init__(
@@ -56,11 +58,15 @@ class Agent:
         *,
         responder: bool,
         knows_date: bool,
+        shelf: Shelf | None = None,
     ) -> None:
         self.channels = ChannelTable(keyring.channel_policy)
         self._keyring = keyring
+        self._shelf = shelf
         for context in keyring.contexts:
             self.channels.add(context.channel())
+        if shelf is not None and keyring.channel_policy.store:
+            self.channels.restore(ChannelStore(keyring.vault, shelf))
         self._entropy = entropy
         self._knows_date = knows_date
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -260,7 +266,13 @@ class Agent:
     ) -> None:
         """Take in credentials, trust, contexts and policies, all or nothing. Raises as :meth:`Keyring.add` does."""
         self._keyring.add(own, trusted, contexts, policy, channel_policy)
-        self.channels.policy = self._keyring.channel_policy
+        if channel_policy is not None:
+            self.channels.policy = channel_policy
+            storing = self._shelf is not None and channel_policy.store
+            if storing != self.channels.stored:
+                self.channels.store_in(
+                    ChannelStore(self._keyring.vault, self._shelf) if storing and self._shelf else None
+                )
         for context in contexts:
             self.channels.add(context.channel())
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from picosec.channel.channels import Channel, Channels, Opened, channel_from_session
 from picosec.channel.life import DRAIN, IDLE_AFTER, IDLE_TIMEOUT, Event, State
 from picosec.channel.session import Session
+from picosec.channel.store import ChannelStore
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.registry import Problem
@@ -31,6 +32,8 @@ class ChannelPolicy:
     most: int = MAX_CHANNELS
     per_peer: int = MAX_PER_PEER
     renew_after: int | None = None
+    #: Whether channels are stored, to outlive a loss of power.
+    store: bool = False
 
 
 class ChannelTable(Channels):
@@ -39,7 +42,7 @@ class ChannelTable(Channels):
     Provisioned channels are not counted, do not end and never make room: nobody could open them again.
     """
 
-    __slots__ = ("_active", "_by_peer", "_former", "_idle", "confirmed", "displaced", "policy", "worn")
+    __slots__ = ("_active", "_by_peer", "_former", "_idle", "_store", "confirmed", "displaced", "policy", "worn")
 
     def __init__(self, policy: ChannelPolicy = ChannelPolicy()) -> None:
         super().__init__()
@@ -50,6 +53,7 @@ class ChannelTable(Channels):
         self._by_peer: dict[bytes, dict[bytes, Channel]] = {}
         #: Channels whose keys were replaced, and when these are erased.
         self._former: deque[tuple[float, Channel]] = deque()
+        self._store: ChannelStore | None = None
         #: What happened since somebody looked: channels that made room, got new keys from their peers, need new keys.
         self.displaced: list[Channel] = []
         self.confirmed: list[Channel] = []
@@ -79,6 +83,33 @@ class ChannelTable(Channels):
         self._take_in(channel)
         return channel
 
+    def restore(self, store: ChannelStore) -> None:
+        """Take in the channels that outlived the last life, asleep (CHN-1450), and go on storing."""
+        for channel in store.restore():
+            self.add(channel)
+            self._enter(channel, self._idle)
+            if channel.bond.heir is not None:
+                self.add(channel.bond.heir)
+        self.store_in(store)
+
+    def store_in(self, store: ChannelStore | None) -> None:
+        """Store channels from now on, or no longer: then nothing of them stays stored either."""
+        if store is None and self._store is not None:
+            self._store.save(())
+        self._store = store
+        self._save()
+
+    @property
+    def stored(self) -> bool:
+        """Whether channels are stored."""
+        return self._store is not None
+
+    def _save(self) -> None:
+        if self._store is not None:
+            bonds = {id(channel.bond): channel.bond for channel in self if channel.bond.current is not None}
+            kept = [channel for bond in bonds.values() for channel in (bond.current, bond.heir) if channel is not None]
+            self._store.save(kept)
+
     def update(self, channel: Channel, context: bytes) -> Channel:
         """Replace the keys of a channel (CHN-920) and return it. Raises ``ProtocolError`` with ``bad_request``."""
         if channel.session is None:
@@ -99,6 +130,7 @@ class ChannelTable(Channels):
         self._drop(channel.bond.heir)
         channel.bond.heir = heir
         self.add(heir)
+        self._save()
 
     def replace(self, channel: Channel, session: Session, now: float) -> Channel:
         """Put keys that the peer promised in force at once, and return the channel that has them.
@@ -147,6 +179,7 @@ class ChannelTable(Channels):
         bond.current = bond.heir = bond.former = None
         self._leave(current)
         self._drop(current, event)
+        self._save()
 
     def quieten(self, now: float) -> None:
         """Let channels become idle that nothing was heard over."""
@@ -206,6 +239,7 @@ class ChannelTable(Channels):
         self._former.append((now + DRAIN, before))
         channel.used = now
         self._enter(channel)
+        self._save()
 
     def _drop(self, channel: Channel | None, event: Event = Event.CLOSE) -> None:
         if channel is not None and channel.state is not State.CLOSED:
@@ -216,10 +250,11 @@ class ChannelTable(Channels):
         channel.bond.current = channel
         self.add(channel)
         self._enter(channel)
+        self._save()
 
-    def _enter(self, channel: Channel) -> None:
+    def _enter(self, channel: Channel, among: dict[bytes, Channel] | None = None) -> None:
         assert channel.session is not None
-        self._active[channel.id] = channel
+        (self._active if among is None else among)[channel.id] = channel
         self._by_peer.setdefault(channel.session.peer.cred, {})[channel.id] = channel
 
     def _leave(self, channel: Channel) -> None:

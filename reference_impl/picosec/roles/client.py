@@ -127,6 +127,8 @@ class Client:
         Raises as :meth:`ask` does.
         """
         peer = channel.bond.peer
+        if peer is None:
+            raise ProtocolError(Problem.TIMEOUT, "CHN-1230", "nobody knows where the peer is")
         sent, binding = self._protected(channel, message)
         request_id = self._endpoint.request(sent, peer, now)
         self._pending[request_id] = _Errand(handle, peer, message, channel, binding, done, echoed)

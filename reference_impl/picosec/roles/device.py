@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import picosec
 from picosec.channel.credentials import Kind
+from picosec.channel.store import Shelf
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
@@ -49,6 +50,7 @@ FEATURES: Final = (
     "channel.migration",
     "channel.life",
     "channel.renewal",
+    "channel.resume",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -121,6 +123,7 @@ class Device(Agent):
         read_temperature: Callable[[], float] = room_temperature,
         further: Mapping[str, Resource] | None = None,
         knows_date: bool = True,
+        shelf: Shelf | None = None,
     ) -> None:
         self.lamp = Lamp()
         info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": list(FEATURES)}
@@ -132,7 +135,9 @@ class Device(Agent):
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators/lamp": self.lamp.resource(),
         }
-        super().__init__(entropy, keyring, {**resources, **(further or {})}, responder=True, knows_date=knows_date)
+        super().__init__(
+            entropy, keyring, {**resources, **(further or {})}, responder=True, knows_date=knows_date, shelf=shelf
+        )
 
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""

@@ -117,5 +117,10 @@ class Keyring:
             [[each.kind.value, each.credential, each.kid] for each in self.trusted],
             [[each.sender_id, each.recipient_id, each.id_context, each.aead.value] for each in self.contexts],
             [list(policy.methods), list(policy.suites), policy.message_4, policy.by_value],
-            [self.channel_policy.most, self.channel_policy.per_peer, self.channel_policy.renew_after],
+            [
+                self.channel_policy.most,
+                self.channel_policy.per_peer,
+                self.channel_policy.renew_after,
+                self.channel_policy.store,
+            ],
         ]

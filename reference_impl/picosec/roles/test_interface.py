@@ -28,7 +28,7 @@ from picosec.roles.device import DEFAULT_NAME, Device
 from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Trusted
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
-from picosec.roles.storage import MemoryStorage
+from picosec.roles.storage import MemoryShelf, MemoryStorage
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, unsigned
 from picosec.roles.test_resources import Large, Store, slow
 
@@ -111,6 +111,7 @@ class TestBuild:
         self.clock.set(0.0)
         self._entropy = ScriptedEntropy(seed)
         self._storage = MemoryStorage()
+        self._shelf = MemoryShelf()
         self._keyring = Keyring(software_vault(self._entropy))
         self._boot()
 
@@ -131,7 +132,10 @@ class TestBuild:
             "large": self._large.resource(),
         }
         resources = {f"{PREFIX}/{name}": resource for name, resource in further.items()}
-        self._device = Device(self._entropy, self._keyring, name=self._name, further=resources, knows_date=False)
+        self._device = Device(
+            self._entropy, self._keyring, name=self._name, further=resources, knows_date=False, shelf=self._shelf
+        )
+        self._copy = self._shelf.content
         self._device.mind(self._forgeable)
         self._device.adopt(self._connections, self.clock.now())
 
@@ -143,9 +147,16 @@ class TestBuild:
                 self._before_answer = lambda: self._restart(lambda: self._forget(seed))
             case 1:
                 self._before_answer = lambda: self._restart(self._boot)
+            case 2:
+                self._before_answer = lambda: self._restart(self._put_back)
             case kind:
                 raise mismatch(f"no reset of kind {kind}")
         return Reply(Code.CHANGED)
+
+    def _put_back(self) -> None:
+        """Begin a life with the storage of the last beginning, as whoever copied it would."""
+        self._shelf.content = self._copy
+        self._boot()
 
     def _restart(self, life: Callable[[], None]) -> None:
         """Begin another life. Connections outlive this one; what was pending on them ends."""
@@ -349,14 +360,14 @@ def _policy(value: Any) -> Policy:
 
 
 def _policy_fields(value: Any) -> dict[int, Any]:
-    return fields(value, {}, {1: list, 2: list, 3: bool, 4: bool, 5: int, 6: int})
+    return fields(value, {}, {1: list, 2: list, 3: bool, 4: bool, 5: int, 6: int, 7: bool})
 
 
 def _channel_policy(value: Any) -> ChannelPolicy:
     entries = _policy_fields(value)
     if 0 in (entries.get(5), entries.get(6)):
         raise mismatch("room for no channel at all, or keys for no message at all")
-    return ChannelPolicy(entries.get(5, MAX_CHANNELS), renew_after=entries.get(6))
+    return ChannelPolicy(entries.get(5, MAX_CHANNELS), renew_after=entries.get(6), store=entries.get(7, False))
 
 
 def _event(event: events.Outcome) -> list[Any]:

@@ -50,6 +50,9 @@ class Upkeep:
             if channel.state is not State.CLOSED:
                 self._end(channel, ChannelEnd.OWN, handle, now)
 
+        if channel.bond.peer is None:  # not heard since the last restart
+            ended(Problem.TIMEOUT, now)
+            return
         message = Message(Type.CON, Code.DELETE, 0, b"", path_options(PATH))
         self._client.errand(handle, message, channel, now, ended)
 
