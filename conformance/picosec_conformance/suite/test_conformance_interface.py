@@ -60,7 +60,7 @@ def test_payload_that_is_not_deterministic_cbor_is_refused(
     ("name", "value"),
     [
         pytest.param("reset", {}, id="reset-without-kind"),
-        pytest.param("reset", {0: 2}, id="reset-of-unknown-kind"),
+        pytest.param("reset", {0: 3}, id="reset-of-unknown-kind"),
         pytest.param("reset", {0: 0, 99: 0}, id="reset-with-unknown-key"),
         pytest.param("reset", 0, id="reset-that-is-no-map"),
         pytest.param("provision", {99: []}, id="provision-with-unknown-key"),
