@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Callable, Hashable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -15,11 +13,11 @@ from picosec.cli.files import Identity, fill, read_identity
 from picosec.cli.mistakes import DONE, EXIT_CODES, NO_ANSWER, REFUSED, Mistake, complain
 from picosec.cli.present import content, refusal, status
 from picosec.cli.request import Place, destination, request
+from picosec.cli.waiting import Waiting, Watching
 from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import software_vault
 from picosec.messaging.blocks import BLOCK_SIZES
 from picosec.messaging.coap import Code
-from picosec.messaging.connections import Framing
 from picosec.net import udp
 from picosec.net.clock import SystemClock
 from picosec.net.connection import Connection
@@ -33,9 +31,8 @@ from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 
 #: The device, as the loop names the peer of the only transport.
 PEER: Final = (0, None)
-#: Seconds until a person gives up, and between two signs of life meanwhile.
+#: Seconds until a person gives up.
 PATIENCE: Final = 30.0
-SIGN_OF_LIFE: Final = 2.0
 #: The EDHOC method for what the keys of initiator and responder are for.
 METHODS: Final = {
     (Usage.SIGNATURE, Usage.SIGNATURE): 0,
@@ -81,6 +78,7 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
     """Send the request that a command line asks for, show the answer and return the exit code."""
     place = destination(options.url, serial=options.serial is not None)
     message = request(code, place.options, options)
+    observing = getattr(options, "observe", False)
     with ExitStack() as opened:
         keyring = Keyring(software_vault(os.urandom))
         handshake = _protection(options, keyring, opened)
@@ -91,13 +89,26 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
 
         def ask(now: float) -> int:
             if handshake is None:
-                return app.request(message, PEER, now, next(iter(app.channels), None), options.block_size)
-            return app.ask(message, PEER, now, *handshake, block_size=options.block_size)
+            channel = next(iter(app.channels), None)
+            if handshake is not None:
+                return app.ask(message, PEER, now, *handshake, block_size=options.block_size, observing=observing)
+            if observing:
+                return app.observe(message, PEER, now, channel)
+            return app.request(message, PEER, now, channel, options.block_size)
 
-        waiting = _Waiting(app, ask, clock.now(), options.timeout, link.name, verbose=options.verbose)
+        kind = Watching if observing else Waiting
+        waiting = kind(app, ask, clock.now(), options.timeout, link.name, verbose=options.verbose)
         if not isinstance(link, Connection):
             waiting.begin(clock.now())
-        run_loop(waiting, [link], clock, lambda: waiting.outcome is not None or waiting.gave_up)
+        try:
+            run_loop(waiting, [link], clock, lambda: waiting.over)
+        except KeyboardInterrupt:
+            if not isinstance(waiting, Watching) or not waiting.leave(clock.now()):
+                raise
+            run_loop(waiting, [link], clock, lambda: waiting.over)
+            return DONE
+    if observing and isinstance(waiting.outcome, events.Response) and not waiting.told:
+        complain("the device does not let this be observed; this is what it says now")
     return _show(waiting.outcome, options.timeout)
 
 
@@ -116,80 +127,6 @@ def _link(place: Place, options: argparse.Namespace) -> Link:
             return websocket.connect(place.host, place.port, options.timeout)
         case _:
             return udp.connect(place.host, place.port)
-
-
-class _Waiting:
-    """An app under the eyes of a person: it gives signs of life, and its patience has an end."""
-
-    def __init__(
-        self, app: App, ask: Callable[[float], int], now: float, patience: float, name: str, *, verbose: bool
-    ) -> None:
-        self.outcome: events.Event | None = None
-        self.gave_up = False
-        self._app = app
-        self._ask = ask
-        self._handle: int | None = None
-        self._name = name
-        self._verbose = verbose
-        self._began = now
-        self._end = now + patience
-        self._next_sign = now + SIGN_OF_LIFE
-
-    def begin(self, now: float) -> None:
-        """Ask; where a connection has to be opened first, it begins by itself."""
-        self._handle = self._ask(now)
-
-    def connected(self, peer: Hashable, now: float, framing: Framing = Framing.STREAM) -> None:
-        self._app.connected(peer, now, framing)
-        self.begin(now)
-
-    def disconnected(self, peer: Hashable, now: float) -> None:
-        self._app.disconnected(peer, now)
-        self._look()
-
-    def closing(self) -> list[Hashable]:
-        return self._app.closing()
-
-    def receive(self, data: bytes, peer: Hashable, now: float) -> None:
-        if self._verbose:
-            self._say(f"received {len(data):4} bytes  {data.hex()}")
-        self._app.receive(data, peer, now)
-        self._look()
-
-    def tick(self, now: float) -> None:
-        self._app.tick(now)
-        self._look()
-        self.gave_up = now >= self._end
-        if now >= self._next_sign and self.outcome is None and not self.gave_up:
-            self._next_sign = now + SIGN_OF_LIFE
-            self._say(f"waiting for {self._name}, {now - self._began:.0f} of {self._end - self._began:.0f} s …")
-
-    def next_timeout(self) -> float:
-        due = self._app.next_timeout()
-        own = min(self._next_sign, self._end)
-        return own if due is None else min(own, due)
-
-    def transmit(self) -> list[tuple[Hashable, bytes]]:
-        outgoing = self._app.transmit()
-        if self._verbose:
-            for _peer, datagram in outgoing:
-                self._say(f"sent     {len(datagram):4} bytes  {datagram.hex()}")
-        return outgoing
-
-    def _look(self) -> None:
-        for event in self._app.events():
-            if event.handle != self._handle:
-                continue
-            if not isinstance(event, events.ChannelOpened):
-                self.outcome = event
-            elif self._verbose:
-                session = event.session
-                name = session.peer.subject or session.peer.kid.hex()
-                self._say(f"channel with {name!r}: EDHOC method {session.method}, suite {session.suite}")
-
-    @staticmethod
-    def _say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
 
 
 def _show(outcome: events.Event | None, timeout: float) -> int:

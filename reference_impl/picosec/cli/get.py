@@ -22,9 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       with an OSCORE context that both sides have
   picosec get coap+tcp://localhost/sensors/temperature --context hall.app.toml
       over TCP; coap+ws:// for WebSocket
+  picosec get coap://localhost/actuators/lamp --context hall.app.toml --observe
+      what it says now and whenever it changes, until Ctrl-C
   picosec get /ps/info --serial /dev/ttyUSB0
 """,
     )
+    parser.add_argument("--observe", action="store_true", help="show every change until Ctrl-C")
 
 
 @explained

@@ -18,7 +18,8 @@ class App(Agent):
 
     def __init__(self, entropy: Entropy, keyring: Keyring) -> None:
         super().__init__(entropy, keyring, {}, responder=False, knows_date=True)
-        self._waiting: dict[int, tuple[Message, Hashable, int | None]] = {}
+        #: By handle: what to ask, of whom, in blocks of which exponent, and whether to observe it.
+        self._waiting: dict[int, tuple[Message, Hashable, int | None, bool]] = {}
 
     def ask(
         self,
@@ -29,23 +30,30 @@ class App(Agent):
         suites: Sequence[int] | None = None,
         kind: Kind | None = None,
         block_size: int | None = None,
+        *,
+        observing: bool = False,
     ) -> int:
-        """Open a channel and send a request over it, with blocks of ``block_size`` as :meth:`Agent.request` has them.
+        """Open a channel and send a request over it, with blocks of ``block_size`` as :meth:`Agent.request` has them,
+        or register for what it asks for.
 
         Under the handle that this returns a ChannelOpened and then a Response, Reset or Failed follows, or a
         ChannelFailed alone. Raises as :meth:`Agent.open` does.
         """
         handle = self.open(peer, now, method, suites, kind)
-        self._waiting[handle] = (message, peer, None if block_size is None else exponent_of(block_size))
+        exponent = None if block_size is None else exponent_of(block_size)
+        self._waiting[handle] = (message, peer, exponent, observing)
         return handle
 
     def _report(self, event: Event, now: float) -> None:
         super()._report(event, now)
         if event.handle not in self._waiting:
             return
-        message, peer, exponent = self._waiting.pop(event.handle)
+        message, peer, exponent, observing = self._waiting.pop(event.handle)
         if isinstance(event, ChannelOpened):
             try:
-                self._client.ask(event.handle, message, peer, now, event.channel, exponent)
+                if observing:
+                    self._observing.observe(event.handle, message, peer, now, event.channel)
+                else:
+                    self._client.ask(event.handle, message, peer, now, event.channel, exponent)
             except ProtocolError as error:
                 super()._report(Failed(event.handle, error.problem), now)
