@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Any, TypeVar
 
-from picosec_conformance.bench import device, edhoc, memory, oscore
+from picosec_conformance.bench import device, edhoc, memory, observing, oscore
 from picosec_conformance.bench.certifying import certify
-from picosec_conformance.bench.report import Channel, Device, Edhoc, MeasurementFailed, Measurements, Oscore
+from picosec_conformance.bench.report import Channel, Device, Edhoc, MeasurementFailed, Measurements, Observe, Oscore
 from picosec_conformance.bench.rounds import FULL, QUICK, rates
 
 T = TypeVar("T")
@@ -30,6 +30,8 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
     exchanges = {"picosec": oscore.reference(), "aiocoap": oscore.aiocoap()}
     of_edhoc = rates(handshakes, plan, lambda text: progress(f"EDHOC, {text}"))
     of_oscore = rates(exchanges, plan, lambda text: progress(f"OSCORE, {text}"))
+    told = {"picosec": observing.reference(), "aiocoap": observing.aiocoap()}
+    of_observe = rates(told, plan, lambda text: progress(f"observe, {text}"))
     progress("memory of a channel")
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
     progress("memory of the device")
@@ -48,6 +50,7 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
             edhoc.coap_bytes(),
         ),
         oscore=Oscore(round(of_oscore["picosec"], 1), round(of_oscore["aiocoap"], 1), *oscore.overheads()),
+        observe=Observe(round(of_observe["picosec"], 1), round(of_observe["aiocoap"], 1)),
         channel=Channel(state),
         device=Device(size),
         certify=certified,

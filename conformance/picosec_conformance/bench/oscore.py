@@ -29,7 +29,7 @@ Exchange = Callable[[], tuple[bytes, bytes]]
 
 def reference() -> Exchange:
     """Return the exchange between two fresh contexts of the reference."""
-    client, server = _context(PARAMETERS), _context(PARAMETERS.mirrored)
+    client, server = context_of(PARAMETERS), context_of(PARAMETERS.mirrored)
     path = path_options("/tv1")
 
     def exchange() -> tuple[bytes, bytes]:
@@ -76,7 +76,8 @@ def overheads() -> tuple[int, int]:
     return len(sent) - len(request.encode()), len(answered) - len(response.encode())
 
 
-def _context(parameters: OscoreContext) -> SecurityContext:
+def context_of(parameters: OscoreContext) -> SecurityContext:
+    """Return a fresh context of the reference."""
     return SecurityContext(
         parameters.master_secret,
         parameters.sender_id,

@@ -40,6 +40,14 @@ class Oscore:
 
 
 @dataclass(frozen=True, slots=True)
+class Observe:
+    """Protected notifications per second, from one end to the other."""
+
+    picosec_per_s: float
+    aiocoap_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Resident bytes of one channel; ``None`` where the system does not tell."""
 
@@ -68,6 +76,7 @@ class Measurements:
 
     edhoc: Edhoc
     oscore: Oscore
+    observe: Observe
     channel: Channel
     device: Device
     certify: Certify | None
@@ -112,6 +121,8 @@ def rows(found: Measurements) -> list[Row]:
             "13 and 11 bytes",
             overhead == (13, 11),
         ),
+        Row("protected notifications, reference", f"{found.observe.picosec_per_s:,.0f} per s", "", None),
+        Row("protected notifications, aiocoap", f"{found.observe.aiocoap_per_s:,.0f} per s", "", None),
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]

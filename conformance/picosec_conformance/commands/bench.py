@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures")
     parser.add_argument("--quick", action="store_true", help="short rounds, for trying out")
-    parser.add_argument("--profile", metavar="WHAT", choices=list(SUBJECTS), help="profile edhoc or oscore instead")
+    parser.add_argument(
+        "--profile", metavar="WHAT", choices=list(SUBJECTS), help="profile that instead: edhoc, oscore, observe"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

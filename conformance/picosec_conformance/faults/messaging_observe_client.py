@@ -10,7 +10,8 @@ from picosec.messaging.coap import Code, Message, Option, path_options
 from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.sending import TOKEN_SIZE, Sender
 from picosec.roles import observing
-from picosec.roles.events import Event
+from picosec.roles.client import Client
+from picosec.roles.events import Event, Notification
 from picosec.roles.observing import Observing
 from picosec_conformance.faults import fault
 
@@ -293,3 +294,29 @@ def takes_crossing_news_for_the_answer() -> None:
         original(self, watch, message, now)
 
     Observing._answered = answered
+
+
+@fault("MSG-1860")
+def takes_a_block_for_the_whole() -> None:
+    """The first block says that more follow, and is news enough."""
+
+    def follow(
+        self: Client, handle: int, message: Any, notification: Message, peer: Any, channel: Any, now: float
+    ) -> None:
+        self._report(Notification(handle, told, protected=channel is not None), now)
+
+    Client.follow = follow
+
+
+@fault("MSG-1860")
+def observes_the_rest_too() -> None:
+    """The request for the next block is a copy of the registration: a second observation, of the second block."""
+    original = Client._send
+
+    def send(self: Client, ask: Any, now: float) -> None:
+        if ask.notified:
+            options = tuple(sorted((*ask.message.options, observe.entry(observe.REGISTER)), key=lambda each: each[0]))
+            ask = replace(ask, message=replace(ask.message, options=options))
+        original(self, ask, now)
+
+    Client._send = send

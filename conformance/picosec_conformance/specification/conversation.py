@@ -14,7 +14,7 @@ from contextlib import closing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picosec.channel.session import Role
-from picosec.messaging.coap import Code, Message, Type
+from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.bundle.contents import PARTS
 from picosec_conformance.bundle.listing import Listing, Part, Run, sign
@@ -93,6 +93,11 @@ def _converse(target: Target, control: Control) -> None:
     control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id})
     target.receive("a protected request")
     control.act("request", {1: Code.PUT, 2: "/lamp", 3: b"\xf5", 5: session.sender_id, 10: 3})
+    handle = control.act("observe", {2: "/lamp", 4: True})
+    registration = target.receive("a registration")
+    observe = ((int(Option.OBSERVE), b"\1"),)
+    target.send(Message(Type.ACK, Code.CONTENT, registration.message_id, registration.token, observe, b"\xf5"))
+    control.act("cancel", {1: handle, 2: True})
     control.advance(300)
     control.events()
     control.reset(bytes(32))

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from picosec.messaging.blocks import Block, block_of
 from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes, uint_value
 from picosec_conformance.control import Control
 from picosec_conformance.observing import DEREGISTER, MODULUS, OBSERVE, REGISTER, ObservingTarget, only
@@ -268,3 +269,25 @@ def test_copy_of_a_notification_is_one(observing: ObservingTarget) -> None:
     replies = [observing.target.replies_to(message) for _ in range(3)]
     assert [len(each) for each in replies] == [1, 1, 1]
     assert observing.news() == [b"new"]
+
+
+@pytest.mark.requirement("MSG-1860")
+@pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: kind.name)
+def test_large_notification_is_fetched_and_handed_on_whole(observing: ObservingTarget, kind: Type) -> None:
+    """The first block is the news that there is news; half a configuration is worse than none."""
+    body = bytes(number % 249 for number in range(1500))
+    first, second = Block(0, True, 6).option(Option.BLOCK2), Block(1, False, 6).option(Option.BLOCK2)
+    etag = (int(Option.ETAG), b"one")
+    target, token = observing.target, observing.registration.token
+    options = (etag, (OBSERVE, b"\2"), first)
+    target.send(Message(kind, Code.CONTENT, target.fresh_message_id(), token, options, body[:1024]))
+    asked = target.receive("an acknowledgement, or a request for the rest")
+    while asked.code != Code.GET:
+        asked = target.receive("a request for the rest")
+    assert asked.option(OBSERVE) is None
+    assert asked.path == observing.registration.path
+    block = block_of(asked, Option.BLOCK2)
+    assert block is not None
+    assert (block.number, block.size, asked.token != token) == (1, 1024, True)
+    observing.answer(asked, body[1024:], etag, second)
+    assert observing.happened() == [("notification", body)]

@@ -20,6 +20,7 @@ from picosec_conformance.bench.report import (
     Device,
     Edhoc,
     Measurements,
+    Observe,
     Oscore,
     rows,
     to_text,
@@ -30,6 +31,7 @@ from picosec_conformance.peers import missing
 FOUND = Measurements(
     Edhoc(2000.0, 1000.0, 3000.0, (37, 45, 19), (29, 11, 29)),
     Oscore(50000.0, 10000.0, 13, 11),
+    Observe(60000.0, 20000.0),
     Channel(1300),
     Device(30_000_000),
     Certify(600, 6.0, True),

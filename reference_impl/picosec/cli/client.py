@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from picosec.net.connection import Connection
 from picosec.net.loop import Link
 from picosec.net.loop import run as run_loop
 from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
+from picosec.net.transport import TransportError
 from picosec.registry import TEXT, Problem
 from picosec.roles import events
 from picosec.roles.app import App
@@ -88,7 +89,6 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
         app = App(os.urandom, keyring)
 
         def ask(now: float) -> int:
-            if handshake is None:
             channel = next(iter(app.channels), None)
             if handshake is not None:
                 return app.ask(message, PEER, now, *handshake, block_size=options.block_size, observing=observing)
@@ -105,7 +105,9 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             if not isinstance(waiting, Watching) or not waiting.leave(clock.now()):
                 raise
-            run_loop(waiting, [link], clock, lambda: waiting.over)
+            if not isinstance(link, Connection):  # the end of a connection says it
+                with suppress(TransportError):  # who leaves does not care that the other one left before
+                    run_loop(waiting, [link], clock, lambda: waiting.over)
             return DONE
     if observing and isinstance(waiting.outcome, events.Response) and not waiting.told:
         complain("the device does not let this be observed; this is what it says now")

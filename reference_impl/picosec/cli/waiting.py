@@ -1,4 +1,4 @@
-"""An app under the eyes of a person: it waits for one answer, or shows what it is told for as long as that is wanted."""
+"""An app under the eyes of a person: it waits for one answer, or shows what it is told for as long as they like."""
 
 from __future__ import annotations
 

@@ -181,6 +181,7 @@ class Observing:
                 return
             watch.number, watch.at = number, now
         self._timers.set(watch, now + _max_age(response) + self._pause())
+        self._client.forget(watch.handle, now)  # what is being fetched is old
         self._client.follow(watch.handle, watch.message, response, watch.peer, watch.channel, now)
 
     def _pause(self) -> float:
@@ -191,6 +192,7 @@ class Observing:
         self._timers.cancel(watch)
         del self._watches[watch.request_id]
         self._layer.forget(watch.request_id, now)
+        self._client.forget(watch.handle, now)
         if event is not None:
             self._report(event, now)
 
