@@ -300,9 +300,7 @@ def takes_crossing_news_for_the_answer() -> None:
 def takes_a_block_for_the_whole() -> None:
     """The first block says that more follow, and is news enough."""
 
-    def follow(
-        self: Client, handle: int, message: Any, notification: Message, peer: Any, channel: Any, now: float
-    ) -> None:
+    def follow(self: Client, handle: int, _asked: Any, told: Message, _peer: Any, channel: Any, now: float) -> None:
         self._report(Notification(handle, told, protected=channel is not None), now)
 
     Client.follow = follow
