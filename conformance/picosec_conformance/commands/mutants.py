@@ -24,6 +24,7 @@ examples:
   picosec mutants                                  every mutant of messaging and channel; takes its time
   picosec mutants --sample 20 --seed 7             20 of each module, chosen by the seed
   picosec mutants channel/oscore.py --json out.json
+  picosec mutants --unlisted --jobs 2              all that nobody has explained yet; a third of the time
   picosec mutants messaging --list                 what would be changed
 
 exit status: 0 when every survivor is listed with a reason in mutants/survivors.toml, and no entry is out of date; 1
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sample", metavar="N", type=int, help="at most N mutants of each module")
     parser.add_argument("--seed", metavar="N", type=int, default=1, help="decides the sample (default: 1)")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="mutants to judge at once (default: 1)")
+    parser.add_argument("--unlisted", action="store_true", help="leave out what is listed: it survived before")
     parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write what became of each mutant")
 
@@ -56,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
         return 2
     every = {module: list(mutants_of(module)) for module in chosen}
     sample = [mutant for module in chosen for mutant in _sample(module, every[module], options.sample, options.seed)]
+    if options.unlisted:
+        sample = [mutant for mutant in sample if not reason_for(listed, mutant, 1)]
     if options.list:
         for mutant in sample:
             print(mutant)
