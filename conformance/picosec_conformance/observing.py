@@ -164,7 +164,12 @@ class ObservingTarget:
         self.answer(self.registration, payload, (OBSERVE, uint_bytes(number)), *age)
 
     def notify(
-        self, number: int, payload: bytes, *, kind: Type = Type.CON, token: bytes | None = None
+        self,
+        number: int,
+        payload: bytes,
+        *options: tuple[int, bytes],
+        kind: Type = Type.CON,
+        token: bytes | None = None,
     ) -> list[Message]:
         """Send a notification, and return what the target sends on account of it."""
         message = Message(
@@ -172,7 +177,7 @@ class ObservingTarget:
             Code.CONTENT,
             self.target.fresh_message_id(),
             self.registration.token if token is None else token,
-            ((OBSERVE, uint_bytes(number)),),
+            tuple(sorted(((OBSERVE, uint_bytes(number)), *options))),
             payload,
         )
         return [self.target.parse(frame) for frame in self.target.replies_to(message)]

@@ -304,3 +304,14 @@ def drops_its_tag_when_it_fetches() -> None:
             exchanged(request, (Option.REQUEST_TAG,)) if block_of(request, Option.BLOCK1) is None else request
         )
     )
+
+
+@fault("MSG-1540")
+def reports_the_first_block_of_what_it_observes() -> None:
+    """A notification is a message, and is shown as it comes."""
+    follow = Client.follow
+
+    def shown(self: Client, handle: int, message: Message, notification: Message, *rest: Any) -> None:
+        follow(self, handle, message, exchanged(notification, (Option.BLOCK2,)), *rest)
+
+    Client.follow = shown

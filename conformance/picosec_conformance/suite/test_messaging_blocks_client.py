@@ -7,11 +7,12 @@ import random
 import pytest
 
 from picosec.messaging.blocks import Block, block_of, exponent_of
-from picosec.messaging.coap import Code, Message, Option, uint_bytes, uint_value
+from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes, uint_value
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM
 from picosec_conformance.blockwise import TargetAsClient, block_in, parts_of
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
+from picosec_conformance.observing import ObservingTarget, only
 from picosec_conformance.target import Target
 
 SIZES = [16, 32, 64, 128, 256, 512, 1024]
@@ -453,3 +454,21 @@ def test_size_of_the_body_is_announced(client: TargetAsClient) -> None:
     client.act(Code.PUT, "/large", bytes(3000))
     announced = client.receive().option(Option.SIZE1)
     assert announced is None or uint_value(announced) == 3000
+
+
+@pytest.mark.requirement("MSG-1540")
+@pytest.mark.needs("messaging.observe.client")
+def test_large_notification_is_reported_whole(target: Target, control: Control, rng: random.Random) -> None:
+    """A notification holds the first block of what is large; its observer is told all of it (RFC 7959 section 2.6)."""
+    body = rng.randbytes(100)
+    observed = ObservingTarget(target, control)
+    observed.accept()
+    observed.happened()
+    replies = observed.notify(2, body[:64], part(0, 64), ETAG)
+    request = only([reply for reply in replies if reply.is_request])
+    assert request.path == observed.registration.path
+    assert request.option(Option.OBSERVE) is None
+    assert block_of(request, Option.BLOCK2) == Block(1, False, exponent_of(64))
+    options = tuple(sorted((part(1, 64, more=False), ETAG)))
+    target.send(Message(Type.ACK, Code.CONTENT, request.message_id, request.token, options, body[64:]))
+    assert observed.happened() == [("notification", body)]

@@ -189,3 +189,29 @@ def test_aiocoap_that_nobody_trusts_opens_no_channel(tmp_path: Path) -> None:
         done = run(AIOCOAP, "ask", "GET", url + SENSOR, *edhoc(INITIATOR, RESPONDER))
     assert done.returncode != 0
     assert not done.stdout
+
+
+@pytest.mark.parametrize("size", [[], ["--block-size", "64"]], ids=["1024", "64"])
+def test_aiocoap_takes_and_serves_our_blocks(tmp_path: Path, size: list[str]) -> None:
+    """Inside OSCORE, both ways: what we cut they join, and what they cut we join."""
+    body = bytes(range(250)) * 12
+    file = tmp_path / "body"
+    file.write_bytes(body)
+    mirrored = OscoreContext(CONTEXT.master_secret, CONTEXT.master_salt, CONTEXT.recipient_id, CONTEXT.sender_id)
+    with started(AIOCOAP, "serve", "--oscore", oscore_json(mirrored)) as url:
+        context = ["--context", context_file(tmp_path, CONTEXT), *size]
+        put = run(PICOSEC, "put", f"{url}/lamp", "--file", str(file), *context)
+        assert (put.returncode, put.stderr) == (0, "")
+        got = run(PICOSEC, "get", f"{url}/lamp", *context)
+    assert body.hex() in got.stdout
+
+
+def test_we_take_and_serve_blocks_of_aiocoap() -> None:
+    """A body goes in blocks, one comes in blocks, and the two in one exchange."""
+    body = bytes(range(250)) * 12
+    with device("--test-interface") as url:
+        for method, answer in (("PUT", b""), ("GET", body), ("POST", body[::-1])):
+            payload = [] if method == "GET" else ["--payload", body.hex()]
+            done = run(AIOCOAP, "ask", method, f"{url}/ps/test/large", *payload)
+            assert done.returncode == 0, done.stderr
+            assert bytes.fromhex(json.loads(done.stdout)["payload"]) == answer

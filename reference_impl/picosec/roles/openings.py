@@ -10,10 +10,11 @@ from typing import Protocol
 from picosec.channel.oscore import echo_request, unprotect_response
 from picosec.channel.session import Session
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Message, Option
+from picosec.messaging.coap import Message, Option, uint_bytes
 from picosec.messaging.events import Outcome, RequestFailed, ResponseReceived
 from picosec.messaging.layer import MessageLayer
 from picosec.messaging.options import understood
+from picosec.messaging.transfers import Transfer
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.client import Ask, Client
@@ -49,7 +50,8 @@ class _Handshake:
     """A handshake whose last message waits for its response.
 
     ``first`` is what to ask over the channel, ``early`` the combined request, once that is what waits. ``sent`` is the
-    last request in the open, ``echoed`` whether it proves our address.
+    last request in the open, ``echoed`` whether it proves our address;
+    ``transfer`` knows which part of a message it is, or asks for.
     """
 
     handle: int
@@ -59,6 +61,7 @@ class _Handshake:
     early: Early | None = None
     sent: Message | None = None
     echoed: bool = False
+    transfer: Transfer | None = None
 
 
 class Openings:
@@ -110,27 +113,36 @@ class Openings:
             return
         if isinstance(outcome, ResponseReceived):
             try:
-                self._go_on(handshake, outcome.message, now)
+                self._received(handshake, outcome.message, now)
             except ProtocolError as error:
                 self._bid_farewell(handshake, now)
                 self._give_up(handshake, error.problem, now)
         else:
             self._give_up(handshake, outcome.reason if isinstance(outcome, RequestFailed) else Problem.REFUSED, now)
 
-    def _go_on(self, handshake: _Handshake, message: Message, now: float) -> None:
+    def _received(self, handshake: _Handshake, message: Message, now: float) -> None:
+        """Take a response, or a block of it: certificates make messages large."""
         if handshake.early is not None:
             self._confirm(handshake, handshake.early, message, now)
             return
         again = None if handshake.echoed or handshake.sent is None else echo_request(handshake.sent, message)
         if again is not None:
-            self._send(handshake, again, now, echoed=True)
+            self._ask(replace(handshake, echoed=True), again, now)
             return
+        if handshake.transfer is not None:
+            message = handshake.transfer.answered(message)
+        if message.is_request:
+            self._ask(handshake, message, now)
+        else:
+            self._go_on(handshake, message, now)
+
+    def _go_on(self, handshake: _Handshake, message: Message, now: float) -> None:
         result = handshake.attempt.answered(message, now if self._knows_date else None)
         match result:
             case Session():
                 self._opened(handshake, result, now)
             case Early():
-                self._send(replace(handshake, early=result), result.message, now)
+                self._ask(replace(handshake, early=result, transfer=None), result.message, now)
             case _:
                 self._send(handshake, result, now)
 
@@ -155,9 +167,13 @@ class Openings:
         self._report(ChannelOpened(handshake.handle, early.channel, session), now)
         self._client.deliver(Ask(handshake.handle, handshake.peer, handshake.first, early.channel), plain, now)
 
-    def _send(self, handshake: _Handshake, message: Message, now: float, *, echoed: bool = False) -> None:
+    def _send(self, handshake: _Handshake, message: Message, now: float) -> None:
+        transfer = Transfer(message, tag=uint_bytes(handshake.handle))
+        self._ask(replace(handshake, transfer=transfer, echoed=False), transfer.begin(), now)
+
+    def _ask(self, handshake: _Handshake, message: Message, now: float) -> None:
         request_id = self._layer.request(message, handshake.peer, now)
-        self._pending[request_id] = replace(handshake, sent=message, echoed=echoed)
+        self._pending[request_id] = replace(handshake, sent=message)
 
     def _bid_farewell(self, handshake: _Handshake, now: float) -> None:
         farewell = handshake.attempt.farewell

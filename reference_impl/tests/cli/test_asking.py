@@ -240,9 +240,9 @@ def test_what_comes_in_blocks_is_shown_whole(size, protection, home, picosec):
     assert picosec("get", f"{home.url}/ps/info", *identity, "--block-size", str(size)) == (0, whole, "")
 
 
-def test_a_block_size_that_does_not_exist_is_named(home, picosec):
+def test_a_block_size_that_does_not_exist_is_named(home, picosec, capsys):
     """Nobody has to know the powers of two by heart."""
-    code, _out, err = picosec("get", f"{home.url}/ps/info", "--block-size", "100")
+    with pytest.raises(SystemExit, match="2"):
+        picosec("get", f"{home.url}/ps/info", "--block-size", "100")
 
-    assert code == 2
-    assert "16, 32, 64, 128, 256, 512, 1024" in err
+    assert "16, 32, 64, 128, 256, 512, 1024" in capsys.readouterr().err

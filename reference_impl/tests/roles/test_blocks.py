@@ -4,11 +4,14 @@ import pytest
 from parties import APP, DEVICE, converse, get, new_app, new_device, put
 
 from picosec.channel.channels import Channel
+from picosec.messaging.blocks import Block, exponent_of
+from picosec.messaging.blockwise import Blockwise
 from picosec.messaging.coap import Code, Message, Option, Type, path_options
+from picosec.messaging.held import Limits
 from picosec.registry import Problem
 from picosec.roles.app import App
 from picosec.roles.device import Device
-from picosec.roles.events import Failed, Notification, Response
+from picosec.roles.events import ChannelFailed, ChannelOpened, Failed, Notification, Response
 from picosec.roles.resources import Access, Reply, Request, Resource
 
 PATH = "/log"
@@ -155,3 +158,31 @@ def test_an_address_changes_in_the_middle_of_a_transfer() -> None:
         for _peer, datagram in meeting.device.transmit():
             meeting.app.receive(datagram, DEVICE, 0.0)
     assert meeting.log.content == LARGE
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_a_handshake_goes_through_small_blocks(size: int) -> None:
+    """Certificates make handshake messages larger than any datagram; a device may have room for less than that."""
+    app, device = new_app(), new_device()
+    device._server._blockwise = Blockwise(Limits(largest=exponent_of(size)))
+    app.open(DEVICE, 0.0)
+    converse(app, device)
+    assert len(app.channels) == len(device.channels) == 1
+    assert any(isinstance(event, ChannelOpened) for event in app.events())
+
+
+def test_a_handshake_whose_blocks_do_not_fit_fails() -> None:
+    """Somebody puts another block into message_2."""
+    app, device = new_app(), new_device()
+    device._server._blockwise = Blockwise(Limits(largest=0))
+    app.open(DEVICE, 0.0)
+    ((_, message_1),) = app.transmit()
+    device.receive(message_1, APP, 0.0)
+    ((_, message_2),) = device.transmit()
+    app.receive(message_2, DEVICE, 0.0)
+    ((_, asked),) = app.transmit()
+    request = Message.decode(asked)
+    forged = Message(Type.ACK, Code.CHANGED, request.message_id, request.token, (Block(7, False, 0).option(23),), b"x")
+    app.receive(forged.encode(), DEVICE, 0.0)
+    (event,) = [event for event in app.events() if isinstance(event, ChannelFailed)]
+    assert event.reason is Problem.INCONSISTENT
