@@ -59,4 +59,6 @@ class Driver:
         return self.read("state")
 
     def events(self) -> list[list[object]]:
-        return self.read("events")
+        reply = self.ask(Code.POST, "/ps/test/events")
+        assert reply.code == Code.CHANGED
+        return cbor.loads(reply.payload)
