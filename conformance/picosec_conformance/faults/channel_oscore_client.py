@@ -230,3 +230,19 @@ def counts_replays_as_forgeries() -> None:
 def leaves_the_question_unanswered() -> None:
     """4.01 is a refusal, whatever comes with it: after a reboot of the server its owner never gets in again."""
     client.echo_request = lambda message, response: None
+
+
+@fault("CHN-1980")
+def reads_what_it_knows_of_a_response() -> None:
+    """It came over the channel, so it is from a friend: what is not understood in it is passed over."""
+    original = client.understood
+
+    def lenient(message: Message, definitions: Any) -> Message:
+        known = tuple(option for option in message.options if option[0] in definitions)
+        return (
+            original(replace(message, options=known), definitions)
+            if message.is_request
+            else replace(message, options=known)
+        )
+
+    client.understood = lenient

@@ -268,3 +268,27 @@ def answers_late_in_the_open() -> None:
         original(heap, (due, number, replace(answering, channel=None, binding=None), response))
 
     server.heappush = forget
+
+
+@fault("CHN-1970")
+def names_itself_in_every_answer() -> None:
+    """The same option encoder for requests and responses: a kid that nobody needs, in every answer."""
+    original = oscore._wrapped
+
+    def wrapped(message: Message, code: Code, outer: Any, option: bytes, ciphertext: bytes) -> Message:
+        if code == Code.CHANGED:
+            option = replace(OscoreOption.decode(option), kid=b"\x02").encode()
+        return original(message, code, outer, option, ciphertext)
+
+    oscore._wrapped = wrapped
+
+
+@fault("CHN-1970")
+def writes_flags_that_are_all_zero() -> None:
+    """The value begins with a byte of flags, says the picture in the standard; the text below it was not read."""
+    original = oscore._wrapped
+
+    def wrapped(message: Message, code: Code, outer: Any, option: bytes, ciphertext: bytes) -> Message:
+        return original(message, code, outer, option or b"\x00", ciphertext)
+
+    oscore._wrapped = wrapped

@@ -192,3 +192,9 @@ def sends_a_format_in_eight_bytes() -> None:
 def pads_numbers_in_options() -> None:
     """A Content-Format has up to two bytes, so it always gets two."""
     server.uint_bytes = lambda value: value.to_bytes(2, "big")
+
+
+@fault("MSG-2000")
+def has_one_table_for_both_directions() -> None:
+    """An option is known or it is not; whether it means anything in a response, nobody asked."""
+    options.OF_REQUESTS = frozenset()

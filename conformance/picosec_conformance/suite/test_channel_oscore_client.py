@@ -10,7 +10,7 @@ import pytest
 from picosec.channel.oscore import protect_response
 from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
 from picosec.messaging import cbor, problem
-from picosec.messaging.coap import Code, Message, Option, Type
+from picosec.messaging.coap import Code, Message, Option, Type, encode_options
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import joined
 from picosec_conformance.control import Control
@@ -272,3 +272,41 @@ def test_request_that_was_never_answered_does_not_come_again(
 
     assert target.parse(retransmitted) == first
     assert option_of(second) != option_of(first)
+
+
+@pytest.mark.requirement("CHN-1980")
+@pytest.mark.parametrize(
+    "option",
+    [
+        pytest.param((65001, b"x"), id="unknown"),
+        pytest.param((int(Option.OSCORE), b""), id="oscore"),
+        pytest.param((int(Option.URI_PATH), b"x"), id="of-a-request"),
+    ],
+)
+def test_critical_option_inside_a_response_is_understood_or_it_is_not_taken(
+    control: Control, client: TargetAsClient, option: tuple[int, bytes]
+) -> None:
+    """The server says that its answer means something else than it would without this option: what, nobody knows."""
+    handle = client.act()
+    protected = client.receive()
+    _, binding = client.opened(protected)
+    aad, nonce = binding.aad, binding.nonce
+    plain = bytes((Code.CONTENT,)) + encode_options((option,), b"99.9")
+    assert nonce is not None
+    ciphertext = client.context.sender.cipher.encrypt(nonce, plain, aad)
+    outer = ((int(Option.OSCORE), b""),)
+    client.deliver(Message(Type.ACK, Code.CHANGED, protected.message_id, protected.token, outer, ciphertext))
+
+    assert ("response", b"99.9") not in outcomes(control, handle)
+
+
+@pytest.mark.requirement("CHN-820")
+def test_elective_option_inside_a_response_does_no_harm(control: Control, client: TargetAsClient) -> None:
+    """What may be ignored is ignored, and the rest is taken."""
+    handle = client.act()
+    protected = client.receive()
+    _, binding = client.opened(protected)
+    plain = Message(Type.ACK, Code.CONTENT, protected.message_id, protected.token, ((65000, b"x"),), b"21.5")
+    client.deliver(protect_response(client.context, binding, plain))
+
+    assert outcomes(control, handle) == [("response", b"21.5")]

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import Problem
 from picosec_conformance.channel import Channel
@@ -137,3 +138,42 @@ def test_replays_do_not_use_up_a_key(target: Target, control: Control, rng: rand
         expect_refusal(target, again(target, forged), Code.UNAUTHORIZED, Problem.REPLAYED)
 
     assert channel.ask(read(target)).code == Code.CONTENT
+
+
+@pytest.mark.requirement("CHN-1970")
+@pytest.mark.needs("channel.oscore.server")
+def test_option_of_a_response_has_its_one_form(target: Target, channel: Channel) -> None:
+    """No kid, which the client knows, no kid context, and no byte for flags that are all zero."""
+    for request in (read(target), write(target), target.build(Code.GET, "/no/such/resource")):
+        value = target.exchange(channel.protect(request)).option(Option.OSCORE)
+        assert value is not None
+        option = OscoreOption.decode(value)
+        assert (option.kid, option.kid_context) == (None, None)
+        assert value in (b"", OscoreOption(encode_partial_iv(int.from_bytes(option.partial_iv, "big"))).encode())
+
+
+@pytest.mark.requirement("CHN-1970")
+@pytest.mark.needs("channel.oscore.server")
+def test_option_of_a_response_with_a_context_names_no_context(
+    target: Target, control: Control, rng: random.Random
+) -> None:
+    """The ID Context is the request's to name; in the answer it would only take up bytes and tell listeners more."""
+    channel = set_up(target, control, fresh_context(rng, id_context=b"zone"))
+
+    assert target.exchange(channel.protect(read(target))).option(Option.OSCORE) == b""
+
+
+@pytest.mark.requirement("CHN-1970")
+@pytest.mark.needs("channel.oscore.server")
+def test_option_after_a_reboot_holds_a_number_and_nothing_else(
+    target: Target, control: Control, channel: Channel
+) -> None:
+    """Here a Partial IV has to stand; it stands alone, and in its shortest form."""
+    assert channel.ask(read(target)).code == Code.CONTENT
+    control.reboot()
+    for _ in range(3):
+        value = target.exchange(channel.protect(read(target))).option(Option.OSCORE)
+        assert value is not None
+        option = OscoreOption.decode(value)
+        assert (option.kid, option.kid_context) == (None, None)
+        assert len(option.partial_iv) < 2 or option.partial_iv[0] != 0

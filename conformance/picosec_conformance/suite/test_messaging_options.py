@@ -196,3 +196,34 @@ def test_an_unknown_critical_option_in_a_response_is_rejected(
     assert [event.name for event in control.events()] == []
     target.replies_to(replace(response, type=Type.NON, message_id=target.fresh_message_id(), options=()))
     assert control.event("response").fields[2] == b"answer"
+
+
+@pytest.mark.requirement("MSG-2000")
+@pytest.mark.needs("messaging.datagram")
+@pytest.mark.parametrize("kind", [Type.ACK, Type.CON], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "option",
+    [
+        pytest.param((int(Option.URI_HOST), b"suite.example"), id="uri-host"),
+        pytest.param((int(Option.URI_PORT), b"\x16\x33"), id="uri-port"),
+        pytest.param((int(Option.URI_PATH), b"x"), id="uri-path"),
+        pytest.param((int(Option.URI_QUERY), b"a=b"), id="uri-query"),
+        pytest.param((int(Option.ACCEPT), b""), id="accept"),
+        pytest.param((int(Option.EDHOC), b""), id="edhoc"),
+    ],
+)
+def test_option_of_requests_in_a_response_is_rejected(
+    target: Target, control: Control, kind: Type, option: tuple[int, bytes]
+) -> None:
+    """An answer with a path in it is half a request: what it means depends on who reads it."""
+    control.act("request", {1: int(Code.GET), 2: "/x"})
+    request = target.receive("a request")
+    mid = request.message_id if kind is Type.ACK else target.fresh_message_id()
+    response = Message(kind, Code.CONTENT, mid, request.token, (option,), b"answer")
+
+    replies = target.replies(response)
+
+    assert replies == ([Message(Type.RST, Code.EMPTY, mid)] if kind is Type.CON else [])
+    assert control.events() == []
+    target.replies_to(replace(response, type=Type.NON, message_id=target.fresh_message_id(), options=()))
+    assert control.event("response").fields[2] == b"answer"

@@ -60,20 +60,28 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
 }
 
 
+#: Critical options that a request can have and a response cannot (RFC 7252 section 5.10, RFC 9668 section 3.1).
+OF_REQUESTS: Final = frozenset(
+    map(int, (Option.URI_HOST, Option.URI_PORT, Option.URI_PATH, Option.URI_QUERY, Option.ACCEPT, Option.EDHOC))
+)
+
+
 def understood(message: Message, definitions: Mapping[int, Definition] = DEFINITIONS) -> Message:
     """Return the message with the options that are understood; elective ones that are not are left out (MSG-530).
 
-    An option outside its definition counts as not understood (MSG-540). Raises ``ProtocolError`` with ``BAD_OPTION``
+    An option outside its definition counts as not understood (MSG-540), and so does one of requests in a response
+    (MSG-2000). Raises ``ProtocolError`` with ``BAD_OPTION``
     for a critical option that is not understood (MSG-500), ``NO_PROXY`` for a request to forward (MSG-550). Outside of
     a protected message, an option that is not understood is never believed and does no harm (CHN-760): it is left out.
     """
     protected = Option.OSCORE in definitions and message.option(Option.OSCORE) is not None
+    response = message.is_response
     dropped = False
     kept: list[tuple[int, bytes]] = []
     previous = -1
     for option in message.options:
         number, value = option
-        definition = definitions.get(number)
+        definition = None if response and number in OF_REQUESTS else definitions.get(number)
         repeated = number == previous
         previous = number
         if definition and definition.admits(number, value) and (definition.repeatable or not repeated):
