@@ -2,10 +2,11 @@
 
     … serve                          prints its port on 127.0.0.1, then serves until its standard input closes
     … ask METHOD URI [--payload HEX] prints the response as one JSON object, bytes in hexadecimal
+    … observe URI --count N          prints the first response and N notifications, each as one JSON object
 
 Both take ``--oscore JSON`` for an OSCORE context, with the members of ``OscoreContext``, or ``--edhoc JSON`` for a
 handshake before the first request, with the members of ``EdhocParameters``; bytes are in hexadecimal. The server has
-``/lamp`` (GET, PUT), over OSCORE only, and ``/open`` (GET).
+``/lamp`` (GET, PUT), over OSCORE only, ``/open`` (GET), and ``/count`` (GET, observable), which counts by itself.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import Any, cast
 import aiocoap
 from aiocoap.credentials import CredentialsMap
 from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
-from aiocoap.resource import Resource, Site
+from aiocoap.resource import ObservableResource, Resource, Site
 from aiocoap.transports.oscore import OSCOREAddress
 
+from picosec.messaging import cbor
 from picosec_conformance.peers.aiocoap import OscoreContext, edhoc_credentials, security_context
 from picosec_conformance.peers.lakers import Party
 
@@ -49,6 +51,24 @@ class Lamp(Resource):  # type: ignore[misc]
             return aiocoap.Message(code=aiocoap.UNAUTHORIZED)
         self._state = request.payload
         return aiocoap.Message(code=aiocoap.CHANGED)
+
+
+class Count(ObservableResource):  # type: ignore[misc]
+    """Counts, and tells whoever observes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    def step(self) -> None:
+        """Count on, and again in a moment."""
+        self._count += 1
+        self.updated_state()
+        asyncio.get_running_loop().call_later(0.1, self.step)
+
+    async def render_get(self, request: aiocoap.Message) -> aiocoap.Message:
+        """Return the count as CBOR."""
+        return aiocoap.Message(code=aiocoap.CONTENT, payload=cbor.dumps(self._count), content_format=60)
 
 
 class Open(Resource):  # type: ignore[misc]
@@ -92,11 +112,20 @@ def main(arguments: list[str]) -> int:
     ask.add_argument("method")
     ask.add_argument("uri")
     ask.add_argument("--payload", type=bytes.fromhex, default=b"")
-    for role in (serve, ask):
+    observe = roles.add_parser("observe")
+    observe.add_argument("uri")
+    observe.add_argument("--count", type=int, default=1)
+    for role in (serve, ask, observe):
         role.add_argument("--oscore", dest="credentials", type=_context)
         role.add_argument("--edhoc", dest="credentials", type=_handshake)
     options = parser.parse_args(arguments)
-    asyncio.run(_serve(options.credentials) if options.role == "serve" else _ask(options))
+    match options.role:
+        case "serve":
+            asyncio.run(_serve(options.credentials))
+        case "ask":
+            asyncio.run(_ask(options))
+        case _:
+            asyncio.run(_observe(options))
     return 0
 
 
@@ -106,15 +135,35 @@ async def _ask(options: argparse.Namespace) -> None:
         client.client_credentials["*"] = options.credentials
     request = aiocoap.Message(code=getattr(aiocoap, options.method), uri=options.uri, payload=options.payload)
     response = await asyncio.wait_for(client.request(request).response, ANSWER_DEADLINE)
+    _show(response)
+    await client.shutdown()
+
+
+async def _observe(options: argparse.Namespace) -> None:
+    client = await aiocoap.Context.create_client_context(transports=["oscore", "simple6"])
+    if options.credentials is not None:
+        client.client_credentials["*"] = options.credentials
+    asked = client.request(aiocoap.Message(code=aiocoap.GET, uri=options.uri, observe=0))
+    _show(await asyncio.wait_for(asked.response, ANSWER_DEADLINE))
+    news = aiter(asked.observation)
+    for _ in range(options.count):
+        _show(await asyncio.wait_for(anext(news), ANSWER_DEADLINE))
+    asked.observation.cancel()
+    await client.shutdown()
+
+
+def _show(response: aiocoap.Message) -> None:
     payload, content_format = response.payload.hex(), response.opt.content_format
     print(json.dumps({"code": response.code.dotted, "payload": payload, "content_format": content_format}), flush=True)
-    await client.shutdown()
 
 
 async def _serve(held: Any | None) -> None:
     root = Site()
     root.add_resource(["lamp"], Lamp())
     root.add_resource(["open"], Open())
+    count = Count()
+    root.add_resource(["count"], count)
+    count.step()
     address = ("127.0.0.1", _free_port())
     credentials = CredentialsMap()
     if held is not None:

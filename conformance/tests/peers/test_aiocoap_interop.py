@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -160,6 +161,45 @@ def test_other_keys_under_the_same_identifiers_are_refused(tmp_path: Path, side:
             refused = run(PICOSEC, "get", url + "/lamp", "--context", context_file(tmp_path, OTHER_KEYS))
     assert refused.returncode != 0
     assert not refused.stdout
+
+
+# -- Observe, in the clear and over OSCORE ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protected", [False, True], ids=["clear", "oscore"])
+def test_our_client_observes_aiocoap(tmp_path: Path, protected: bool) -> None:
+    """What they notify, we take for news, in the order in which it was sent."""
+    theirs = ("--oscore", oscore_json(CONTEXT.mirrored)) if protected else ()
+    ours = ("--context", context_file(tmp_path, CONTEXT)) if protected else ()
+    with started(AIOCOAP, "serve", *theirs) as url:
+        command = [*PICOSEC, "get", url + "/count", "--observe", *ours]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+            assert watching.stdout is not None
+            seen = [int(watching.stdout.readline()) for _ in range(5)]
+            watching.send_signal(signal.SIGINT)
+            _out, err = watching.communicate(timeout=DEADLINE)
+    assert seen == sorted(set(seen))
+    assert (watching.returncode, err) == (0, "")
+
+
+def test_aiocoap_observes_our_lamp_over_oscore(tmp_path: Path) -> None:
+    """What we notify, they verify; another client switches the lamp meanwhile."""
+    folders = [tmp_path / name for name in ("theirs", "ours", "client")]
+    for folder in folders:
+        folder.mkdir()
+    theirs, ours = context_file(folders[0], CONTEXT.mirrored), context_file(folders[1], WITH_ID_CONTEXT.mirrored)
+    setter = ("--context", context_file(folders[2], WITH_ID_CONTEXT))
+    with device("--context", theirs, "--context", ours) as url:
+        lamp = url + "/actuators/lamp"
+        command = [*AIOCOAP, "observe", lamp, "--count", "2", "--oscore", oscore_json(CONTEXT)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+            assert watching.stdout is not None
+            seen = [json.loads(watching.stdout.readline())]
+            for value in ("true", "false"):
+                assert run(PICOSEC, "put", lamp, value, *setter).returncode == 0
+                seen.append(json.loads(watching.stdout.readline()))
+            watching.communicate(timeout=DEADLINE)
+    assert [(told["code"], told["payload"]) for told in seen] == [("2.05", "f4"), ("2.05", "f5"), ("2.05", "f4")]
 
 
 # -- EDHOC over CoAP, then OSCORE ------------------------------------------------------------------------------------

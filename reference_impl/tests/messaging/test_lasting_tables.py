@@ -161,6 +161,16 @@ def test_what_is_forgotten_is_rejected() -> None:
     assert sent(client.endpoint) == [Message(Type.RST, Code.EMPTY, 0x7777)]
 
 
+def test_a_notification_from_another_peer_is_rejected() -> None:
+    """Who has overheard the token sends news from an address of its own: a token belongs to one peer."""
+    client = _Listener()
+    client.reach(R.LISTENING)
+    forged = Message(Type.CON, Code.CONTENT, 0x7777, client.request.message.token)
+    assert client.endpoint.receive(forged.encode(), "stranger", 1) == []
+    assert sent(client.endpoint) == [Message(Type.RST, Code.EMPTY, 0x7777)]
+    assert client.request.state is R.LISTENING
+
+
 def test_what_waits_and_is_forgotten_is_never_sent() -> None:
     """It would register at a server whose notifications nobody wants."""
     client = _Listener()
