@@ -38,7 +38,7 @@ MOST_OF_CLIENT: Final = 16
 MOST_IN_CLEAR: Final = 64
 
 #: What a deregistration may have otherwise than its registration (RFC 7641 section 3.6).
-_FREE: Final = frozenset(map(int, (Option.OBSERVE, Option.ETAG)))
+_FREE: Final = frozenset(map(int, (Option.OBSERVE, Option.ETAG, Option.ECHO)))
 
 
 #: Whose observation it is, whether it is without a channel, and its token.

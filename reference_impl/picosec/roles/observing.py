@@ -124,8 +124,8 @@ class Observing:
 
     # -- within --------------------------------------------------------------------------------------------------
 
-    def _register(self, watch: _Watch, now: float) -> None:
-        message = self._protected(watch, watch.message)
+    def _register(self, watch: _Watch, now: float, message: Message | None = None) -> None:
+        message = self._protected(watch, message or watch.message)
         watch.request_id = self._layer.request(message, watch.peer, now, lasting=True)
         self._watches[watch.request_id] = watch
 
@@ -155,16 +155,23 @@ class Observing:
             if not watch.established:
                 self._end(watch, now, Failed(watch.handle, error.problem))
             return  # what does not verify says nothing about the observation (CHN-1170)
-        again = None if watch.echoed else echo_request(watch.message, response)
-        if again is not None and not watch.established:
-            self._end(watch, now)
-            self._register(replace(watch, message=again, echoed=True, deadline=None), now)
+        again = None if watch.echoed or watch.cancelled else echo_request(watch.message, response)
+        if again is not None:
+            self._prove(watch, again, now)
             return
         value = response.option(Option.OBSERVE)
         if value is None or response.code >> 5 != _SUCCESS:
             self._end(watch, now, Response(watch.handle, response, protected=watch.channel is not None))
         elif not watch.cancelled:
             self._notified(watch, response, uint_value(value), now)
+
+    def _prove(self, watch: _Watch, again: Message, now: float) -> None:
+        """Register anew with the proof that the server asks for: at first, or because it has forgotten everything."""
+        self._end(watch, now)
+        try:
+            self._register(replace(watch, echoed=True, established=False, number=None, deadline=None), now, again)
+        except ProtocolError as error:
+            self._report(Failed(watch.handle, error.problem), now)
 
     def _verified(self, watch: _Watch, message: Message, now: float) -> Message:
         if watch.channel is None or watch.observation is None:
@@ -175,7 +182,7 @@ class Observing:
         return response
 
     def _notified(self, watch: _Watch, response: Message, number: int, now: float) -> None:
-        watch.established = True
+        watch.established, watch.echoed = True, False
         if watch.observation is None:
             if watch.number is not None and not observe.is_newer(number, now, watch.number, watch.at):
                 return

@@ -3,6 +3,7 @@
 import pytest
 from parties import APP, DEVICE, OFF, ON, connected, converse, get, put
 
+from picosec.channel.oscore import protect_response, unprotect_request
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import Problem
@@ -153,6 +154,23 @@ def test_a_silent_server_is_asked_again(watched):
     watched.switch(ON, due)
     converse(watched.app, watched.device, due)
     assert watched.news() == [ON]
+
+
+def test_a_server_that_lost_everything_is_convinced_again(watched):
+    """A device that restarted asks for a proof of freshness before it takes the registration; news goes on."""
+    due = watched.app.next_timeout()
+    assert due is not None
+    watched.app.tick(due)
+    (renewal,) = [datagram for _peer, datagram in watched.app.transmit()]
+    asked = Message.decode(renewal)
+    device_end = next(iter(watched.device.channels)).context
+    _plain, binding = unprotect_request(device_end, asked)
+    echo = Message(Type.ACK, Code.UNAUTHORIZED, asked.message_id, asked.token, ((int(Option.ECHO), b"prove it"),))
+    watched.app.receive(protect_response(device_end, binding, echo).encode(), DEVICE, due)
+    (proof,) = [datagram for _peer, datagram in watched.app.transmit()]
+    plain, _binding = unprotect_request(device_end, Message.decode(proof))
+    assert plain.option(Option.ECHO) == b"prove it"
+    assert watched.ending() == []
 
 
 def test_a_server_that_is_gone_is_told_of(watched):
