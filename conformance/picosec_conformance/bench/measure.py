@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Any, TypeVar
 
-from picosec_conformance.bench import device, edhoc, memory, observing, oscore
+from picosec_conformance.bench import device, edhoc, memory, migration, observing, oscore
 from picosec_conformance.bench.certifying import certify
 from picosec_conformance.bench.report import Channel, Device, Edhoc, MeasurementFailed, Measurements, Observe, Oscore
 from picosec_conformance.bench.rounds import FULL, QUICK, rates
@@ -36,6 +36,9 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
     progress("memory of the device")
     failures: list[str] = []
+    progress("a channel that moves")
+    requests = migration.REQUESTS_QUICK if quick else migration.REQUESTS
+    delivered = _tried(lambda: migration.migrations(requests), failures)
     size = _tried(device.resident_bytes, failures)
     certified = None
     if not quick:
@@ -53,6 +56,7 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
         observe=Observe(round(of_observe["picosec"], 1), round(of_observe["aiocoap"], 1)),
         channel=Channel(state),
         device=Device(size),
+        delivery=tuple(delivered or ()),
         certify=certified,
     )
     return found, environment(quick, plan.rounds, monotonic() - started), failures

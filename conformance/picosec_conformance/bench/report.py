@@ -71,6 +71,25 @@ class Certify:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of requests in one delivery class while their channel moved between transports.
+
+    ``sent`` counts the app's messages, ``lost`` the requests that were never acted on, ``repeated`` how often one was
+    acted on again, ``unsettled`` the requests that the app knows no outcome of although it waited for one.
+    """
+
+    delivery: str
+    requests: int
+    moves: int
+    sent: int
+    lost: int
+    repeated: int
+    in_order: bool
+    unsettled: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measurements:
     """All that one run measured; ``certify`` is left out of a quick one."""
 
@@ -79,6 +98,7 @@ class Measurements:
     observe: Observe
     channel: Channel
     device: Device
+    delivery: tuple[Delivered, ...]
     certify: Certify | None
 
 
@@ -126,6 +146,7 @@ def rows(found: Measurements) -> list[Row]:
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]
+    table += [_delivered(each) for each in found.delivery]
     if (certify := found.certify) is not None:
         rate = certify.tests / certify.seconds
         table += [
@@ -133,6 +154,19 @@ def rows(found: Measurements) -> list[Row]:
             Row("certify the reference, duration", f"{certify.seconds:.1f} s", "at most 10 s", certify.seconds <= 10),
         ]
     return table
+
+
+def _delivered(found: Delivered) -> Row:
+    """Return the line of a delivery class: 0 where it promises 0."""
+    measured = f"{found.lost} lost, {found.repeated} repeated of {found.requests:,}; {found.moves} moves"
+    what = f"delivered {found.delivery}, 4 transports"
+    match found.delivery:
+        case "at most once":
+            return Row(what, measured, "0 repeated", found.repeated == 0)
+        case "at least once":
+            return Row(what, measured, "0 lost", found.lost + found.unsettled == 0)
+    kept = found.lost + found.repeated + found.unsettled == 0 and found.in_order
+    return Row(what, measured, "0 lost, 0 repeated, in order", kept)
 
 
 def to_json(found: Measurements, environment: dict[str, Any], table: list[Row]) -> str:

@@ -17,6 +17,7 @@ from picosec_conformance.bench.report import (
     SCHEMA,
     Certify,
     Channel,
+    Delivered,
     Device,
     Edhoc,
     Measurements,
@@ -28,12 +29,14 @@ from picosec_conformance.bench.report import (
 from picosec_conformance.commands import bench
 from picosec_conformance.peers import missing
 
+DELIVERED = Delivered("exactly once", 600, 200, 800, 0, 0, True, 0, 0.5)
 FOUND = Measurements(
     Edhoc(2000.0, 1000.0, 3000.0, (37, 45, 19), (29, 11, 29)),
     Oscore(50000.0, 10000.0, 13, 11),
     Observe(60000.0, 20000.0),
     Channel(1300),
     Device(30_000_000),
+    (DELIVERED,),
     Certify(600, 6.0, True),
 )
 
@@ -81,7 +84,7 @@ def test_device_that_ends_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_all_budgets_can_be_met() -> None:
     assert [row for row in rows(FOUND) if row.met is False] == []
-    assert sum(row.met is True for row in rows(FOUND)) == 9
+    assert sum(row.met is True for row in rows(FOUND)) == 10
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,8 @@ def test_all_budgets_can_be_met() -> None:
         (replace(FOUND, oscore=replace(FOUND.oscore, picosec_per_s=24900.0)), "OSCORE, reference to aiocoap"),
         (replace(FOUND, oscore=replace(FOUND.oscore, request_overhead=14)), "OSCORE overhead, request, response"),
         (replace(FOUND, channel=Channel(2048)), "state of a channel"),
+        (replace(FOUND, delivery=(replace(DELIVERED, repeated=1),)), "delivered exactly once, 4 transports"),
+        (replace(FOUND, delivery=(replace(DELIVERED, in_order=False),)), "delivered exactly once, 4 transports"),
         (replace(FOUND, certify=Certify(490, 9.9, True)), "certify the reference, rate"),
         (replace(FOUND, certify=Certify(600, 10.1, True)), "certify the reference, duration"),
     ],

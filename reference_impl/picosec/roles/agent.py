@@ -201,6 +201,10 @@ class Agent:
             self._outbox.deliver(handle, replace(message, type=Type.CON), delivery, channel, peer, now)
         return handle
 
+    def forget(self, handle: int, now: float) -> None:
+        """Let go of a request of :meth:`request` or of a telegram: what still comes of it is not reported."""
+        self._client.forget(handle, now)
+
     def move(self, channel: Channel, peer: Hashable, now: float) -> None:
         """Go on with a channel at another address of its peer: what waits for an outcome is asked again there."""
         channel.bond.whereabouts.moved(peer)
