@@ -78,14 +78,18 @@ class Control:
     def reset(self, seed: bytes = b"") -> None:
         """Return the target to its factory state, virtual time 0."""
         self._post("reset", {0: FACTORY, 1: seed} if seed else {0: FACTORY})
+        self._target.introduce()
 
     def put_back(self) -> None:
         """Let the target lose power, and come back with its stored channels as they were after the last reset."""
         self._post("reset", {0: PUT_BACK})
+        self._target.introduce()
 
-    def reboot(self) -> None:
-        """Make the target forget what a loss of power makes it forget."""
+    def reboot(self, *, introduced: bool = True) -> None:
+        """Make the target forget what a loss of power makes it forget; then show it that somebody is here."""
         self._post("reset", {0: REBOOT})
+        if introduced:
+            self._target.introduce()
 
     def provision(
         self,

@@ -174,7 +174,7 @@ def test_old_value_proves_nothing(stranger: Ledger, control: Control) -> None:
 def test_value_from_before_a_reboot_proves_nothing(stranger: Ledger, control: Control) -> None:
     """After a reboot the clock may stand where it stood before."""
     value = challenged(stranger, large(stranger))
-    control.reboot()
+    control.reboot(introduced=False)
 
     challenged(stranger, proof(stranger, value))
 

@@ -11,8 +11,10 @@ from picosec.messaging.coap import Code, Message, Option, Type
 
 #: Bytes that may go to an address for each byte that came from it, until it is proven (MSG-1900).
 FACTOR: Final = 3
-#: Seconds for which an Echo value proves an address (MSG-1940), and for which the proof holds after the last message.
+#: Seconds for which an Echo value proves an address (MSG-1940).
 FRESH: Final = 247.0
+#: Seconds without a message after which the proof is forgotten: the address may belong to somebody else by then.
+MEMORY: Final = 86_400.0
 #: Addresses that are remembered; the one unheard of for longest makes room.
 MOST_ADDRESSES: Final = 1024
 
@@ -52,7 +54,7 @@ class Reachability:
             if len(self._addresses) >= MOST_ADDRESSES:
                 del self._addresses[next(iter(self._addresses))]
             address = _Address(now)
-        elif now >= address.heard + FRESH:
+        elif now >= address.heard + MEMORY:
             address.proven = False
         address.heard = now
         address.credit += FACTOR * size

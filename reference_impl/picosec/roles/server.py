@@ -123,7 +123,8 @@ class Server:
         True also for what must not be served twice: it waits in the message layer until there is room for it.
         """
         exchange = answering.exchange
-        once = answering.place is not None or not self._site.repeatable(message.code, message.path)
+        acted = response.code >> 5 == _SUCCESS and not self._site.repeatable(message.code, message.path)
+        once = answering.place is not None or acted
         if once or self._reachability.proven(exchange.peer):
             return True
         size = HEADER_SIZE + len(exchange.request.token) + len(encode_options(response.options, response.payload))
