@@ -227,6 +227,8 @@ class Blind(Control):
         if name == "request" and not (plain and 6 not in demanded):
             raise NotGiven("the client's command makes it send a confirmable GET, and no other request")
         path = demanded.get(2, "/x") if name == "request" else "/x"
+        if path not in _ANY_PATH and self._target.manifest.protects and 5 not in demanded:
+            raise NotGiven("the client asks over a channel, where nobody sees its path")
         command = " ".join(self._target.manifest.adapter.get("command", ()))
         if path not in _ANY_PATH and "{path}" not in command:
             raise NotGiven("the client's command asks for one path only; put {path} into it (adapter.command)")

@@ -160,6 +160,11 @@ class Manifest:
         return bool(self.adapter["kind"] == "udp-listen")
 
     @property
+    def protects(self) -> bool:
+        """Whether the target, as a client, asks over a channel."""
+        return self.declares("channel.oscore.client") or self.declares("channel.edhoc.initiator")
+
+    @property
     def argument(self) -> tuple[str, ...]:
         """How a command line names this manifest."""
         path = Path(self.source)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from picosec_conformance.faults import load_faults, without_fault
 from picosec_conformance.resources import data_root, spec_folder
+from picosec_conformance.specification.demands import demand_gaps, load_overrides
 from picosec_conformance.specification.generate import stale_files
 from picosec_conformance.specification.interop import interop_gaps, load_events
 from picosec_conformance.specification.matrix import (
@@ -60,6 +61,7 @@ def _standards() -> Iterator[str]:
     try:
         yield from standards_gaps(load_standards(), in_force)
         yield from interop_gaps(load_events(), functions)
+        yield from demand_gaps(load_overrides(), in_force)
     except StandardsError as error:
         yield str(error)
 

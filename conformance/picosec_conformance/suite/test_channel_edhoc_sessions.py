@@ -24,6 +24,7 @@ from picosec_conformance.edhoc_peer import (
     sent_by_target,
 )
 from picosec_conformance.handshake import PATH, TRUE, edhoc_request, message_of
+from picosec_conformance.manifest import NotGiven
 from picosec_conformance.target import Target
 
 #: Seconds from message_1 to message_3: EXCHANGE_LIFETIME of RFC 7252.
@@ -75,6 +76,8 @@ def test_identifier_without_a_session_is_refused(
     target: Target, control: Control, rng: random.Random, prefix: bytes
 ) -> None:
     """Whoever sends message_3 to an identifier that names nothing must neither begin nor end anything."""
+    if target.manifest.black_box and len(prefix) == 1:
+        raise NotGiven("only the Test Interface could tell that no session is left from before")
     peer = begun(target, rng)
     if encode_identifier(peer.run.c_r) == prefix:
         prefix = b"\x17"
@@ -108,6 +111,8 @@ def test_error_message_without_a_session_is_not_answered_with_one(
     target: Target, control: Control, rng: random.Random, prefix: bytes
 ) -> None:
     """RFC 9528 section 6: an error message answers any message but an error message."""
+    if target.manifest.black_box and len(prefix) == 1:
+        raise NotGiven("only the Test Interface could tell that no session is left from before")
     peer = begun(target, rng)
     if encode_identifier(peer.run.c_r) == prefix:
         prefix = b"\x17"
