@@ -245,7 +245,9 @@ def _requirement(row: Requirement, results: Iterable[TestResult], manifest: Mani
     """Judge one requirement by its tests: one failure decides, and what no test showed is untested."""
     tests = [result for result in results if row.id in result.requirements]
     verdicts = {result.verdict for result in tests}
-    if row.check == "inspection":
+    if manifest.profile.plain and not row.standard and manifest.black_box:
+        state, reason = State.NOT_APPLICABLE, "it is about the Test Interface"
+    elif row.check == "inspection":
         state, reason = State.INSPECTION, row.reason
     elif verdicts & _FAILURES:
         state, reason = State.FAILED, next(result.reason for result in tests if result.verdict in _FAILURES)
@@ -255,8 +257,6 @@ def _requirement(row: Requirement, results: Iterable[TestResult], manifest: Mani
         state, reason = State.PASSED, ""
     elif lacking := row.condition.lacks(manifest.features.union(manifest.profile.required)):
         state, reason = State.NOT_APPLICABLE, f"{lacking[0]} is not declared"
-    elif manifest.profile.plain and not row.standard and manifest.black_box:
-        state, reason = State.NOT_APPLICABLE, "it is about the Test Interface"
     else:
         state = State.UNTESTED
         reason = next((result.reason for result in tests), "no test of this run judges it")

@@ -148,10 +148,13 @@ def initiate(target: Target, parties: Parties) -> Session:
 
 
 def receive_message_1(target: Target) -> tuple[Message, bytes]:
-    """Receive the target's first request and return it with message_1."""
+    """Receive the target's first request and return it with message_1.
+
+    A plain stack need not state the Content-Format: RFC 9528, Section A.2, shows it and does not demand it.
+    """
     request = target.receive("message_1")
-    formats = (CONTENT_FORMAT_CID_EDHOC,)
-    if (request.code, request.path, request.content_format) != (Code.POST, PATH, *formats):
+    formats = (CONTENT_FORMAT_CID_EDHOC, None) if target.manifest.profile.plain else (CONTENT_FORMAT_CID_EDHOC,)
+    if (request.code, request.path) != (Code.POST, PATH) or request.content_format not in formats:
         raise Nonconformity(
             f"expected POST {PATH} with Content-Format 65, got {code_text(request.code)} {request.path}"
         )

@@ -26,7 +26,9 @@ def late_response(target: Target, patience: float) -> tuple[Message, Message]:
     target.send(request)
     first = target.receive("an acknowledgement")
     assert first == Message(Type.ACK, Code.EMPTY, request.message_id), "the response was not late"
-    return request, target.receive("the response")
+    data = target.receive_bytes(LONGEST)
+    assert data is not None, "the response that was promised did not come"
+    return request, target.parse(data)
 
 
 @pytest.mark.requirement("MSG-410")
