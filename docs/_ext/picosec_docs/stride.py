@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from picosec_conformance.resources import spec_folder
+from picosec_conformance.specification.requirements import pages_of
 from picosec_conformance.specification.stride import THREATS, Cell, Message, Table, load_stride
 from picosec_docs import places
 from picosec_docs.places import linker
@@ -50,9 +51,10 @@ class StrideTable(SphinxDirective):
         link = linker(self.env.app, self.env.docname)
         rows: list[list[list[nodes.Node]]] = []
         for table in tables:
+            page = _page_of(table)
             rows.append([self._text(table.title)])
             for message in table.messages:
-                here = nodes.reference("", "", internal=True, refuri=link(places.stride(table.chapter, message.name)))
+                here = nodes.reference("", "", internal=True, refuri=link(places.stride(page, message.name)))
                 here += self._text(message.title)
                 rows.append([[here], *(self._in_short(message.cells[threat]) for threat in THREATS)])
         return _table([self._text("message"), *map(self._text, THREATS)], rows, "stride stride-all")
@@ -87,6 +89,13 @@ class StrideTable(SphinxDirective):
 
     def _text(self, markdown: str) -> list[nodes.Node]:
         return self.parse_inline(markdown)[0]
+
+
+def _page_of(table: Table) -> str:
+    """Return the page that shows a table: that of its chapter, or one of its further parts."""
+    pages = pages_of(spec_folder(), table.chapter)
+    shown = (page.stem for page in pages if f"{{stride}} {table.name}\n" in page.read_text(encoding="utf-8"))
+    return next(shown, table.chapter)
 
 
 def _table(
