@@ -60,10 +60,20 @@ class CombiningTarget:
     """The target as an Initiator that was told to open a channel with a first request, and has sent message_1."""
 
     def __init__(
-        self, target: Target, control: Control, rng: random.Random, first: dict[int, Any] | None = None, **choices: Any
+        self,
+        target: Target,
+        control: Control,
+        rng: random.Random,
+        first: dict[int, Any] | None = None,
+        *,
+        store_channels: bool = False,
+        **choices: Any,
     ) -> None:
         self._target = target
-        self.peer = HostileResponder(target, control, meet(target, rng, **as_initiator(**choices)))
+        parties = meet(target, rng, **as_initiator(**choices))
+        if store_channels:
+            control.provision(methods=[parties.method], suites=[parties.suite], message_4=False, store_channels=True)
+        self.peer = HostileResponder(target, control, parties)
         self.peer.wait_1(first={1: int(Code.GET), 2: "/probe"} if first is None else first)
         self.channel: Channel | None = None
 

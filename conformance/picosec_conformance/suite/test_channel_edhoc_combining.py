@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from picosec.channel.edhoc_error import ErrorMessage
+from picosec.channel.oscore_option import OscoreOption
 from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message, Option, Options, Type, uint_bytes
 from picosec.registry import CONTENT_FORMAT_EDHOC, Problem
@@ -199,3 +200,26 @@ def test_request_waits_for_message_4(target: Target, control: Control, rng: rand
     request = target.receive("the first request")
     assert request.option(Option.EDHOC) is None
     assert request.option(Option.OSCORE) is not None
+
+
+@pytest.mark.requirement("CHN-850")
+@pytest.mark.needs("channel.resume", "channel.edhoc.combined", "channel.edhoc.initiator", "channel.oscore.client")
+def test_number_of_the_first_request_does_not_come_again(target: Target, control: Control, rng: random.Random) -> None:
+    """The first number is used before there is a channel to store: it must not be forgotten with the next power cut."""
+    client = CombiningTarget(target, control, rng, store_channels=True)
+    request, parts = client.receive()
+    _plain, binding = client.opened(parts)
+    client.respond(binding, request, content(b"21.5"))
+    target.until_probe_answered()
+    assert client.channel is not None
+    later = TargetAsClient(target, control, client.channel.context)
+    seen = [OscoreOption.decode(request.option(Option.OSCORE) or b"").partial_iv]
+    for _ in range(3):
+        control.reboot()
+        for _ in range(2):
+            later.act()
+            protected = later.receive()
+            seen.append(OscoreOption.decode(protected.option(Option.OSCORE) or b"").partial_iv)
+            target.send(Message(Type.RST, Code.EMPTY, protected.message_id))
+
+    assert len(set(seen)) == len(seen)
