@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from picosec.messaging import cbor
-from picosec.messaging.coap import Code, Message, Type, path_options
+from picosec.messaging.blocks import Block
+from picosec.messaging.coap import Code, Message, Option, Type, path_options
 from picosec_conformance.adapters.subprocess import SubprocessAdapter
 from picosec_conformance.cli import main
 
@@ -21,13 +22,20 @@ def test_device_is_broken_as_asked(option: list[str]) -> None:
     adapter = SubprocessAdapter([*DEVICE, *option])
     adapter.start()
     try:
-        adapter.send(Message(Type.CON, Code.GET, 1, b"t", path_options("/ps/info")).encode())
-        answer = adapter.receive(10)
+        info, more = b"", True
+        while more:  # it has more to say than fits into one block
+            block = Block(len(info) // 1024, more=False, exponent=6).encode()
+            options = (*path_options("/ps/info"), (int(Option.BLOCK2), block))
+            adapter.send(Message(Type.CON, Code.GET, len(info) // 1024, b"t", options).encode())
+            answer = adapter.receive(10)
+            assert answer is not None
+            message = Message.decode(answer)
+            info += message.payload
+            more = (message.option(Option.BLOCK2) or b"\0")[-1] & 8 != 0
     finally:
         adapter.close()
 
-    assert answer is not None
-    features = cbor.loads(Message.decode(answer).payload)["features"]
+    features = cbor.loads(info)["features"]
     assert ("channel.edhoc.suite.24" in features) is bool(option)
 
 
