@@ -9,9 +9,18 @@ from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Any, TypeVar
 
-from picosec_conformance.bench import device, edhoc, memory, migration, observing, oscore
+from picosec_conformance.bench import device, edhoc, layers, memory, migration, observing, oscore
 from picosec_conformance.bench.certifying import certify
-from picosec_conformance.bench.report import Channel, Device, Edhoc, MeasurementFailed, Measurements, Observe, Oscore
+from picosec_conformance.bench.report import (
+    Channel,
+    Device,
+    Edhoc,
+    Layers,
+    MeasurementFailed,
+    Measurements,
+    Observe,
+    Oscore,
+)
 from picosec_conformance.bench.rounds import FULL, QUICK, rates
 
 T = TypeVar("T")
@@ -32,6 +41,16 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
     of_oscore = rates(exchanges, plan, lambda text: progress(f"OSCORE, {text}"))
     told = {"picosec": observing.reference(), "aiocoap": observing.aiocoap()}
     of_observe = rates(told, plan, lambda text: progress(f"observe, {text}"))
+    of_layers = rates(
+        {
+            "datagrams": layers.datagrams(),
+            "connection": layers.connection(),
+            "codec": layers.codec(),
+            "aiocoap's codec": layers.aiocoap_codec(),
+        },
+        plan,
+        lambda text: progress(f"OSCORE through message layers, {text}"),
+    )
     progress("memory of a channel")
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
     progress("memory of the device")
@@ -54,6 +73,7 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
         ),
         oscore=Oscore(round(of_oscore["picosec"], 1), round(of_oscore["aiocoap"], 1), *oscore.overheads()),
         observe=Observe(round(of_observe["picosec"], 1), round(of_observe["aiocoap"], 1)),
+        layers=Layers(*(round(of_layers[name], 1) for name in of_layers)),
         channel=Channel(state),
         device=Device(size),
         delivery=tuple(delivered or ()),

@@ -48,6 +48,16 @@ class Observe:
 
 
 @dataclass(frozen=True, slots=True)
+class Layers:
+    """Protected exchanges per second through a message layer of each kind, and through a codec for TCP alone."""
+
+    datagrams_per_s: float
+    connection_per_s: float
+    codec_per_s: float
+    aiocoap_codec_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Resident bytes of one channel; ``None`` where the system does not tell."""
 
@@ -96,6 +106,7 @@ class Measurements:
     edhoc: Edhoc
     oscore: Oscore
     observe: Observe
+    layers: Layers
     channel: Channel
     device: Device
     delivery: tuple[Delivered, ...]
@@ -114,7 +125,7 @@ class Row:
 
 def rows(found: Measurements) -> list[Row]:
     """Hold the measurements against the budgets."""
-    edhoc, oscore = found.edhoc, found.oscore
+    edhoc, oscore, layers = found.edhoc, found.oscore, found.layers
     against_lakers = edhoc.picosec_per_s / edhoc.lakers_per_s
     of_primitives = edhoc.picosec_per_s / edhoc.primitives_per_s
     against_aiocoap = oscore.picosec_per_s / oscore.aiocoap_per_s
@@ -143,6 +154,10 @@ def rows(found: Measurements) -> list[Row]:
         ),
         Row("protected notifications, reference", f"{found.observe.picosec_per_s:,.0f} per s", "", None),
         Row("protected notifications, aiocoap", f"{found.observe.aiocoap_per_s:,.0f} per s", "", None),
+        Row("OSCORE through the message layer, datagrams", f"{layers.datagrams_per_s:,.0f} per s", "", None),
+        Row("OSCORE through the message layer, connection", f"{layers.connection_per_s:,.0f} per s", "", None),
+        Row("OSCORE through the TCP codec, reference", f"{layers.codec_per_s:,.0f} per s", "", None),
+        Row("OSCORE through the TCP codec, aiocoap", f"{layers.aiocoap_codec_per_s:,.0f} per s", "", None),
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]
