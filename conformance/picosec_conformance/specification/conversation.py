@@ -14,8 +14,10 @@ from contextlib import closing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picosec.channel.session import Role
+from picosec.messaging.blocks import block_of
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec_conformance.blockwise import read_whole
 from picosec_conformance.bundle.contents import PARTS
 from picosec_conformance.bundle.listing import Listing, Part, Run, sign
 from picosec_conformance.control import Control, oscore_context
@@ -75,7 +77,7 @@ def _converse(target: Target, control: Control) -> None:
     control.provision(
         oscore=[oscore_context(b"\x01", b"\x02", bytes(16), bytes(8), b"\x37", first_number=7, failures=1)]
     )
-    target.request(Code.GET, "/ps/info")
+    read_whole(target, "/ps/info")
     control.state()
     session = initiate(target, introduce(target, rng))
     control.export(session.sender_id, 32768, b"context", 16)
@@ -117,6 +119,7 @@ def _converse(target: Target, control: Control) -> None:
 def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:
     """Yield the payloads of frames, by direction and number."""
     paths: dict[bytes, str] = {}
+    bodies: dict[str, bytes] = {}
     for number, frame in enumerate(frames, 1):
         message = Message.decode(frame.data)
         name = f"frame {number} of the conversation, {frame.direction}"
@@ -127,8 +130,17 @@ def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:
             rule = "problem-details"
         else:
             rule = RESPONSES.get(paths.get(message.token, "")) if message.code >> 5 == 2 else None
-        if rule is not None and message.payload:
-            yield Instance(rule, name, message.payload, True)
+        if rule is None or not message.payload:
+            continue
+        block = block_of(message, Option.BLOCK2)
+        body = message.payload
+        if block is not None and rule != "problem-details":
+            path = paths[message.token]
+            body = bodies[path] = bodies.pop(path, b"") + body
+            if block.more:
+                continue
+            del bodies[path]
+        yield Instance(rule, name, body, True)
 
 
 def _failures() -> bytes:

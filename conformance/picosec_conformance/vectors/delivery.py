@@ -164,12 +164,6 @@ def _acted_on() -> Iterator[Case]:
         "CHN-1860",
         _inputs([_SWITCHED], _OFF, Place(_RENAMED, 0)),
     )
-    yield case(
-        "old-stream-under-new-keys",
-        "Keys may change between two requests of a stream, and its name stays.",
-        "CHN-1860",
-        _inputs([_SWITCHED], _OFF, Place(7, 1)),
-    )
 
 
 def _refused() -> Iterator[Case]:
