@@ -12,7 +12,7 @@ from picosec.messaging import blocks, blockwise, downloads
 from picosec.messaging.blocks import LARGEST, Block, block_of, exchanged
 from picosec.messaging.coap import Message, Option
 from picosec.registry import Problem
-from picosec.roles import server
+from picosec.roles import observers, server
 from picosec_conformance.faults import fault
 
 
@@ -127,6 +127,13 @@ def serves_from_where_it_stopped() -> None:
 def prefers_its_own_size() -> None:
     """Blocks of 1024 bytes are the most efficient; a client with less room will manage."""
     _reading(lambda block: Block(block.offset // 1024, block.more, 6))
+
+
+@fault("MSG-1330")
+def forgets_the_size_when_there_is_news() -> None:
+    """The size is one of the request, and a notification has none of its own."""
+    original = observers.cut
+    observers.cut = lambda request, response: original(exchanged(request, (Option.BLOCK2,)), response)
 
 
 @fault("MSG-1340")

@@ -11,6 +11,7 @@ from picosec.messaging.coap import Code, Option, Type, uint_value
 from picosec.registry import Problem
 from picosec_conformance.blockwise import block_in, read_block, read_whole
 from picosec_conformance.control import Control
+from picosec_conformance.observing import REGISTER, Observer, only
 from picosec_conformance.target import Target
 
 SIZES = [16, 32, 64, 128, 256, 512, 1024]
@@ -201,3 +202,17 @@ def test_large_resource_is_large_and_keeps_what_it_is_given(target: Target, cont
     assert control.changes("/ps/test/large") == 1
     control.reset()
     assert len(read_whole(target, "/ps/test/large")) > 2048
+
+
+@pytest.mark.requirement("MSG-1330", "MSG-1310")
+@pytest.mark.needs("messaging.observe.server")
+@pytest.mark.parametrize("size", [16, 32])
+def test_notification_is_no_larger_than_the_registration_asked_for(target: Target, size: int) -> None:
+    """Whoever registers with blocks of 16 has room for 16, today and whenever there is news (RFC 7959 section 2.6)."""
+    observer = Observer(target)
+    observer.put(b"before")
+    wanted = Block(0, False, exponent_of(size)).option(Option.BLOCK2)
+    assert target.exchange(observer.request(REGISTER, wanted)).option(Option.OBSERVE) is not None
+    notification = only(observer.put(bytes(range(100))))
+    assert block_in(notification) == Block(0, True, exponent_of(size))
+    assert notification.payload == bytes(range(size))
