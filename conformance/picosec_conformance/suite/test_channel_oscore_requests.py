@@ -10,7 +10,7 @@ import pytest
 
 from picosec.channel.oscore import Binding, protect_response
 from picosec.channel.oscore_option import OscoreOption, encode_partial_iv
-from picosec.messaging.coap import Code, Message, Option, Type
+from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes
 from picosec.registry import Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
@@ -406,3 +406,19 @@ def test_open_channel_does_not_open_the_resource(target: Target, channel: Channe
     reply = target.exchange(read(target))
 
     target.expect_refusal(reply, Code.UNAUTHORIZED, Problem.UNPROTECTED)
+
+
+@pytest.mark.requirement("CHN-760")
+@pytest.mark.needs("conformance.test-interface")
+def test_accept_option_inside_counts(target: Target, channel: Channel) -> None:
+    """The options of the request are those in its ciphertext: one format is given, and another is refused."""
+    path = target.manifest.resources.protected_get
+    given = channel.ask(target.build(Code.GET, path)).content_format
+    if given is None:
+        pytest.skip("the protected resource has no Content-Format")
+
+    def asked(number: int) -> Message:
+        return channel.ask(target.build(Code.GET, path, options=((int(Option.ACCEPT), uint_bytes(number)),)))
+
+    assert (asked(given).code, asked(given).content_format) == (Code.CONTENT, given)
+    assert asked(64999).code == Code.NOT_ACCEPTABLE
