@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
 from picosec.messaging import cbor
-from picosec_conformance.adapters import AdapterError, TargetDied
-from picosec_conformance.adapters.base import Framing
+from picosec_conformance.adapters import AdapterError, ConnectionEnded, TargetDied
+from picosec_conformance.adapters.base import Connection, Ending, Framing
+from picosec_conformance.adapters.memory import MemoryAdapter
 from picosec_conformance.adapters.recorded import RecordingMismatch
 from picosec_conformance.links import Links, LiveLinks, RecordedLinks
 from picosec_conformance.transcript import (
@@ -287,3 +289,90 @@ def test_bytes_that_are_no_cbor_are_refused() -> None:
     """Nor does half an item pass."""
     with pytest.raises(TranscriptError, match="CBOR"):
         decode(encode_test("one", STEPS)[:-1])
+
+
+class Connecting(MemoryAdapter):
+    """A connection in this process: bytes that begin with ``c`` and ``r`` end it."""
+
+    def connect(self, *, bare: bool = False) -> None:
+        """Begin anew."""
+        self.power_cycle()
+
+    def disconnect(self, ending: Ending) -> None:
+        """Let go."""
+
+    def send(self, frame: bytes) -> None:
+        """Echo, or remember how the connection ends."""
+        self._ending = frame[:1]
+        super().send(frame)
+
+    def receive(self, timeout: float) -> bytes | None:
+        """Return the echo, or tell of the end."""
+        if self._ending in (b"c", b"r"):
+            raise ConnectionEnded("it is over", reset=self._ending == b"r")
+        return super().receive(timeout)
+
+
+def test_ends_of_connections_are_replayed_with_their_manner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a target closed or somebody reset decides between a failure and an error, offline too."""
+
+    def act(links: Links) -> list[object]:
+        adapter = cast(Connection, links.open("tcp", SETTINGS))
+        found: list[object] = []
+        for frame in (b"echo", b"closed", b"reset"):
+            adapter.connect()
+            adapter.send(frame)
+            try:
+                found.append(adapter.receive(0))
+            except ConnectionEnded as ended:
+                found.append((str(ended), ended.reset))
+            adapter.disconnect(Ending.HALF)
+        return found
+
+    monkeypatch.setattr("picosec_conformance.links.open_adapter", lambda *_: Connecting(Scripted))
+    live = LiveLinks()
+    live.begin("one")
+    seen = act(live)
+    transcript = decode(live.end()[0])
+    live.close()
+    replay = RecordedLinks(lambda: transcript)
+    replay.begin("one")
+
+    assert seen == [b"echo", ("it is over", False), ("it is over", True)]
+    assert act(replay) == seen
+    assert replay.end() == (b"", "")
+
+
+def test_further_links_are_opened_again_after_a_power_cycle() -> None:
+    """The program that starts anew listens anew: a link to the old one leads nowhere."""
+    links = LiveLinks()
+    links.begin("one")
+    links.open("target", SETTINGS)
+    for _ in range(2):
+        links.open("further", SETTINGS, "target")
+    links.power_cycle("target")
+    links.open("further", SETTINGS, "target")
+    steps = decode(links.end()[0])["one"]
+    links.close()
+
+    assert [(step.link, step.operation) for step in steps] == [
+        ("target", Operation.START),
+        ("further", Operation.START),
+        ("target", Operation.POWER_CYCLE),
+        ("further", Operation.START),
+    ]
+
+
+def test_link_that_broke_is_started_again() -> None:
+    """A cable that was pulled is put back: the tests behind it run."""
+    links = LiveLinks()
+    links.begin("one")
+    with pytest.raises(AdapterError):
+        links.open("target", SETTINGS).send(b"break")
+    links.begin("two")
+    adapter = links.open("target", SETTINGS)
+    adapter.send(b"echo")
+
+    assert adapter.receive(0) == b"echo"
+    assert next(step.operation for step in decode(links.end()[0])["two"]) is Operation.START
+    links.close()
