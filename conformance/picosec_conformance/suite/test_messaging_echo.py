@@ -287,6 +287,7 @@ class Asking:
 
 
 @pytest.mark.requirement("MSG-1970")
+@pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("value", [b"\x01", bytes(8), bytes(range(40))], ids=["1", "8", "40"])
 def test_client_proves_its_address(target: Target, control: Control, value: bytes) -> None:
     """A server with much to say asks who is there; a client that takes this for an error never gets it."""
