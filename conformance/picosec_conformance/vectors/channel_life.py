@@ -11,13 +11,14 @@ from picosec.channel.renewal import Offer, renewal_context, renewed
 from picosec.channel.session import Role, Session
 from picosec.crypto.curves import Curve, PublicKey
 from picosec.crypto.suites import SUITES
+from picosec_conformance.vectors.edhoc_message_1 import FLAGS as FLAGS_1
 from picosec_conformance.vectors.model import Case, VectorFile, octets
 from picosec_conformance.vectors.operations import Result, accepted, operation, rejected
 
 _FLAGS: Final = {
     "Encoding": "A reader that takes two encodings derives two contexts, and the ends disagree.",
     "EqualIdentifiers": "Both directions share a key, and their first messages share a nonce.",
-    "Grammar": "A reader that fills in what is missing agrees on keys that nobody chose.",
+    "Grammar": FLAGS_1["Grammar"],
     "LongIdentifier": "An identifier that does not fit is cut, and two identifiers become one nonce.",
     "ShortNonce": "A nonce of few bits comes again, and with it the keys of another time.",
 }
@@ -61,12 +62,14 @@ def _renew(inputs: dict[str, Any]) -> Result:
 
 def files() -> Iterator[VectorFile]:
     """Yield the files about renewal."""
-    yield VectorFile(
-        "channel", "channel_offer_decode", "channel.offer.decode", "Offers of new keys", _FLAGS, tuple(_offers())
-    )
-    yield VectorFile(
-        "channel", "channel_renew", "channel.renew", "Keys that follow from two offers", _FLAGS, tuple(_renewals())
-    )
+    yield _file("channel_offer_decode", "channel.offer.decode", "Offers of new keys", tuple(_offers()))
+    yield _file("channel_renew", "channel.renew", "Keys that follow from two offers", tuple(_renewals()))
+
+
+def _file(name: str, operation: str, title: str, cases: tuple[Case, ...]) -> VectorFile:
+    used = {flag for case in cases for flag in case.flags}
+    flags = {name: text for name, text in _FLAGS.items() if name in used}
+    return VectorFile("channel", name, operation, title, flags, cases)
 
 
 def _offers() -> Iterator[Case]:
