@@ -30,6 +30,7 @@ from picosec.registry import CONTENT_FORMAT_EDHOC, Problem
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_run import Prover, Run
 from picosec_conformance.handshake import (
+    OTHER_CID,
     PATH,
     SUITE_CID,
     TRUE,
@@ -186,6 +187,8 @@ class HostileResponder:
         self._request, message = receive_message_1(self._target)
         with sent_by_target("message_1"):
             self.run.read_message_1(message)
+        if self.run.c_i == self.run.c_r == SUITE_CID:
+            self.run.c_r = OTHER_CID
         return message
 
     def send_2(self, message: bytes | None = None, note: str = "message_2", code: int = Code.CHANGED) -> None:

@@ -32,6 +32,8 @@ TRUE = b"\xf5"
 SUITE_KID, TARGET_KID = b"\x2b", b"\x32"
 #: The connection identifier that the suite chooses.
 SUITE_CID = b"\x0a"
+#: And this one where the target, which chose first, has chosen that.
+OTHER_CID = b"\x0b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,8 @@ def respond(target: Target, parties: Parties, c_r: bytes = SUITE_CID) -> Session
     responder = parties.responder()
     request, message_1 = receive_message_1(target)
     responder.process_message_1(message_1)
+    if responder.c_i == c_r == SUITE_CID:
+        c_r = OTHER_CID
     answer(target, request, responder.prepare_message_2(c_r), "message_2")
     third = target.receive("message_3")
     prefix = encode_identifier(c_r)
