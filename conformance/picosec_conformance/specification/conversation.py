@@ -100,6 +100,7 @@ def _converse(target: Target, control: Control) -> None:
     control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id})
     target.receive("a protected request")
     control.act("request", {1: Code.PUT, 2: "/lamp", 3: b"\xf5", 5: session.sender_id, 10: 3})
+    control.act("close", {1: session.sender_id})
     control.advance(300)
     control.events()
     control.reset(bytes(32))
