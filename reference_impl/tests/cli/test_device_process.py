@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from picosec.messaging import cbor, slipmux
-from picosec.messaging.coap import Code, Message, Type, path_options
+from picosec.messaging.blocks import block_of
+from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options
 
 COMMAND = [sys.executable, "-m", "picosec", "device", "--stdio"]
 
@@ -19,14 +21,33 @@ def start(*options: str) -> subprocess.Popen:
     )
 
 
-def ask(device: subprocess.Popen, path: str, code: int = Code.GET, payload: bytes = b"") -> Message:
-    device.stdin.write(slipmux.encode(Message(Type.CON, code, 1, b"t", path_options(path), payload).encode()))
+def ask(
+    device: subprocess.Popen,
+    path: str,
+    code: int = Code.GET,
+    payload: bytes = b"",
+    options: Options = (),
+    number: int = 1,
+) -> Message:
+    request = Message(Type.CON, code, number, b"t", (*path_options(path), *options), payload)
+    device.stdin.write(slipmux.encode(request.encode()))
     decoder, frames = slipmux.Decoder(), []
     while not frames:
         data = os.read(device.stdout.fileno(), 65536)
         assert data, device.stderr.read()
         frames = decoder.feed(data)
     return Message.decode(frames[0])
+
+
+def read(device: subprocess.Popen, path: str) -> bytes:
+    """Return a representation, which may come in blocks."""
+    reply, body, number = ask(device, path), b"", 1
+    while (block := block_of(reply, Option.BLOCK2)) is not None and block.more:
+        body += reply.payload
+        further = replace(block, number=block.number + 1, more=False).option(Option.BLOCK2)
+        number += 1
+        reply = ask(device, path, options=(further,), number=number)
+    return body + reply.payload
 
 
 def ended(device: subprocess.Popen) -> tuple[int, bytes]:
@@ -49,7 +70,7 @@ def test_the_test_interface_is_there_when_asked_for_and_only_then(options, code)
 def test_what_it_is_fits_the_names_of_the_registry():
     """The suite compares this with the manifest."""
     device = start()
-    info = cbor.loads(ask(device, "/ps/info").payload)
+    info = cbor.loads(read(device, "/ps/info"))
 
     assert info["role"] == "device"
     assert "channel.edhoc.responder" in info["features"]
