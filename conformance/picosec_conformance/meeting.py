@@ -39,6 +39,32 @@ BOTH_SIDES = pytest.mark.parametrize(
     ],
 )
 
+#: Whose credential is shown decides which requirement it is.
+EITHER_SIDE = pytest.mark.parametrize(
+    "side",
+    [
+        pytest.param("responder", marks=pytest.mark.requirement("CHN-470")),
+        pytest.param("initiator", marks=pytest.mark.requirement("CHN-1030")),
+    ],
+)
+
+#: The method decides what the keys are for.
+EITHER_USE = pytest.mark.parametrize(
+    ("method", "suite"),
+    [
+        pytest.param(
+            0, 0, id="signs-ed25519", marks=pytest.mark.needs("channel.edhoc.method.0", "channel.edhoc.suite.0")
+        ),
+        pytest.param(0, 2, id="signs-p256", marks=pytest.mark.needs("channel.edhoc.method.0", "channel.edhoc.suite.2")),
+        pytest.param(
+            3, 0, id="agrees-x25519", marks=pytest.mark.needs("channel.edhoc.method.3", "channel.edhoc.suite.0")
+        ),
+        pytest.param(
+            3, 2, id="agrees-p256", marks=pytest.mark.needs("channel.edhoc.method.3", "channel.edhoc.suite.2")
+        ),
+    ],
+)
+
 
 class Meeting:
     """The target on one side, and a peer that shows a credential of one kind."""
