@@ -24,6 +24,7 @@ CHAPTERS = (
     "messaging_client",
     "messaging_framing",
     "messaging_streams",
+    "messaging_streams_observe",
     "messaging_sent",
     "messaging_echo",
     "messaging_blocks_served",

@@ -115,10 +115,10 @@ def acts_on_both_sides_of_a_body() -> None:
     """The last block is joined to the body and then served like any request: the command runs twice."""
     original = Blockwise._act
 
-    def act(self: Blockwise, operation: Operation, request: Message, now: float, acts: Any) -> Answer:
+    def act(self: Blockwise, operation: Operation, request: Message, now: float, *rest: Any) -> Answer:
         if request.code != Code.GET:
-            original(self, operation, request, now, acts)
-        return original(self, operation, request, now, acts)
+            original(self, operation, request, now, *rest)
+        return original(self, operation, request, now, *rest)
 
     Blockwise._act = act
 
@@ -450,9 +450,9 @@ def adds_a_whole_request_to_what_it_has() -> None:
     """Same party, same options, same tag: what comes without Block1 is the last part."""
     original = Blockwise._act
 
-    def act(self: Blockwise, operation: Operation, request: Message, now: float, acts: Any) -> Answer:
+    def act(self: Blockwise, operation: Operation, request: Message, now: float, *rest: Any) -> Answer:
         so_far = _so_far(self, operation) if request.option(Option.REQUEST_TAG) is not None else b""
-        return original(self, operation, replace(request, payload=so_far + request.payload), now, acts)
+        return original(self, operation, replace(request, payload=so_far + request.payload), now, *rest)
 
     Blockwise._act = act
 

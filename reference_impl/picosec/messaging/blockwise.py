@@ -49,10 +49,12 @@ class Blockwise:
         now: float,
         admit: Callable[[Message], object],
         act: Callable[[Message], Answer],
+        fits: Callable[[Message], bool] = lambda part: True,
     ) -> Answer:
         """Answer a message that may be a piece of a request, or ask for a piece of a response.
 
-        ``admit`` raises for what would be refused whatever its body is, ``act`` answers a whole request. Raises
+        ``admit`` raises for what would be refused whatever its body is, ``act`` answers a whole request, ``fits`` tells
+        whether the client takes a message. Raises
         ``ProtocolError`` with ``BAD_REQUEST`` (MSG-1300, MSG-1350, MSG-1420) or ``INCOMPLETE`` (MSG-1410, MSG-1510),
         and whatever ``admit`` and ``act`` raise.
         """
@@ -61,8 +63,8 @@ class Blockwise:
         operation = Operation.of(party, request)
         if block1 is None:
             if block2 is not None and block2.number and request.code != Code.GET:
-                return Answer(self._further(operation, request, now))
-            return self._act(operation, request, now, act)
+                return Answer(self._further(operation, request, now, fits))
+            return self._act(operation, request, now, act, fits)
         admit(request)
         body = self._joined(operation, block1, request)
         if max(len(body), uint_value(request.option(Option.SIZE1) or b"")) > self._limits.max_body:
@@ -72,7 +74,7 @@ class Blockwise:
             self._held.keep(operation, whole, now)
             return Answer(Message(Type.ACK, Code.CONTINUE, 0, options=(self._echo(block1),)))
         self._held.drop(operation)
-        answer = self._act(operation, whole, now, act)
+        answer = self._act(operation, whole, now, act, fits)
         if answer.response.code >> 5 != _SUCCESS:
             return answer
         return replace(answer, response=exchanged(answer.response, (), self._echo(block1)))
@@ -102,19 +104,26 @@ class Blockwise:
             raise ProtocolError(Problem.INCOMPLETE, "MSG-1410", f"there are {len(kept.message.payload)} bytes so far")
         return kept.message.payload + request.payload
 
-    def _act(self, operation: Operation, request: Message, now: float, act: Callable[[Message], Answer]) -> Answer:
+    def _act(
+        self,
+        operation: Operation,
+        request: Message,
+        now: float,
+        act: Callable[[Message], Answer],
+        fits: Callable[[Message], bool],
+    ) -> Answer:
         answer = act(request)
-        part = cut(request, answer.response, self._limits.largest)
+        part = cut(request, answer.response, self._limits.largest, fits)
         if request.code != Code.GET and len(part.payload) < len(answer.response.payload):
             self._held.keep(operation, answer.response, now, complete=True)
         return replace(answer, response=part)
 
-    def _further(self, operation: Operation, request: Message, now: float) -> Message:
+    def _further(self, operation: Operation, request: Message, now: float, fits: Callable[[Message], bool]) -> Message:
         """Return a further block of a response that is kept, until the last was fetched (MSG-1510)."""
         kept = self._held.find(operation)
         if kept is None or not kept.complete:
             raise ProtocolError(Problem.INCOMPLETE, "MSG-1510", "no such response is kept")
-        part = cut(request, kept.message, self._limits.largest)
+        part = cut(request, kept.message, self._limits.largest, fits)
         block = block_of(part, Option.BLOCK2)
         if block is not None and block.more:
             self._held.keep(operation, kept.message, now, complete=True)

@@ -126,9 +126,9 @@ class Connection:
         """Return a message as it travels on this connection."""
         return message.encode() if self.framing is Framing.STREAM else message.encode_frame()
 
-    def fits(self, encoded: bytes) -> bool:
-        """Whether the peer takes a message of this size."""
-        return len(encoded) <= self.capabilities.max_message
+    def fits(self, encoded: bytes, overhead: int = 0) -> bool:
+        """Whether the peer takes a message of this size, and ``overhead`` more."""
+        return len(encoded) + overhead <= self.capabilities.max_message
 
     def feed(self, data: bytes) -> StreamMessage | None:
         """Take what came from the network and return the first message, ``None`` when it is not complete.

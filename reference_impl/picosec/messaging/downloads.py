@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
@@ -17,12 +18,26 @@ _ETAG: Final = 8
 _SUCCESS: Final = 2
 
 
-def cut(request: Message, response: Message, largest: int = LARGEST) -> Message:
+def cut(
+    request: Message,
+    response: Message,
+    largest: int = LARGEST,
+    fits: Callable[[Message], bool] = lambda part: True,
+) -> Message:
     """Return the block of a response that its request asks for: the first when it asks for none.
 
-    ``largest`` is the greatest size exponent used. A response that fits, and an error, stay whole. Raises
-    ``ProtocolError`` with ``BAD_REQUEST`` for a block behind the end (MSG-1350).
+    ``largest`` is the greatest size exponent used; it is a smaller one when the client would not take the message
+    (MSG-2040). A response that fits, and an error, stay whole. Raises ``ProtocolError`` with ``BAD_REQUEST`` for a
+    block behind the end (MSG-1350).
     """
+    part = _cut(request, response, largest)
+    while largest and not fits(part):
+        largest -= 1
+        part = _cut(request, response, largest)
+    return part
+
+
+def _cut(request: Message, response: Message, largest: int) -> Message:
     wanted = block_of(request, Option.BLOCK2)
     if response.code >> 5 != _SUCCESS:
         return response

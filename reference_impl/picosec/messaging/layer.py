@@ -62,6 +62,12 @@ class MessageLayer(Protocol):
     def ping(self, peer: Hashable, now: float) -> int:
         """Ask whether the peer is there and return a handle. Raises ``ProtocolError`` with ``BUSY``."""
 
+    def ordered(self, peer: Hashable) -> bool:
+        """Whether what this peer sends comes in the order in which it was sent, all of it, and cannot be rejected."""
+
+    def fits(self, peer: Hashable, token: bytes, response: Message, overhead: int = 0) -> bool:
+        """Whether the peer, as far as it told, takes a response under ``token`` that grows by ``overhead`` bytes."""
+
     def transmit(self) -> list[tuple[Hashable, bytes]]:
         """Hand out what is to be sent, in order: peer and bytes."""
 

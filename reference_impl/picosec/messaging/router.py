@@ -73,6 +73,14 @@ class Router:
         """Ask whether the peer is there and return a handle."""
         return self._layer(peer).ping(peer, now)
 
+    def ordered(self, peer: Hashable) -> bool:
+        """Whether what this peer sends comes in order, all of it, and cannot be rejected."""
+        return peer in self.streams
+
+    def fits(self, peer: Hashable, token: bytes, response: Message, overhead: int = 0) -> bool:
+        """Whether the peer, as far as it told, takes a response under ``token`` that grows by ``overhead`` bytes."""
+        return self._layer(peer).fits(peer, token, response, overhead)
+
     def transmit(self) -> list[tuple[Hashable, bytes]]:
         """Hand out what is to be sent, in order for each peer."""
         return self.datagrams.transmit() + self.streams.transmit()

@@ -137,6 +137,14 @@ class Sender:
         else:
             self._conclude(peer, begun, notifications.Input.FORGET, now)
 
+    def ordered(self, peer: Hashable) -> bool:
+        """Return false: datagrams overtake each other, and get lost."""
+        return False
+
+    def fits(self, peer: Hashable, token: bytes, response: Message, overhead: int = 0) -> bool:
+        """Return true: nobody tells what it takes, and a block is never too large (RFC 7252 section 4.6)."""
+        return True
+
     # -- sending -------------------------------------------------------------------------------------------------
 
     def _start_queued(self, peer: Peer, now: float) -> None:

@@ -160,6 +160,18 @@ class StreamSender:
             self._events.append(NotificationAcknowledged(handle))
         return handle
 
+    def ordered(self, peer: Hashable) -> bool:
+        """Return true: that is what a connection is for."""
+        return True
+
+    def fits(self, peer: Hashable, token: bytes, response: Message, overhead: int = 0) -> bool:
+        """Whether the peer takes a response under ``token`` that grows by ``overhead`` bytes; who is gone takes any."""
+        connection = self._connections.get(peer)
+        if connection is None:
+            return True
+        encoded = connection.encode(StreamMessage(response.code, token, response.options, response.payload))
+        return connection.fits(encoded, overhead)
+
     # -- what goes out -------------------------------------------------------------------------------------------
 
     def transmit(self) -> list[tuple[Hashable, bytes]]:

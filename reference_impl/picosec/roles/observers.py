@@ -22,7 +22,7 @@ from picosec.messaging.timers import Timers
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.resources import Request, Site
-from picosec.roles.responses import as_message
+from picosec.roles.responses import OSCORE_OVERHEAD, as_message
 
 #: Seconds for which a client may take what it was told for the present state.
 MAX_AGE: Final = 300
@@ -182,7 +182,8 @@ class Observers:
         told = _representation(response)
         if not ending:
             observer.number = observe.next_number(observer.number, now)
-            response = cut(observer.message, _notifying(response, observer.number))
+            whole = _notifying(response, observer.number)
+            response = cut(observer.message, whole, fits=lambda part: self._fits(observer, part))
         try:
             self._send(observer, response, now, confirmable=confirmable)
         except ProtocolError as error:
@@ -194,6 +195,10 @@ class Observers:
         observer.told = told
         if ending:
             self._remove(observer, now, abandon=False)
+
+    def _fits(self, observer: Observer, part: Message) -> bool:
+        overhead = 0 if observer.channel is None else OSCORE_OVERHEAD
+        return self._layer.fits(observer.peer, observer.token, part, overhead)
 
     @staticmethod
     def _must_be_heard(observer: Observer, now: float) -> bool:

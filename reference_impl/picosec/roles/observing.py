@@ -40,9 +40,10 @@ class _Watch:
     observation: Observation | None = None
     request_id: int = 0
     echoed: bool = False
-    #: Whether the server took the registration, and whether it was asked to forget it.
+    #: Whether the server took the registration, whether it is to forget it, and whether it was told so.
     established: bool = False
     cancelled: bool = False
+    told: bool = False
     #: Sequence number of the freshest notification, and when it came.
     number: int | None = None
     at: float = 0.0
@@ -86,17 +87,17 @@ class Observing:
     def cancel(self, handle: int, now: float, *, silently: bool) -> None:
         """End an observation: tell the server, or ``silently`` reject what it sends next.
 
-        The answer of a server that is told is reported as a Response. Raises ``ProtocolError`` with ``BAD_REQUEST``
-        when there is no such observation.
+        Where nothing can be rejected, the server is always told (MSG-2020). Its answer is reported as a Response.
+        Raises ``ProtocolError`` with ``BAD_REQUEST`` when there is no such observation.
         """
         watch = next((watch for watch in self._watches.values() if watch.handle == handle), None)
         if watch is None:
             raise ProtocolError(Problem.BAD_REQUEST, "CNF-780", "no such observation")
-        if silently or not watch.established:
+        if (silently or not watch.established) and not self._layer.ordered(watch.peer):
             self._end(watch, now)
             return
         watch.cancelled = True
-        self._renew(watch, observe.DEREGISTER, now)
+        self._leave(watch, now)
 
     def ended(self, outcome: Outcome, now: float) -> None:
         """Take what the message layer says of a registration, a notification or a deregistration."""
@@ -129,16 +130,23 @@ class Observing:
         watch.request_id = self._layer.request(message, watch.peer, now, lasting=True)
         self._watches[watch.request_id] = watch
 
-    def _renew(self, watch: _Watch, wish: int, now: float) -> None:
+    def _leave(self, watch: _Watch, now: float) -> None:
+        """Tell the server, if it has answered what it was asked before; else that answer is waited for."""
+        watch.told = self._renew(watch, observe.DEREGISTER, now)
+
+    def _renew(self, watch: _Watch, wish: int, now: float) -> bool:
+        """Ask again under the same token; return whether that was possible."""
         self._timers.cancel(watch)
         before = watch.observation
         try:
             message = self._protected(watch, _wishing(replace(watch.message, type=Type.CON), wish))
         except ProtocolError as error:
             self._end(watch, now, Failed(watch.handle, error.problem))
-            return
-        if not self._layer.renew(watch.request_id, message, now):
-            watch.observation = before  # what was asked before is still on its way
+            return False
+        if self._layer.renew(watch.request_id, message, now):
+            return True
+        watch.observation = before  # what was asked before is still on its way
+        return False
 
     def _protected(self, watch: _Watch, message: Message) -> Message:
         if watch.channel is None:
@@ -164,6 +172,8 @@ class Observing:
             self._end(watch, now, Response(watch.handle, response, protected=watch.channel is not None))
         elif not watch.cancelled:
             self._notified(watch, response, uint_value(value), now)
+        elif not watch.told:
+            self._leave(watch, now)
 
     def _prove(self, watch: _Watch, again: Message, now: float) -> None:
         """Register anew with the proof that the server asks for: at first, or because it has forgotten everything."""
@@ -183,7 +193,7 @@ class Observing:
 
     def _notified(self, watch: _Watch, response: Message, number: int, now: float) -> None:
         watch.established, watch.echoed = True, False
-        if watch.observation is None:
+        if watch.observation is None and not self._layer.ordered(watch.peer):  # there, order tells (MSG-2010)
             if watch.number is not None and not observe.is_newer(number, now, watch.number, watch.at):
                 return
             watch.number, watch.at = number, now

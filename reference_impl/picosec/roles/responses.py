@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from picosec.messaging.coap import Message, Option, Options, Type, uint_bytes
 from picosec.roles.resources import Reply
+
+#: Bytes that protection adds to a response at most.
+OSCORE_OVERHEAD: Final = 32
 
 
 def as_message(reply: Reply) -> Message:

@@ -27,15 +27,14 @@ from picosec.roles.channel_table import ChannelTable
 from picosec.roles.definitions import INNER_DEFINITIONS
 from picosec.roles.observers import Observers
 from picosec.roles.resources import Request, Site
-from picosec.roles.responses import as_message
+from picosec.roles.responses import OSCORE_OVERHEAD, as_message
 
 #: Completes the handshake that a combined request ends; returns the response to send when it is refused.
 Finish = Callable[[Combined, Hashable, float], Message | None]
 
 _SUCCESS: Final = 2
-#: Bytes of a message's header, and that protection adds to a response at most.
+#: Bytes of a message's header.
 HEADER_SIZE: Final = 4
-OSCORE_OVERHEAD: Final = 32
 #: An acknowledgement, and as often as a response may be sent that is late and never acknowledged.
 LATE_COPIES: Final = 6
 
@@ -147,8 +146,12 @@ class Server:
             response = self.observers.answered(whole, request, as_message(reply), token, answering.binding)
             return Answer(response, reply.delay, acted=True)
 
+        def fits(part: Message) -> bool:
+            overhead = OSCORE_OVERHEAD if channel else 0
+            return self._endpoint.fits(exchange.peer, exchange.request.token, part, overhead)
+
         party = Party(exchange.peer, protected=False) if channel is None else Party(channel.context, protected=True)
-        return self._blockwise.serve(party, message, now, admit, act)
+        return self._blockwise.serve(party, message, now, admit, act, fits)
 
     def tick(self, now: float) -> None:
         """Send the late responses and the notifications that are due, and forget abandoned transfers."""

@@ -29,13 +29,16 @@ from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Tr
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
-from picosec.roles.test_fields import each, fields, mismatch, payload, some, unsigned
+from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
 from picosec.roles.test_resources import Large, Store, slow
 
 PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
 #: Bytes of the longest output of the exporter.
 MAX_EXPORT: Final = 8160
+#: Seconds of the longest Hold-Off, and bytes of the longest Alternative-Address.
+MAX_HOLD_OFF: Final = (1 << 24) - 1
+MAX_AUTHORITY: Final = 255
 #: Fields of a request to send, those that it needs first; the first request of a channel names no other one.
 _ASKED: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (
     {1: int, 2: str},
@@ -276,6 +279,16 @@ class TestBuild:
         entries = fields(parameters, {1: bytes}, {})
         return self._device.renew(self._device.channel(entries[1]), request.now)
 
+    def _release(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {}, {1: list, 2: int})
+        if request.peer not in (connection.peer for connection in self._device.connections()):
+            raise mismatch("there is no connection to release")
+        if entries.get(2, 0) > MAX_HOLD_OFF:
+            raise mismatch("Hold-Off has three bytes at most")
+        alternatives = some(entries[1], _authority) if 1 in entries else ()
+        self._device.release(request.peer, request.now, alternatives, entries.get(2))
+        return 0  # there is nothing to report of it
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
@@ -285,6 +298,7 @@ class TestBuild:
         "key-update": _update_keys,
         "close": _close,
         "renew": _renew,
+        "release": _release,
     }
 
     def _events(self, request: Request) -> Reply:
@@ -368,6 +382,12 @@ def _channel_policy(value: Any) -> ChannelPolicy:
     if 0 in (entries.get(5), entries.get(6)):
         raise mismatch("room for no channel at all, or keys for no message at all")
     return ChannelPolicy(entries.get(5, MAX_CHANNELS), renew_after=entries.get(6), store=entries.get(7, False))
+
+
+def _authority(value: Any) -> str:
+    if not 0 < len(typed(value, str).encode()) <= MAX_AUTHORITY:
+        raise mismatch("an alternative address has 1 to 255 bytes")
+    return typed(value, str)
 
 
 def _event(event: events.Outcome) -> list[Any]:

@@ -157,3 +157,22 @@ def test_what_was_dropped_is_gone() -> None:
     held.drop(operation)
     held.drop(operation)
     assert held.find(operation) is None
+
+
+@pytest.mark.parametrize(("room", "size"), [(15, 16), (16, 16), (100, 64), (1000, 512), (2000, 1024)])
+def test_blocks_are_as_small_as_the_client(room: int, size: int) -> None:
+    """Down to the smallest there is; that even this is too large is for the message layer to say."""
+
+    def act(whole: Message) -> Answer:
+        return Answer(Message(Type.ACK, Code.CONTENT, 0, payload=bytes(3000)))
+
+    answer = Blockwise().serve(
+        stranger(1),
+        Message(Type.CON, Code.GET, 0),
+        0.0,
+        lambda part: None,
+        act,
+        lambda part: len(part.payload) <= room,
+    )
+
+    assert len(answer.response.payload) == size

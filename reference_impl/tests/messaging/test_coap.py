@@ -134,9 +134,12 @@ def _kind(code: int) -> str:
     return "request" if message.is_request else "response" if message.is_response else ""
 
 
+ODD = [1, 3, 5, 7, 9, 11, 15, 17, 21, 23, 27, 35, 39]
+
+
 def test_odd_numbers_are_critical() -> None:
     """RFC 7252 section 5.4.6."""
-    assert [number for number in Option if is_critical(number)] == [1, 3, 5, 7, 9, 11, 15, 17, 21, 23, 27, 35, 39]
+    assert [number for number in Option if is_critical(number)] == [*ODD, Option.DELIVERY]
 
 
 def test_options_are_found_by_number() -> None:

@@ -602,3 +602,15 @@ def test_any_bytes_are_taken_or_refused(pieces: list[bytes]) -> None:
     while (message := decoder.next()) is not None:
         aborts += message.code == Signal.ABORT
     assert aborts <= 1
+
+
+def test_what_fits_is_what_the_peer_takes() -> None:
+    """To the byte, with what is still to be added; somebody who is gone objects to nothing."""
+    endpoint = opened()
+    take(endpoint, StreamMessage(Signal.CSM, b"", ((CsmOption.MAX_MESSAGE_SIZE, b"\x20"),)))
+    answer = Message(Type.ACK, Code.CONTENT, 0, payload=bytes(20))
+    size = len(StreamMessage(Code.CONTENT, b"t", (), bytes(20)).encode())
+
+    assert endpoint.fits("peer", b"t", answer, 32 - size)
+    assert not endpoint.fits("peer", b"t", answer, 33 - size)
+    assert endpoint.fits("gone", b"t", answer, 10_000)

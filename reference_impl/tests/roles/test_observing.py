@@ -212,3 +212,16 @@ def test_new_keys_end_the_observations_of_the_old(watched):
     watched.device.changed(LAMP, 0.0)
     assert watched.device.transmit() == []
     assert watched.device.state()[0][3][-1] == []
+
+
+def test_cancelling_waits_for_what_was_asked_before(watched):
+    """The server is asked whether it still knows of it when the person looks away: it is told behind its answer."""
+    due = watched.app.next_timeout()
+    watched.app.tick(due)
+    watched.app.cancel(watched.handle, due)
+    converse(watched.app, watched.device, due)
+    (end,) = watched.ending()
+    assert isinstance(end, Response)
+    watched.switch(ON, due)
+    converse(watched.app, watched.device, due)
+    assert watched.news() == []

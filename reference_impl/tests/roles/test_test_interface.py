@@ -205,7 +205,7 @@ def test_new_keys_change_the_digest_and_are_reported(driver):
     ("name", "value"),
     [
         ("reset", {}),
-        ("reset", {0: 2}),
+        ("reset", {0: 3}),
         ("reset", {0: True}),
         ("reset", {0: -1}),
         ("reset", {0: 0, 2: 0}),
@@ -333,6 +333,17 @@ def test_draws_come_from_the_queue_and_then_from_the_seed():
     assert entropy(2) == b"ab"
     assert entropy(3)[:1] == b"c"
     assert ScriptedEntropy(b"seed")(40) == ScriptedEntropy(b"seed")(40)
+
+
+def test_nothing_is_released_where_there_is_no_connection():
+    """A datagram has no end that could be asked for."""
+    assert Driver().refused("act", ["release", {}]) is Problem.BAD_REQUEST
+
+
+@pytest.mark.parametrize("parameters", [{1: []}, {1: [""]}, {1: ["a" * 256]}, {1: [b"a"]}, {2: 1 << 24}, {3: 0}])
+def test_release_outside_its_grammar_is_refused(parameters):
+    """What does not fit into an option cannot be sent."""
+    assert Driver().refused("act", ["release", parameters]) is Problem.BAD_REQUEST
 
 
 def carry(driver: Driver, peer, messages: list[Message]) -> None:
