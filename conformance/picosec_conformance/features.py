@@ -111,6 +111,14 @@ def _counts_hops(target: Target, rng: random.Random) -> bool:
     return target.exchange(request).code == Code.BAD_REQUEST
 
 
+def _validates(target: Target, rng: random.Random) -> bool:
+    path = target.manifest.resources.put
+    if target.manifest.declares("conformance.test-interface"):
+        target.request(Code.PUT, path, b"probe")
+    tag = target.request(Code.GET, path).option(Option.ETAG)
+    return tag is not None and target.request(Code.GET, path, options=((int(Option.ETAG), tag),)).code == Code.VALID
+
+
 def _test_interface(target: Target, rng: random.Random) -> bool:
     return target.request(Code.GET, "/ps/test/state").code == Code.CONTENT
 
@@ -275,6 +283,7 @@ PROBES: dict[str, Probe] = {
     "messaging.observe.client": Probe(_observes),
     "messaging.no-response": Probe(_stays_silent, needs_control=False),
     "messaging.hop-limit": Probe(_counts_hops, needs_control=False),
+    "messaging.etag": Probe(_validates, needs_control=False),
     "messaging.problem-details": Probe(_explains, needs_control=False),
     "channel.edhoc.responder": Probe(_responds()),
     "channel.edhoc.initiator": Probe(_initiates),

@@ -24,6 +24,7 @@ class Problem(IntEnum):
     DISCONNECTED = 18
     INTERNAL = 13
     INCOMPLETE = 16
+    PRECONDITION_FAILED = 19
     INCONSISTENT = 17
     UNPROTECTED = 20
     UNKNOWN_CONTEXT = 21
@@ -64,6 +65,7 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.DISCONNECTED: 0xA4,
     Problem.INTERNAL: 0xA0,
     Problem.INCOMPLETE: 0x88,
+    Problem.PRECONDITION_FAILED: 0x8C,
     Problem.INCONSISTENT: 0xA2,
     Problem.UNPROTECTED: 0x81,
     Problem.UNKNOWN_CONTEXT: 0x81,
@@ -104,6 +106,7 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.DISCONNECTED: "the connection ended before the answer came",
     Problem.INTERNAL: "the implementation failed",
     Problem.INCOMPLETE: "blocks of the body are missing",
+    Problem.PRECONDITION_FAILED: "a condition of the request does not hold",
     Problem.INCONSISTENT: "blocks that do not belong together",
     Problem.UNPROTECTED: "the resource is only served over a channel",
     Problem.UNKNOWN_CONTEXT: "no security context for this key identifier",

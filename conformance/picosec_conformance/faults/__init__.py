@@ -27,6 +27,7 @@ CHAPTERS = (
     "messaging_streams_observe",
     "messaging_sent",
     "messaging_echo",
+    "messaging_conditions",
     "messaging_blocks_served",
     "messaging_blocks_taken",
     "messaging_blocks_client",

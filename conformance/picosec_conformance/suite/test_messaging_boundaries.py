@@ -31,6 +31,15 @@ def test_critical_option_at_the_edge_of_its_definition_is_understood(target: Tar
 
 
 @pytest.mark.requirement("MSG-540")
+@pytest.mark.beyond
+def test_option_that_may_be_repeated_is_understood_when_it_is(target: Target) -> None:
+    """A query in three parts is three options, and the first of them is no more the query than the last."""
+    queries = tuple((int(Option.URI_QUERY), part) for part in (b"first=1", b"second=2", b"third=3"))
+
+    assert target.request(Code.GET, target.manifest.resources.get, options=queries).code == Code.CONTENT
+
+
+@pytest.mark.requirement("MSG-540")
 @pytest.mark.parametrize(
     ("number", "value"),
     [

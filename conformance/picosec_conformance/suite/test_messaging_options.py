@@ -204,6 +204,8 @@ def test_an_unknown_critical_option_in_a_response_is_rejected(
 @pytest.mark.parametrize(
     "option",
     [
+        pytest.param((int(Option.IF_MATCH), b"tag"), id="if-match"),
+        pytest.param((int(Option.IF_NONE_MATCH), b""), id="if-none-match"),
         pytest.param((int(Option.URI_HOST), b"suite.example"), id="uri-host"),
         pytest.param((int(Option.URI_PORT), b"\x16\x33"), id="uri-port"),
         pytest.param((int(Option.URI_PATH), b"x"), id="uri-path"),

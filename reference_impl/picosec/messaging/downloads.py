@@ -60,5 +60,9 @@ def _cut(request: Message, response: Message, largest: int) -> Message:
 
 def etag(response: Message) -> bytes:
     """Return what tells a representation from any other: a hash over its format and its bytes (MSG-1370)."""
-    representation = cbor.dumps([response.option(Option.CONTENT_FORMAT), response.payload])
-    return sha256(representation).digest()[:_ETAG]
+    return entity_tag(response.content_format, response.payload)
+
+
+def entity_tag(content_format: int | None, payload: bytes) -> bytes:
+    """Return the entity-tag of a representation (MSG-2110)."""
+    return sha256(cbor.dumps([content_format, payload])).digest()[:_ETAG]

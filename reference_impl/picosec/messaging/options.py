@@ -36,8 +36,10 @@ class Definition:
 
 #: The options that this endpoint understands. A layer that understands more adds to a copy.
 DEFINITIONS: Final[Mapping[int, Definition]] = {
+    Option.IF_MATCH: Definition(0, 8, repeatable=True),
     Option.URI_HOST: Definition(1, 255, text=True),
     Option.ETAG: Definition(1, 8, repeatable=True),
+    Option.IF_NONE_MATCH: Definition(0, 0),
     Option.OBSERVE: Definition(0, 3),
     Option.URI_PORT: Definition(0, 2),
     Option.LOCATION_PATH: Definition(0, 255, repeatable=True, text=True),
@@ -62,7 +64,19 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
 
 #: Critical options that a request can have and a response cannot (RFC 7252 section 5.10, RFC 9668 section 3.1).
 OF_REQUESTS: Final = frozenset(
-    map(int, (Option.URI_HOST, Option.URI_PORT, Option.URI_PATH, Option.URI_QUERY, Option.ACCEPT, Option.EDHOC))
+    map(
+        int,
+        (
+            Option.IF_MATCH,
+            Option.URI_HOST,
+            Option.IF_NONE_MATCH,
+            Option.URI_PORT,
+            Option.URI_PATH,
+            Option.URI_QUERY,
+            Option.ACCEPT,
+            Option.EDHOC,
+        ),
+    )
 )
 
 

@@ -28,6 +28,7 @@ FEATURES: Final = (
     "messaging.observe.client",
     "messaging.no-response",
     "messaging.hop-limit",
+    "messaging.etag",
     "messaging.cbor",
     "messaging.problem-details",
     "messaging.block.server",
@@ -92,6 +93,7 @@ class Lamp:
             gives=(CONTENT_FORMAT_CBOR,),
             attributes={"rt": "lamp", "if": "core.a"},
             observable=True,
+            tagged=True,
         )
 
     def _get(self, request: Request) -> Reply:

@@ -7,12 +7,14 @@ format, accepted format are checked in this order.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from picosec.channel.channels import Channel
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code
+from picosec.messaging.conditions import UNTAGGED, Conditions
+from picosec.messaging.downloads import entity_tag
 from picosec.registry import CONTENT_FORMAT_LINK_FORMAT, Problem
 
 #: Where RFC 6690 puts the list of what a server offers.
@@ -41,6 +43,7 @@ class Request:
     channel: Channel | None
     peer: Hashable
     now: float
+    conditions: Conditions = Conditions()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Reply:
     content_format: int | None = None
     #: Seconds until the reply is sent; the request is acknowledged at once.
     delay: float = 0.0
+    #: Entity-tag of the representation, empty without one.
+    etag: bytes = b""
 
 
 Handler = Callable[[Request], Reply]
@@ -75,6 +80,8 @@ class Resource:
     further: Callable[[], Iterable[str]] = tuple
     #: Whether whoever asks for it may be told its changes; a request that succeeds, other than GET, makes one.
     observable: bool = False
+    #: Whether its representations have entity-tags: what a GET is answered is then all that it holds.
+    tagged: bool = False
 
 
 class Site:
@@ -85,8 +92,19 @@ class Site:
         self._resources = {**resources, WELL_KNOWN_CORE: core}
 
     def answer(self, request: Request) -> Reply:
-        """Return what the resource answers. Raises as :meth:`admit` does, and whatever the resource itself raises."""
-        return self.admit(request)(request)
+        """Return what the resource answers, if the conditions of the request hold.
+
+        Raises as :meth:`admit` does, ``precondition_failed``, and whatever the resource itself raises.
+        """
+        handler = self.admit(request)
+        resource = self._resources[request.path]
+        if request.conditions:
+            request.conditions.check(_current(resource, request))
+        reply = handler(request)
+        if not resource.tagged or (request.code, reply.code) != (Code.GET, Code.CONTENT):
+            return reply
+        tag = entity_tag(reply.content_format, reply.payload)
+        return Reply(Code.VALID, etag=tag) if request.conditions.knows(tag) else replace(reply, etag=tag)
 
     def admit(self, request: Request) -> Handler:
         """Return what handles a request, which so far may lack its body.
@@ -121,6 +139,19 @@ class Site:
     def _core(self, request: Request) -> Reply:
         links = (link(path, resource) for path, resource in self._resources.items() if resource.attributes is not None)
         return Reply(Code.CONTENT, ",".join(links).encode(), CONTENT_FORMAT_LINK_FORMAT)
+
+
+def _current(resource: Resource, request: Request) -> bytes | None:
+    """Return the entity-tag of what is there before the request is served, None if there is nothing."""
+    if not resource.tagged:
+        return UNTAGGED
+    try:
+        reply = resource.handlers[Code.GET](replace(request, code=int(Code.GET), payload=b""))
+    except ProtocolError as error:
+        if error.problem is not Problem.NOT_FOUND:
+            raise
+        return None
+    return entity_tag(reply.content_format, reply.payload)
 
 
 def link(path: str, resource: Resource) -> str:

@@ -13,7 +13,7 @@ OSCORE_OVERHEAD: Final = 32
 
 def as_message(reply: Reply) -> Message:
     """Return a reply as a message whose type, message id and token are the message layer's to fill in."""
-    options: Options = ()
+    options: Options = ((int(Option.ETAG), reply.etag),) if reply.etag else ()
     if reply.content_format is not None:
-        options = ((int(Option.CONTENT_FORMAT), uint_bytes(reply.content_format)),)
+        options = (*options, (int(Option.CONTENT_FORMAT), uint_bytes(reply.content_format)))
     return Message(Type.ACK, reply.code, 0, b"", options, reply.payload)

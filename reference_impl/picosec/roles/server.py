@@ -16,6 +16,7 @@ from picosec.errors import ProtocolError
 from picosec.messaging import observe, problem
 from picosec.messaging.blockwise import Answer, Blockwise
 from picosec.messaging.coap import Code, Message, Option, encode_options
+from picosec.messaging.conditions import Conditions
 from picosec.messaging.exchanges import Exchange
 from picosec.messaging.held import Party
 from picosec.messaging.hints import check_hop_limit, unwanted
@@ -190,6 +191,9 @@ class Server:
 
 
 def _request(message: Message, peer: Hashable, channel: Channel | None, now: float) -> Request:
+    conditions = Conditions.of(message)
+    if observe.wish(message) is not None:
+        conditions = replace(conditions, known=())  # what is observed is told whole, from the first time on
     return Request(
         message.code,
         message.path,
@@ -199,4 +203,5 @@ def _request(message: Message, peer: Hashable, channel: Channel | None, now: flo
         channel,
         peer,
         now,
+        conditions,
     )

@@ -25,7 +25,7 @@ class Store:
     def resource(self) -> Resource:
         """Return it as an unprotected resource."""
         handlers: dict[int, Handler] = {Code.GET: self._get, Code.PUT: self._put, Code.DELETE: self._delete}
-        return Resource(handlers, Access.OPEN, attributes=None, observable=True)
+        return Resource(handlers, Access.OPEN, attributes=None, observable=True, tagged=True)
 
     def _get(self, request: Request) -> Reply:
         if self.content is None:
@@ -53,7 +53,7 @@ class Large:
     def resource(self) -> Resource:
         """Return it as an unprotected resource."""
         handlers: dict[int, Handler] = {Code.GET: self._get, Code.PUT: self._put, Code.POST: self._post}
-        return Resource(handlers, Access.OPEN, attributes=None, observable=True)
+        return Resource(handlers, Access.OPEN, attributes=None, observable=True, tagged=True)
 
     def _get(self, request: Request) -> Reply:
         return Reply(Code.CONTENT, self.content, CONTENT_FORMAT_OCTET_STREAM)
