@@ -394,7 +394,7 @@ def checks_as_many_certificates_as_it_is_sent() -> None:
 
 @fault("CHN-1950")
 def reads_the_headers_that_it_knows() -> None:
-    """Parameters that are not understood are skipped: `crit` is one of them (compare CVE-2025-59420)."""
+    """Parameters that are not understood are skipped: `crit` is one of them (compare CVE-2025-59420 in Authlib)."""
     original = cwt._parts
 
     def parts(value: Any) -> tuple[bytes, bytes, bytes]:

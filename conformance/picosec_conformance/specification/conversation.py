@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -47,7 +48,8 @@ RESPONSES: Mapping[str, str] = {
     "/ps/test/state": "test-state",
     "/ps/test/export": "test-exported",
 }
-_LAMP = "/actuators/lamp"
+#: Seconds. Nobody judges how fast the device starts and answers.
+_PATIENCE = 60.0
 
 
 def instances_of_conversation() -> Iterator[Instance]:
@@ -55,7 +57,7 @@ def instances_of_conversation() -> Iterator[Instance]:
 
     Raises ``AdapterError``, and ``Nonconformity`` when the device does otherwise than it must.
     """
-    manifest = load_manifest(REFERENCE)
+    manifest = replace(load_manifest(REFERENCE), answer_timeout=_PATIENCE)
     with closing(LiveLinks()) as links:
         links.begin("conversation")
         target = Target(links.open("target", manifest.adapter), manifest)
@@ -75,7 +77,11 @@ def _converse(target: Target, control: Control) -> None:
     control.reset(bytes(32))
     control.reset()
     control.provision(
-        oscore=[oscore_context(b"\x01", b"\x02", bytes(16), bytes(8), b"\x37", first_number=7, failures=1)]
+        oscore=[oscore_context(b"\x01", b"\x02", bytes(16), bytes(8), b"\x37", first_number=7, failures=1)],
+        by_value=False,
+        most_channels=2,
+        renew_after=1000,
+        store_channels=True,
     )
     read_whole(target, "/ps/info")
     control.state()
@@ -97,7 +103,7 @@ def _converse(target: Target, control: Control) -> None:
     observe = ((int(Option.OBSERVE), b"\1"),)
     target.send(Message(Type.ACK, Code.CONTENT, registration.message_id, registration.token, observe, b"\xf5"))
     control.act("cancel", {1: handle, 2: True})
-    control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id})
+    control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id, 7: 64})
     target.receive("a protected request")
     control.act("request", {1: Code.PUT, 2: "/lamp", 3: b"\xf5", 5: session.sender_id, 10: 3})
     control.act("close", {1: session.sender_id})
@@ -107,14 +113,19 @@ def _converse(target: Target, control: Control) -> None:
     control.inject(bytes(32))
     parties = introduce(target, rng, target_role=Role.INITIATOR)
     control.act("open", {1: 3, 2: [2], 3: "kid"})
-    respond(target, parties)
-    control.act("open")
-    request = target.receive("message_1")
-    target.send(Message(Type.RST, Code.EMPTY, request.message_id))
+    opened = respond(target, parties)
+    first = {1: Code.PUT, 2: "/lamp", 3: b"\xf5", 6: 60}
+    for parameters in ({}, {4: first}, {5: True}):
+        control.act("open", parameters)
+        request = target.receive("the beginning of a handshake")
+        target.send(Message(Type.RST, Code.EMPTY, request.message_id))
+    control.act("renew", {1: opened.sender_id})
+    target.receive("an offer of new keys")
     control.events()
     control.events()
     control.state()
     control.reboot()
+    control.put_back()
 
 
 def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:

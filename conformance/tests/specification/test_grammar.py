@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from picosec_conformance.resources import spec_folder
 from picosec_conformance.specification.grammar import closure, groups, rules, top_rules
 
@@ -53,3 +55,10 @@ def test_grammar_has_the_messages_of_the_handshake() -> None:
     """The committed file is read by the same eyes."""
     tops = top_rules((spec_folder() / "picosec.cddl").read_text(encoding="utf-8"))
     assert {"message-1", "message-2", "message-3", "message-4", "edhoc-error"} <= set(tops)
+
+
+def test_no_member_has_the_name_of_a_rule() -> None:
+    """zcbor takes the name for a key then, which an array does not have, and reads nothing of the grammar."""
+    grammar = (spec_folder() / "picosec.cddl").read_text(encoding="utf-8")
+    members = set(re.findall(r"([a-z][a-z0-9_-]*):\s", re.sub(r";.*", "", grammar)))
+    assert not members & set(rules(grammar))
