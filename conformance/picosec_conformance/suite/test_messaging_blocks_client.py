@@ -116,6 +116,34 @@ def test_too_large_with_a_smaller_size_is_a_hint(client: TargetAsClient, rng: ra
     assert client.outcome(handle) == ("response", b"")
 
 
+@pytest.mark.requirement("MSG-1520", "MSG-1530")
+@pytest.mark.parametrize("size", [64, 128, 1024])
+def test_too_large_with_no_smaller_size_is_the_outcome(client: TargetAsClient, size: int) -> None:
+    """The body is what there is no room for; to send the same again brings the same answer, for ever."""
+    handle = client.act(Code.PUT, "/large", bytes(200), size=64)
+    client.receive()
+    refused = Block(0, True, exponent_of(size)).option(Option.BLOCK1)
+    client.answer(Code.REQUEST_ENTITY_TOO_LARGE, b"no", refused)
+    assert client.outcome(handle) == ("response", b"no")
+
+
+@pytest.mark.requirement("MSG-1530", "MSG-1520")
+def test_hint_in_the_middle_begins_anew(client: TargetAsClient, rng: random.Random) -> None:
+    """The server runs out of room in the second block, and forgets the first."""
+    body = rng.randbytes(300)
+    handle = client.act(Code.PUT, "/large", body, size=128)
+    first = block_in(client.receive(), Option.BLOCK1)
+    client.answer(Code.CONTINUE, b"", first.option(Option.BLOCK1))
+    client.receive()
+    client.answer(Code.REQUEST_ENTITY_TOO_LARGE, b"", Block(1, True, exponent_of(32)).option(Option.BLOCK1))
+    requests, collected = client.collect()
+    client.answer(Code.CHANGED)
+
+    assert collected == body
+    assert {block_in(each, Option.BLOCK1).size for each in requests} == {32}
+    assert client.outcome(handle) == ("response", b"")
+
+
 @pytest.mark.requirement("MSG-1530")
 def test_larger_blocks_of_the_server_are_not(client: TargetAsClient, rng: random.Random) -> None:
     """The client asked for small ones because it has room for small ones."""

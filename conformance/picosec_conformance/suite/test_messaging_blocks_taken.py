@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from picosec.messaging import cbor
 from picosec.messaging.blocks import Block, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes, uint_value
+from picosec.messaging.problem import DETAIL
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM, Problem
 from picosec_conformance.blockwise import Upload, block_in, parts_of, read_whole
 from picosec_conformance.channel import Channel
@@ -113,6 +115,18 @@ def test_copy_of_a_block_counts_once(target: Target, large: str, body: bytes, co
         reply = target.exchange(request)
         assert target.exchange(request) == reply
     assert read_whole(target, large) == body
+    assert control.changes(large) == 1
+
+
+@pytest.mark.requirement("MSG-1400", "MSG-1410")
+def test_last_block_that_comes_again_is_none(
+    target: Target, ask: Ask, large: str, body: bytes, control: Control
+) -> None:
+    """The same last block under another message id: whoever keeps what came before would act again."""
+    upload = Upload(target, ask, large)
+    assert upload.whole(body, 64).code >> 5 == 2
+    reply = upload.part(*parts_of(body, 64)[-1])
+    target.expect_refusal(reply, Code.REQUEST_ENTITY_INCOMPLETE, Problem.INCOMPLETE)
     assert control.changes(large) == 1
 
 
@@ -251,6 +265,18 @@ def test_blocks_with_other_options_are_not_joined(
     before = read_whole(target, large)
     Upload(target, ask, large, *first).begin(body, 128)
     judge_refused(target, large, before, Upload(target, ask, large, *then).whole(body, 128, 128))
+
+
+@pytest.mark.requirement("MSG-1400")
+@pytest.mark.parametrize("number", [pytest.param(92, id="no-cache-key"), Option.SIZE1])
+def test_blocks_that_differ_in_what_does_not_count_are_one_body(
+    target: Target, ask: Ask, large: str, body: bytes, number: int
+) -> None:
+    """A proxy measures each message, and says so in an option that is no cache key (RFC 7252 section 5.4.6)."""
+    upload = Upload(target, ask, large)
+    replies = [upload.part(*part, (number, bytes((at + 1,)))) for at, part in enumerate(parts_of(body, 64))]
+    assert replies[-1].code >> 5 == 2
+    assert read_whole(target, large) == body
 
 
 @pytest.mark.requirement("MSG-1440")
@@ -395,6 +421,30 @@ def test_body_of_the_size_that_is_told_is_taken(target: Target, ask: Ask, large:
     assert read_whole(target, large) == body
 
 
+@pytest.mark.requirement("MSG-720")
+def test_refused_body_tells_strangers_no_detail(target: Target, large: str) -> None:
+    """What a device has room for is told as a number, and not in sentences about its insides."""
+    for block, payload in ((Block(0, True, 6), bytes(1024)), (Block(5, False, 6), b"x"), (Block(0, True, 6), b"x")):
+        announced = (int(Option.SIZE1), b"\xff\xff\xff\xff" if len(payload) > 1 else b"\x01")
+        reply = Upload(target, target.exchange, large).part(block, payload, announced)
+        assert reply.code >> 5 == 4
+        assert DETAIL not in cbor.loads(reply.payload)
+
+
+@pytest.mark.requirement("MSG-1400")
+def test_whole_requests_in_between_end_no_transfer(target: Target, ask: Ask, large: str, body: bytes) -> None:
+    """A configuration takes its minute; the same app goes on switching the lamp meanwhile."""
+    upload = Upload(target, ask, large)
+    upload.begin(body, 64)
+    path = target.manifest.resources.put
+    for number in range(8):
+        query = (int(Option.URI_QUERY), bytes((97 + number,)))
+        assert ask(target.build(Code.PUT, path, bytes((number,)), options=(query,))).code >> 5 == 2
+        assert ask(target.build(Code.GET, path, options=(query,))).payload == bytes((number,))
+    assert upload.whole(body, 64, 64).code >> 5 == 2
+    assert read_whole(target, large) == body
+
+
 @pytest.mark.requirement("MSG-1470", "MSG-1400")
 @pytest.mark.parametrize("announced", [0, 1, 199, 201, 1000])
 def test_size_that_is_a_lie_changes_nothing(target: Target, ask: Ask, large: str, body: bytes, announced: int) -> None:
@@ -467,7 +517,7 @@ def test_abandoned_transfer_is_forgotten(target: Target, ask: Ask, large: str, b
     before = read_whole(target, large)
     upload = Upload(target, ask, large)
     upload.begin(body, 64, 3)
-    control.advance(248)
+    control.advance(247)
     judge_refused(target, large, before, upload.whole(body, 64, 192))
 
 
@@ -477,7 +527,7 @@ def test_nothing_remains_of_an_abandoned_transfer(target: Target, large: str, co
     with target.expect_unchanged():
         for number in range(5):
             Upload(target, target.exchange, large, (Option.REQUEST_TAG, bytes((number,)))).begin(bytes(100), 32, 2)
-        control.advance(248)
+        control.advance(247)
     assert control.state().get(4, 0) == 0
 
 
@@ -515,6 +565,45 @@ def test_answer_that_is_not_kept_is_not_made_again(target: Target, ask: Ask, con
     reply = ask(target.build(code, "/ps/test/large", b"body", options=(further,)))
     target.expect_refusal(reply, Code.REQUEST_ENTITY_INCOMPLETE, Problem.INCOMPLETE)
     assert control.changes("/ps/test/large") == 0
+
+
+@pytest.mark.requirement("MSG-1510")
+@pytest.mark.needs(CONTROL)
+def test_half_a_request_is_no_answer(target: Target, ask: Ask, body: bytes, control: Control) -> None:
+    """Blocks that were taken in must not be handed out: they may be somebody's configuration."""
+    Upload(target, ask, "/ps/test/large", code=Code.POST).begin(body, 64, 2)
+    further = Block(1, False, exponent_of(64)).option(Option.BLOCK2)
+    reply = ask(target.build(Code.POST, "/ps/test/large", options=(further,)))
+    target.expect_refusal(reply, Code.REQUEST_ENTITY_INCOMPLETE, Problem.INCOMPLETE)
+    assert control.changes("/ps/test/large") == 0
+
+
+@pytest.mark.requirement("MSG-1410")
+@pytest.mark.needs(CONTROL)
+def test_answer_is_no_beginning_of_a_request(target: Target, ask: Ask, control: Control) -> None:
+    """What a server keeps to send looks like what it keeps to act on, when both lie in one table."""
+    wanted = Block(0, False, exponent_of(32)).option(Option.BLOCK2)
+    first = target.build(
+        Code.POST, "/ps/test/large", bytes(64), content_format=CONTENT_FORMAT_OCTET_STREAM, options=(wanted,)
+    )
+    assert ask(first).code == Code.CHANGED
+    upload = Upload(target, ask, "/ps/test/large", code=Code.POST, content_format=CONTENT_FORMAT_OCTET_STREAM)
+    reply = upload.part(Block(2, False, exponent_of(32)), b"the rest")
+    target.expect_refusal(reply, Code.REQUEST_ENTITY_INCOMPLETE, Problem.INCOMPLETE)
+    assert control.changes("/ps/test/large") == 1
+
+
+@pytest.mark.requirement("MSG-1500", "MSG-1510")
+@pytest.mark.needs(CONTROL)
+def test_answer_that_nobody_fetches_is_forgotten(target: Target, ask: Ask, control: Control) -> None:
+    """A client asks for much, takes the first block, and is never seen again."""
+    wanted = Block(0, False, exponent_of(32)).option(Option.BLOCK2)
+    assert ask(target.build(Code.POST, "/ps/test/large", bytes(100), options=(wanted,))).code == Code.CHANGED
+    control.advance(247)
+    further = Block(1, False, exponent_of(32)).option(Option.BLOCK2)
+    reply = ask(target.build(Code.POST, "/ps/test/large", options=(further,)))
+    target.expect_refusal(reply, Code.REQUEST_ENTITY_INCOMPLETE, Problem.INCOMPLETE)
+    assert control.changes("/ps/test/large") == 1
 
 
 @pytest.mark.requirement("MSG-1510", "MSG-1440")

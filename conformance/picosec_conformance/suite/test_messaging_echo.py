@@ -47,6 +47,11 @@ class Ledger:
             raise Nonconformity(f"{self._received} bytes to an address that sent {self._sent}")
         return came
 
+    @property
+    def credit(self) -> int:
+        """Bytes that may still come."""
+        return 3 * self._sent - self._received
+
 
 @pytest.fixture
 def stranger(target: Target, reach: Reach) -> Ledger:
@@ -126,6 +131,26 @@ def test_copies_of_a_late_response_count(stranger: Ledger, control: Control) -> 
         stranger.collect()
 
 
+@pytest.mark.requirement("MSG-1900")
+@pytest.mark.needs("conformance.test-interface")
+def test_nothing_is_put_aside_for_a_late_response(stranger: Ledger, target: Target, control: Control) -> None:
+    """The attacker asks for something slow, and has what its copies would need used up before they are due."""
+    path = target.manifest.resources.put
+    target.request(Code.PUT, path, b"1")
+    small = stranger.send(stranger.target.build(Code.GET, path))
+    for _ in range(40):
+        stranger.collect()
+    stranger.send(stranger.target.build(Code.GET, stranger.target.manifest.resources.slow))
+    request = stranger.target.build(Code.GET, path)
+    room = stranger.credit + 3 * len(request.encode())
+    target.request(Code.PUT, path, bytes(room - sum(len(each.encode()) - 1 for each in small)))
+
+    stranger.send(request)
+    control.advance(100)
+
+    stranger.collect()
+
+
 @pytest.mark.requirement("MSG-1920", "MSG-1910")
 def test_proven_address_is_served(stranger: Ledger) -> None:
     """An honest client at a new address gets what it asks for, one round trip later."""
@@ -153,8 +178,10 @@ def test_proof_is_asked_for_once(stranger: Ledger, control: Control) -> None:
 
 
 @pytest.mark.requirement("MSG-1920")
-def test_value_is_good_for_a_minute(stranger: Ledger, control: Control) -> None:
-    """A slow radio: the round trip takes its time."""
+@pytest.mark.parametrize("uptime", [0, 3600, 2 * 86_400])
+def test_value_is_good_for_a_minute(stranger: Ledger, control: Control, uptime: int) -> None:
+    """A slow radio: the round trip takes its time, whether the server has just started or not."""
+    control.advance(uptime)
     value = challenged(stranger, large(stranger))
     control.advance(59)
 

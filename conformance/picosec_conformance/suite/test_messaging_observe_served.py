@@ -163,23 +163,42 @@ def test_sequence_numbers_rise_over_registrations(registered: Observer) -> None:
 
 
 @pytest.mark.requirement("MSG-1650", "MSG-1640")
-def test_sequence_numbers_go_round(control: Control, registered: Observer) -> None:
-    """24 bits are used up some day: after 512 seconds, when a clock makes them."""
+@pytest.mark.parametrize("seconds", [100, 256, 512])
+def test_sequence_numbers_go_round(control: Control, registered: Observer, seconds: float) -> None:
+    """24 bits are used up some day: after 512 seconds, when a clock makes them, and then the clock stands still."""
     last = number_of(registered.told(b"first"))
     for value in range(12):
-        control.advance(100)
+        control.advance(seconds)
         number = number_of(registered.told(bytes((value,))))
         assert is_ahead(number, last)
         last = number
 
 
+@pytest.mark.requirement("MSG-1640")
+def test_sequence_numbers_have_room_after_a_long_time(control: Control, observer: Observer) -> None:
+    """A server that was on for a year before somebody registers; three bytes are what there is for its clock."""
+    control.advance(365 * DAY + 300.5)
+    last = number_of(observer.register())
+    assert is_ahead(number_of(observer.told(b"1")), last)
+
+
 @pytest.mark.requirement("MSG-1650")
-@pytest.mark.parametrize("seconds", [1, 10, 128, 255])
-def test_sequence_numbers_do_not_overtake_themselves(control: Control, registered: Observer, seconds: int) -> None:
-    """A number that moves on by more than half looks older than the one before."""
-    last = number_of(registered.told(b"1"))
-    control.advance(seconds)
-    moved = (number_of(registered.told(b"2")) - last) % MODULUS
+@pytest.mark.parametrize(
+    "steps",
+    [[1.0], [10.0], [128.0], [255.0], [0.001] * 10, [0.5] * 10, [128.0, 127.9]],
+    ids=["1", "10", "128", "255", "ten-thousandths", "ten-halves", "two-long-ones"],
+)
+def test_sequence_numbers_do_not_overtake_themselves(
+    control: Control, registered: Observer, steps: list[float]
+) -> None:
+    """Numbers that move on by more than half look older than the one before."""
+    last = number_of(registered.told(b"first"))
+    moved = 0
+    for value, seconds in enumerate(steps):
+        control.advance(seconds)
+        number = number_of(registered.told(bytes((value,))))
+        moved += (number - last) % MODULUS
+        last = number
     assert moved <= HALF
 
 
