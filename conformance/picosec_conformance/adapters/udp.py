@@ -52,6 +52,7 @@ class UdpAdapter:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._poll = select.poll()
+        self._heard = False
 
     def start(self) -> None:
         """Start the target if that is asked for, resolve the address and connect."""
@@ -95,6 +96,8 @@ class UdpAdapter:
     def _refused(self, error: OSError) -> AdapterError | TargetDied:
         if self._process is not None and self._process.poll() is not None:
             return TargetDied(f"the target ended with exit status {self._process.returncode}")
+        if self._heard:
+            return TargetDied(f"nothing listens on {self._host}:{self._port} any more")
         return AdapterError(f"nothing listens on {self._host}:{self._port}; start the target first")
 
     def connect(self, *, bare: bool = False) -> None:
@@ -124,12 +127,15 @@ class UdpAdapter:
         if not self._poll.poll(max(0.0, timeout) * 1000):
             return None
         try:
-            return self._socket.recv(_LARGEST)
+            data = self._socket.recv(_LARGEST)
         except ConnectionRefusedError as error:
             raise self._refused(error) from error
+        self._heard = True
+        return data
 
     def power_cycle(self) -> None:
         """Run the manifest's restart command, or start the program anew."""
+        self._heard = False
         if self._command:
             self._end()
             self._spawn()
@@ -143,6 +149,7 @@ class UdpAdapter:
     def close(self) -> None:
         """End the program and close the socket."""
         self._end()
+        self._heard = False
         if self._socket is not None:
             self._socket.close()
             self._socket = None
