@@ -242,6 +242,12 @@ def names_streams_by_the_number_alone() -> None:
     Channel.position = lambda self, number: number
 
 
+@fault("CHN-1990")
+def cuts_what_is_ordered() -> None:
+    """A large body goes in blocks, as large bodies do: each of them has the place of the whole."""
+    outbox.MAX_ORDERED = 1 << 20
+
+
 @fault("CHN-1780")
 def does_not_mark_outcomes() -> None:
     """The response is the response; the sender waits for a mark that never comes."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from picosec.channel.channels import Channels, Opened
 from picosec.channel.oscore import request_option
-from picosec.channel.whereabouts import Whereabouts
+from picosec.channel.whereabouts import Connections, Whereabouts
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.registry import Problem
@@ -103,3 +103,9 @@ def moves_with_replays() -> None:
 def moves_with_whatever_came_last() -> None:
     """The last request that arrives is taken for the last that was sent."""
     Whereabouts.heard = lambda self, peer, position: self.moved(peer)
+
+
+@fault("CHN-2000")
+def waits_at_the_end_of_a_dead_connection() -> None:
+    """The address is in the table, so it is tried: for a minute and a half, until the message layer gives up."""
+    Connections.ended = lambda self, peer: None

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from picosec.channel.delivery import DeliveryClass, Place, placed
-from picosec.messaging import problem
+from picosec.messaging import cbor, problem
 from picosec.messaging.coap import Code, Message, Option, Type
-from picosec.registry import Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import meet
@@ -199,6 +199,21 @@ def test_what_was_never_sent_is_in_no_doubt(sender: DeliveringTarget) -> None:
     assert outcomes[first] == ("failed", "outcome_unknown")
     assert outcomes[second][0] == "failed"
     assert outcomes[second][1] != "outcome_unknown"
+
+
+@pytest.mark.requirement("CHN-1990")
+@pytest.mark.parametrize("length", [1025, 2048])
+def test_ordered_request_is_not_cut(
+    target: Target, control: Control, channel: Channel, sender: DeliveringTarget, length: int
+) -> None:
+    """Blocks that are counted as one request, or as several: the receiver refuses both, and the sender goes on."""
+    parameters = {1: int(Code.PUT), 2: "/a/valve", 3: bytes(length), 5: channel.context.sender_id, 10: 3}
+    target.request(Code.POST, "/ps/test/act", cbor.dumps(["request", parameters]), content_format=CONTENT_FORMAT_CBOR)
+
+    for asked in sender.quiet():
+        assert asked.plain.option(Option.BLOCK1) is None
+    sender.act(DeliveryClass.EXACTLY_ONCE, b"next")
+    assert sender.quiet() or sender.after(LONG)
 
 
 @pytest.mark.requirement("CHN-1770")

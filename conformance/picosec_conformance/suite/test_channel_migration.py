@@ -10,6 +10,7 @@ import pytest
 from picosec.channel.delivery import DeliveryClass, Place
 from picosec.messaging.coap import Code, Message
 from picosec.registry import Problem
+from picosec_conformance.adapters.base import Ending
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import meet
@@ -231,3 +232,22 @@ def test_race_does_not_win_a_channel_for_good(
 
         assert len(sender.quiet()) == 1
         assert asked_on(link) == []
+
+
+@pytest.mark.requirement("CHN-2000")
+@pytest.mark.parametrize("delivery", CLASSES)
+@pytest.mark.parametrize("way", ["messaging.stream", "messaging.websocket"])
+def test_ended_connection_is_no_address(
+    target: Target, reach: Reach, channel: Channel, sender: DeliveringTarget, delivery: DeliveryClass, way: str
+) -> None:
+    """A phone closes its connection and is at home again: what waits for a dead connection waits for nobody."""
+    link = reach(way)
+    assert over(link, channel).ask(read(link)).code == Code.CONTENT
+    link.disconnect(Ending.HALF)
+    link.until_ended()
+
+    sender.act(delivery, b"home")
+
+    attempt = only(sender.quiet(), "request at the address before")
+    assert attempt.plain.payload == b"home"
+    sender.finish(attempt)

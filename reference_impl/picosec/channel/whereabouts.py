@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from typing import Final
+from weakref import WeakSet
 
 #: Addresses of a peer that are kept: the newest, and the one before it.
 ADDRESSES: Final = 2
@@ -15,7 +16,7 @@ ADDRESSES: Final = 2
 class Whereabouts:
     """The addresses of one peer, newest first."""
 
-    __slots__ = ("_highest", "addresses")
+    __slots__ = ("__weakref__", "_highest", "addresses")
 
     def __init__(self) -> None:
         self.addresses: tuple[Hashable, ...] = ()
@@ -36,6 +37,34 @@ class Whereabouts:
         others = tuple(address for address in self.addresses if address != peer)
         self.addresses = (peer, *others)[:ADDRESSES]
 
+    def left(self, peer: Hashable) -> None:
+        """Forget an address where nobody can be reached any more (CHN-2000)."""
+        self.addresses = tuple(address for address in self.addresses if address != peer)
+
     def address(self, attempt: int) -> Hashable:
         """Return where to try next: the newest address and the one before it in turn; None when none is known."""
         return self.addresses[attempt % len(self.addresses)] if self.addresses else None
+
+
+class Connections:
+    """Whose address each open connection is, so that with its end nobody is looked for there."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[Hashable, WeakSet[Whereabouts]] = {}
+
+    def opened(self, peer: Hashable) -> None:
+        """Take note of a connection."""
+        self._open.setdefault(peer, WeakSet())
+
+    def used(self, peer: Hashable, whereabouts: Whereabouts) -> None:
+        """Take note that somebody is at the other end of ``peer``, if that is a connection."""
+        users = self._open.get(peer)
+        if users is not None:
+            users.add(whereabouts)
+
+    def ended(self, peer: Hashable) -> None:
+        """Take note of the end of a connection."""
+        for whereabouts in self._open.pop(peer, ()):
+            whereabouts.left(peer)

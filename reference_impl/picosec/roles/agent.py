@@ -105,10 +105,12 @@ class Agent:
 
     def connected(self, peer: Hashable, now: float, framing: Framing = Framing.STREAM) -> None:
         """Take a connection that is open from now on, whoever opened it."""
+        self.channels.connections.opened(peer)
         self._happened(self._endpoint.streams.connected(peer, now, framing), now)
 
     def disconnected(self, peer: Hashable, now: float) -> None:
         """Take the end of a connection."""
+        self.channels.connections.ended(peer)
         self._happened(self._endpoint.streams.disconnected(peer, now), now)
 
     def closing(self) -> list[Hashable]:
@@ -191,12 +193,13 @@ class Agent:
         """Send a request over a channel, to where its peer was heard last; a Response, Reset or Failed follows.
 
         ``delivery`` says what is promised; with ``EXACTLY_ONCE``, requests of a channel are acted on in the order of
-        these calls. ``peer`` is for a channel whose peer was never heard. Raises as :meth:`request` does.
+        these calls. ``peer`` is for when nobody knows where the peer of the channel is. Raises as :meth:`request`
+        does, and ``ProtocolError`` with ``too_large`` for an ordered request with more than a block (CHN-1990).
         """
-        peer = peer if channel.bond.peer is None else channel.bond.peer
         handle = self._new_handle()
         if delivery is DeliveryClass.AT_MOST_ONCE:
-            self._client.ask(handle, replace(message, type=Type.NON), peer, now, channel)
+            address = peer if channel.bond.peer is None else channel.bond.peer
+            self._client.ask(handle, replace(message, type=Type.NON), address, now, channel)
         else:
             self._outbox.deliver(handle, replace(message, type=Type.CON), delivery, channel, peer, now)
         return handle
@@ -207,7 +210,7 @@ class Agent:
 
     def move(self, channel: Channel, peer: Hashable, now: float) -> None:
         """Go on with a channel at another address of its peer: what waits for an outcome is asked again there."""
-        channel.bond.whereabouts.moved(peer)
+        self.channels.moved(channel, peer)
         self._outbox.moved(channel.bond, now)
 
     def open(
@@ -292,6 +295,8 @@ class Agent:
 
     def adopt(self, connections: list[Connection], now: float) -> None:
         """Go on with connections that outlived an earlier life of this party; what was pending on them is over."""
+        for connection in connections:
+            self.channels.connections.opened(connection.peer)
         self._endpoint.streams.adopt(connections, now)
 
     # -- telling -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from picosec.channel.channels import Channel, Channels, Opened, channel_from_ses
 from picosec.channel.life import DRAIN, IDLE_AFTER, IDLE_TIMEOUT, Event, State
 from picosec.channel.session import Session
 from picosec.channel.store import ChannelStore
+from picosec.channel.whereabouts import Connections
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.registry import Problem
@@ -42,11 +43,24 @@ class ChannelTable(Channels):
     Provisioned channels are not counted, do not end and never make room: nobody could open them again.
     """
 
-    __slots__ = ("_active", "_by_peer", "_former", "_idle", "_store", "confirmed", "displaced", "policy", "worn")
+    __slots__ = (
+        "_active",
+        "_by_peer",
+        "_former",
+        "_idle",
+        "_store",
+        "confirmed",
+        "connections",
+        "displaced",
+        "policy",
+        "worn",
+    )
 
     def __init__(self, policy: ChannelPolicy = ChannelPolicy()) -> None:
         super().__init__()
         self.policy = policy
+        #: The connections that are open, and who is heard over them.
+        self.connections = Connections()
         #: The channels in force. In all three, the one used last stands last.
         self._active: dict[bytes, Channel] = {}
         self._idle: dict[bytes, Channel] = {}
@@ -75,7 +89,7 @@ class ChannelTable(Channels):
         assert channel.session is not None
         channel.used = now
         if peer is not None:
-            channel.bond.whereabouts.moved(peer)
+            self.moved(channel, peer)
         self.quieten(now)
         if channel.id in self._active or channel.id in self._idle:
             self.close(self[channel.id], Event.CLOSE)
@@ -167,8 +181,14 @@ class ChannelTable(Channels):
         opened = super().unprotect(message)
         self.used(opened.channel, now)
         if peer is not None:
+            self.connections.used(peer, opened.channel.bond.whereabouts)
             opened.channel.bond.whereabouts.heard(peer, opened.position)
         return opened
+
+    def moved(self, channel: Channel, peer: Hashable) -> None:
+        """Take an address for the newest of a channel's peer."""
+        self.connections.used(peer, channel.bond.whereabouts)
+        channel.bond.whereabouts.moved(peer)
 
     def close(self, channel: Channel, event: Event) -> None:
         """Forget a channel and erase all its keys, those promised and those before included (CHN-1220)."""

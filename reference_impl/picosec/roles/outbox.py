@@ -17,6 +17,7 @@ from picosec.channel.channels import Bond, Channel
 from picosec.channel.delivery import MAX_NUMBER, DeliveryClass, Place, placed
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
+from picosec.messaging.blocks import BLOCK_SIZES
 from picosec.messaging.coap import Code, Message, Option
 from picosec.messaging.timers import Timers
 from picosec.registry import Problem
@@ -30,6 +31,8 @@ MAX_WAITING: Final = 16
 MAX_ATTEMPTS: Final = 6
 #: Attempts of one request that may wait for a response at the same time, for example on two transports.
 MAX_OPEN: Final = 2
+#: Bytes of an ordered request's payload, which has to fit into one message (CHN-1990).
+MAX_ORDERED: Final = BLOCK_SIZES[-1]
 #: Seconds before an attempt that was refused is repeated; doubled each time.
 FIRST_PAUSE: Final = 2.0
 
@@ -113,10 +116,14 @@ class Outbox:
     def deliver(
         self, handle: int, message: Message, delivery: DeliveryClass, channel: Channel, peer: Hashable, now: float
     ) -> None:
-        """Take in a request; a Response or a Failed follows. ``peer`` is for a channel whose peer was never heard.
+        """Take in a request; a Response or a Failed follows. ``peer`` is for when nobody knows where the peer is.
 
-        Raises ``ProtocolError`` with ``BUSY`` when too many of the channel wait.
+        Raises ``ProtocolError`` with ``BUSY`` when too many of the channel wait, ``TOO_LARGE`` (CHN-1990).
         """
+        if delivery is DeliveryClass.EXACTLY_ONCE and len(message.payload) > MAX_ORDERED:
+            raise ProtocolError(
+                Problem.TOO_LARGE, "CHN-1990", f"at most {MAX_ORDERED} bytes are counted as one request"
+            )
         if sum(item.channel.bond is channel.bond for item in self._items.values()) >= MAX_WAITING:
             raise ProtocolError(Problem.BUSY, "CHN-1710", f"{MAX_WAITING} requests wait for their outcome")
         lane = self._lanes.setdefault(channel.bond, _Lane()) if delivery is DeliveryClass.EXACTLY_ONCE else None
@@ -173,11 +180,15 @@ class Outbox:
         if channel is None:
             self._give_up(item, Problem.UNKNOWN_CONTEXT, now)
             return
+        address = channel.bond.whereabouts.address(item.ended)
+        address = item.peer if address is None else address
+        if address is None:
+            self._unanswered(item, Problem.DISCONNECTED, now)  # somebody may connect while it pauses
+            return
         message = self._in_its_place(item, channel)
         attempt = self._last_attempt = self._last_attempt - 1
-        address = channel.bond.whereabouts.address(item.ended)
         try:
-            self._client.ask(attempt, message, item.peer if address is None else address, now, channel)
+            self._client.ask(attempt, message, address, now, channel)
         except ProtocolError as error:
             if error.problem is Problem.BUSY:
                 self._unanswered(item, error.problem, now)

@@ -1,9 +1,12 @@
 """The receiver of ordered requests: every cell of its decision, and its bounds."""
 
+from gc import collect
+from weakref import ref
+
 import pytest
 
 from picosec.channel.delivery import VERDICTS, Arrival, Inbox, Place, Standing, Verdict, placed
-from picosec.channel.whereabouts import ADDRESSES, Whereabouts
+from picosec.channel.whereabouts import ADDRESSES, Connections, Whereabouts
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import Problem
@@ -107,3 +110,29 @@ def test_addresses_are_tried_in_turn_and_bounded():
     assert whereabouts.addresses == (9, 8)
     assert len(whereabouts.addresses) == ADDRESSES
     assert [whereabouts.address(attempt) for attempt in range(4)] == [9, 8, 9, 8]
+
+
+def test_ended_connection_leaves_the_address_before_it():
+    """Nobody is looked for at the end of a connection that is gone."""
+    connections, whereabouts, other = Connections(), Whereabouts(), Whereabouts()
+    connections.opened("train")
+    for number, address in enumerate(["home", "train"]):
+        connections.used(address, whereabouts)
+        whereabouts.heard(address, number)
+    other.heard("train", 0)
+    connections.ended("train")
+    assert (whereabouts.addresses, other.addresses) == (("home",), ("train",))
+    connections.ended("train")
+    whereabouts.heard("train", 2)
+    assert whereabouts.addresses == ("train", "home")
+
+
+def test_connections_hold_on_to_nobody():
+    """A channel that is closed while its connection lives is forgotten there as well."""
+    connections, gone = Connections(), Whereabouts()
+    connections.opened("train")
+    connections.used("train", gone)
+    seen = ref(gone)
+    del gone
+    collect()
+    assert seen() is None

@@ -237,3 +237,49 @@ def test_channel_that_is_gone_fails_what_waits(delivery):
     failed = [event for event in app.events() if isinstance(event, Failed) and event.handle == handle]
     assert len(failed) == 1
     assert app.next_timeout() is None
+
+
+def test_request_waits_for_a_peer_that_hung_up():
+    """The connection ended, and there is no other address: it is asked when somebody connects."""
+    story = Story()
+    story.sender.connected("train", story.now)
+    story.sender.transmit()
+    story.sender.move(story.channel, "train", story.now)
+    story.sender.disconnected("train", story.now)
+    handle = story.sender.deliver(put(SINK, b"\0"), DeliveryClass.EXACTLY_ONCE, story.now, story.channel)
+    story.asked[handle] = 0
+    story.collect()
+    assert story.flight == []
+    story.move(0)
+    story.calm()
+    assert story.acted == [0]
+    assert story.outcomes == {0: None}
+
+
+def test_request_for_a_peer_that_never_connects_is_given_up():
+    """Nothing was ever sent, so nothing is in doubt."""
+    story = Story()
+    handle = story.sender.deliver(put(SINK, b"\0"), DeliveryClass.EXACTLY_ONCE, story.now, story.channel)
+    story.asked[handle] = 0
+    for _ in range(20):
+        story.wait(10.0)
+    assert story.flight == []
+    assert story.outcomes == {0: Problem.DISCONNECTED}
+
+
+@pytest.mark.parametrize("length", [1024, 1025])
+def test_ordered_request_fits_a_message_or_is_refused(length):
+    """Its place counts one request; blocks would be several."""
+    story = Story()
+    arguments = put(SINK, bytes(length)), DeliveryClass.EXACTLY_ONCE, story.now, story.channel, ADDRESSES[0]
+    if length > 1024:
+        with pytest.raises(ProtocolError) as refused:
+            story.sender.deliver(*arguments)
+        assert refused.value.problem is Problem.TOO_LARGE
+        assert story.sender.transmit() == []
+        assert story.sender.next_timeout() is None
+        return
+    story.asked[story.sender.deliver(*arguments)] = 0
+    story.collect()
+    story.calm()
+    assert story.outcomes == {0: None}
