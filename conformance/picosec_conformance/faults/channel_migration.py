@@ -11,7 +11,9 @@ from picosec.channel.whereabouts import Connections, Whereabouts
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message
 from picosec.registry import Problem
+from picosec.roles import observers
 from picosec.roles.channel_table import ChannelTable
+from picosec.roles.observers import Observers
 from picosec.roles.server import Server
 from picosec_conformance.faults import fault
 
@@ -109,3 +111,15 @@ def moves_with_whatever_came_last() -> None:
 def waits_at_the_end_of_a_dead_connection() -> None:
     """The address is in the table, so it is tried: for a minute and a half, until the message layer gives up."""
     Connections.ended = lambda self, peer: None
+
+
+@fault("CHN-2010")
+def tells_every_address_there_ever_was() -> None:
+    """A registration is found by its token, and the new one has another: the old flat is told as well."""
+    Observers._let_go = lambda self, message, request: None
+
+
+@fault("CHN-2010")
+def takes_the_registration_that_came_last_for_the_last() -> None:
+    """Whoever kept a registration back can have everything sent to where nobody is any more."""
+    observers._overtaken = lambda request: False

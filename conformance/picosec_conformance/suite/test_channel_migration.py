@@ -15,6 +15,7 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import meet
 from picosec_conformance.handshake import initiate, open_channel
+from picosec_conformance.observing import REGISTER, ProtectedObserver
 from picosec_conformance.ordered import DeliveringTarget, OrderedSender, counted, only, place_of
 from picosec_conformance.protection import again, read, write
 from picosec_conformance.reach import Reach
@@ -251,3 +252,37 @@ def test_ended_connection_is_no_address(
     attempt = only(sender.quiet(), "request at the address before")
     assert attempt.plain.payload == b"home"
     sender.finish(attempt)
+
+
+@pytest.mark.requirement("CHN-2010")
+@pytest.mark.needs("messaging.observe.server")
+@pytest.mark.parametrize("same_token", [False, True], ids=["new token", "same token"])
+def test_observer_is_told_where_it_registered_last(
+    target: Target, channel: Channel, elsewhere: list[Target], same_token: bool
+) -> None:
+    """A phone leaves the house: nobody at home is to learn any more when the lamp is off."""
+    for link in elsewhere:
+        here, there = ProtectedObserver(target, channel), ProtectedObserver(link, over(link, channel))
+        here.register()
+        if same_token:
+            there.token = here.token
+        observation = there.register()
+        for _ in range(2):
+            assert there.open(observation, only(there.switch(), "notification")).code == Code.CONTENT
+        assert here.own(target.until_probe_answered()) == []
+
+
+@pytest.mark.requirement("CHN-2010")
+@pytest.mark.needs("messaging.observe.server")
+def test_overtaken_registration_brings_no_observer_back(
+    target: Target, channel: Channel, elsewhere: list[Target]
+) -> None:
+    """An attacker keeps a registration from the old address, and lets it go when the peer has registered elsewhere."""
+    for link in elsewhere:
+        here, there = ProtectedObserver(target, channel), ProtectedObserver(link, over(link, channel))
+        kept, answered = here.ask(REGISTER)
+        observation = there.register()
+        assert here.send(kept, answered).code == Code.CONTENT
+        for _ in range(2):
+            assert there.open(observation, only(there.switch(), "notification")).code == Code.CONTENT
+        assert here.own(target.until_probe_answered()) == []

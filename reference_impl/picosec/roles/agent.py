@@ -209,9 +209,13 @@ class Agent:
         self._client.forget(handle, now)
 
     def move(self, channel: Channel, peer: Hashable, now: float) -> None:
-        """Go on with a channel at another address of its peer: what waits for an outcome is asked again there."""
+        """Go on with a channel at another address of its peer: what waits for an outcome is asked again there.
+
+        What is observed over it is registered for anew.
+        """
         self.channels.moved(channel, peer)
         self._outbox.moved(channel.bond, now)
+        self._observing.moved(channel, peer, now)
 
     def open(
         self,

@@ -110,6 +110,9 @@ class Observers:
         block = uint_value(message.option(Option.BLOCK2) or b"") >> 4
         if _wish(message) != observe.REGISTER or block or not self._site.observable(request.path):
             return response
+        if _overtaken(request):
+            return response
+        self._let_go(message, request)
         key = (*client_of(request.peer, request.channel), token)
         known = self._observers.get(key)
         if known is None and not self._has_room(key, request.now):
@@ -131,6 +134,15 @@ class Observers:
         )
         self._timers.set(observer, request.now + PATIENCE)
         return _notifying(response, number)
+
+    def _let_go(self, message: Message, request: Request) -> None:
+        """Forget what the peer of a channel registered for the same from where it was before (CHN-2010)."""
+        if request.channel is None:
+            return
+        bond = request.channel.bond
+        for other in [each for each in self if each.channel is not None and each.channel.bond is bond]:
+            if other.peer != request.peer and _same_target(other, message):
+                self._remove(other, request.now)
 
     def _has_room(self, key: Key, now: float) -> bool:
         for observer in [each for each in self if each.channel is not None and not self._channels.holds(each.channel)]:
@@ -284,6 +296,11 @@ class Observers:
 
 def _wish(message: Message) -> int | None:
     return observe.wish(message) if message.code == Code.GET else None
+
+
+def _overtaken(request: Request) -> bool:
+    """Whether a request over a channel comes from where its peer is not any more: a later one came from elsewhere."""
+    return request.channel is not None and request.channel.bond.peer not in (None, request.peer)
 
 
 def _same_target(observer: Observer, message: Message) -> bool:

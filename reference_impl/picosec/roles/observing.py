@@ -99,6 +99,16 @@ class Observing:
         watch.cancelled = True
         self._leave(watch, now)
 
+    def moved(self, channel: Channel, peer: Hashable, now: float) -> None:
+        """Register anew, where its peer is now, for what is observed over a channel: the server tells nobody there yet.
+
+        What cannot be asked for there is reported as Failed.
+        """
+        for watch in list(self._watches.values()):
+            over = watch.channel is not None and watch.channel.bond is channel.bond
+            if over and watch.peer != peer and not watch.cancelled:
+                self._anew(replace(watch, peer=peer, echoed=False), watch, now)
+
     def ended(self, outcome: Outcome, now: float) -> None:
         """Take what the message layer says of a registration, a notification or a deregistration."""
         watch = self._watches[outcome.request_id]
@@ -177,9 +187,13 @@ class Observing:
 
     def _prove(self, watch: _Watch, again: Message, now: float) -> None:
         """Register anew with the proof that the server asks for: at first, or because it has forgotten everything."""
-        self._end(watch, now)
+        self._anew(replace(watch, echoed=True), watch, now, again)
+
+    def _anew(self, watch: _Watch, before: _Watch, now: float, message: Message | None = None) -> None:
+        """Register under a new token, in place of what there was before."""
+        self._end(before, now)
         try:
-            self._register(replace(watch, echoed=True, established=False, number=None, deadline=None), now, again)
+            self._register(replace(watch, established=False, number=None, deadline=None), now, message)
         except ProtocolError as error:
             self._report(Failed(watch.handle, error.problem), now)
 

@@ -225,3 +225,33 @@ def test_cancelling_waits_for_what_was_asked_before(watched):
     watched.switch(ON, due)
     converse(watched.app, watched.device, due)
     assert watched.news() == []
+
+
+def test_a_move_registers_anew(watched):
+    """The phone leaves the house: news comes to its new address, under the handle of before, and nowhere else."""
+    watched.app.move(watched.channel, "device elsewhere", 1.0)
+    ((peer, registration),) = watched.app.transmit()
+    assert peer == "device elsewhere"
+    watched.device.receive(registration, "app elsewhere", 1.0)
+    for _peer, datagram in watched.device.transmit():
+        watched.app.receive(datagram, "device elsewhere", 1.0)
+    (first,) = watched.app.events()
+    assert (first.handle, first.message.payload) == (watched.handle, OFF)
+
+    watched.device.receive(_protected_switch(watched), "app elsewhere", 2.0)
+
+    told = watched.device.transmit()
+    assert {peer for peer, _datagram in told} == {"app elsewhere"}
+    assert len(notifications([datagram for _peer, datagram in told])) == 1
+
+
+def test_a_move_to_where_it_is_registers_nothing(watched):
+    """The application says what is known already."""
+    watched.app.move(watched.channel, DEVICE, 1.0)
+    assert watched.app.transmit() == []
+
+
+def _protected_switch(watched: Watched) -> bytes:
+    watched.app.request(put(LAMP, ON), "device elsewhere", 2.0, watched.channel)
+    ((_peer, datagram),) = watched.app.transmit()
+    return datagram
