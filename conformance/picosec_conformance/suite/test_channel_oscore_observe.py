@@ -222,6 +222,21 @@ def test_deregistration_stands_inside_and_outside(observed: Observed) -> None:
     assert protected.option_values(OBSERVE) == plain.option_values(OBSERVE) == [b"\1"]
 
 
+@pytest.mark.requirement("CHN-1150", "MSG-1800")
+def test_answer_to_another_registration_is_handed_on(observed: Observed) -> None:
+    """Nothing was heard for long: the target asks again, and what it hears is bound to what it asked last."""
+    observed.accept()
+    frames = observed.control.advance(80)
+    again = observed.target.parse(frames[0])
+    _plain, binding = observed.client.opened(again)
+    assert again.token == observed.protected.token
+    answer = observed.response(b"1", binding=binding)
+    observed.client.deliver(replace(answer, type=Type.ACK, message_id=again.message_id))
+    observed.client.deliver(observed.response(b"2", binding=binding))
+
+    assert observed.news() == [b"1", b"2"]
+
+
 @pytest.mark.requirement("CHN-1150")
 def test_newer_notifications_are_handed_on(observed: Observed) -> None:
     """With numbers that rise, however far they leap."""

@@ -22,6 +22,14 @@ def observing(target: Target, control: Control) -> ObservingTarget:
     return one
 
 
+def asked_again(one: ObservingTarget) -> Message:
+    """Let time pass until the target registers again for what has a Max-Age of 10 seconds, and return how."""
+    for _ in range(26):
+        for frame in one.control.advance(1):
+            return one.target.parse(frame)
+    raise Nonconformity("the target did not register again")
+
+
 @pytest.mark.requirement("CNF-770")
 @pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize("confirmable", [True, False])
@@ -206,6 +214,77 @@ def test_deregistration_names_the_registration(observing: ObservingTarget) -> No
     ]
     observing.answer(asked, b"last")
     assert observing.happened() == [("response", b"last")]
+
+
+@pytest.mark.requirement("MSG-1840", "CNF-780")
+def test_deregistration_waits_for_the_answer_to_a_registration(target: Target, control: Control) -> None:
+    """It is given up while the server is asked whether it still knows of it: the server has to be told all the same."""
+    one = ObservingTarget(target, control)
+    one.accept(max_age=10)
+    again = asked_again(one)
+    control.act("cancel", {1: one.handle})
+    target.send(Message(Type.ACK, Code.CONTENT, again.message_id, again.token, ((OBSERVE, b"\2"),), b"still here"))
+
+    asked = target.receive("a deregistration")
+    assert (asked.code, asked.token) == (Code.GET, one.registration.token)
+    assert [uint_value(value) for value in asked.option_values(OBSERVE)] == [DEREGISTER]
+    one.answer(asked, b"last")
+    assert [event for event in one.happened() if event[0] == "response"] == [("response", b"last")]
+
+
+@pytest.mark.requirement("CNF-780")
+@pytest.mark.needs("messaging.datagram")
+def test_observation_that_waits_for_its_turn_is_ended_without_a_word(target: Target, control: Control) -> None:
+    """Another request is on its way; what was wanted meanwhile is not wanted any more."""
+    control.act("ping", {})
+    ping = target.receive("a ping")
+    handle = control.act("observe", {2: "/news"})
+    control.act("cancel", {1: handle})
+
+    assert target.replies_to(Message(Type.RST, Code.EMPTY, ping.message_id)) == []
+    assert [event.name for event in control.events()] == ["pong"]
+
+
+@pytest.mark.requirement("MSG-480", "MSG-1800")
+@pytest.mark.needs("messaging.datagram")
+def test_old_answer_does_not_answer_another_registration(target: Target, control: Control) -> None:
+    """A copy of the first answer was under way for long: the server may have forgotten everything meanwhile."""
+    one = ObservingTarget(target, control)
+    one.accept(max_age=10)
+    again = asked_again(one)
+    target.replies_to(
+        Message(Type.ACK, Code.CONTENT, one.registration.message_id, again.token, ((OBSERVE, b"\2"),), b"old")
+    )
+
+    assert one.news() == [b"0"]
+    assert target.parse(control.advance(4)[0]) == again
+
+
+@pytest.mark.requirement("CNF-300", "CNF-770")
+@pytest.mark.needs("messaging.datagram")
+def test_request_goes_out_behind_an_answered_registration(target: Target, control: Control) -> None:
+    """One at a time; and when it is answered, the next, whether more news of the first is to come or not."""
+    one = ObservingTarget(target, control)
+    control.act("request", {1: int(Code.GET), 2: "/next"})
+    assert target.until_probe_answered() == []
+    target.send(Message(Type.ACK, Code.CONTENT, one.registration.message_id, one.registration.token, ((OBSERVE, b""),)))
+
+    assert target.receive("the other request").path == "/next"
+
+
+@pytest.mark.requirement("MSG-450", "MSG-1800")
+@pytest.mark.needs("messaging.datagram")
+def test_registration_that_was_acknowledged_is_not_repeated(target: Target, control: Control) -> None:
+    """The server takes its time to look whether it still knows of the observation, and says so."""
+    one = ObservingTarget(target, control)
+    one.accept(max_age=10)
+    again = asked_again(one)
+    target.send(Message(Type.ACK, Code.EMPTY, again.message_id))
+    target.until_probe_answered()
+
+    assert control.advance(20) == []
+    one.notify(2, b"still here")
+    assert one.news() == [b"0", b"still here"]
 
 
 @pytest.mark.requirement("CNF-780")

@@ -82,6 +82,13 @@ def test_change_is_told(observer: Observer, kind: Type) -> None:
 
 
 @pytest.mark.requirement("MSG-1620")
+def test_observer_is_told_for_as_long_as_it_wants(registered: Observer) -> None:
+    """Nothing that was acknowledged may take up room, or news ends after so and so many."""
+    for number in range(200):
+        assert registered.told(bytes((number,))).payload == bytes((number,))
+
+
+@pytest.mark.requirement("MSG-1620")
 def test_every_observer_is_told(registered: Observer) -> None:
     """Two phones watch one lamp."""
     other = Observer(registered.target)
@@ -127,6 +134,72 @@ def test_lost_notification_is_followed_by_the_newest(control: Control, registere
         last = more[-1]
     assert last.payload == b"2"
     assert is_ahead(number_of(last), number_of(lost))
+
+
+class Replaced:
+    """A confirmable notification that was lost and repeated, and then another one that took its place."""
+
+    def __init__(self, control: Control, registered: Observer) -> None:
+        self.lost = only(registered.put(b"1"))
+        assert registered.put(b"2") == []
+        self.repeated = only(registered.own(control.advance(3)))
+
+
+@pytest.mark.requirement("MSG-1630", "MSG-1620")
+@pytest.mark.needs("messaging.datagram")
+def test_observer_of_a_replaced_notification_is_told_on(control: Control, registered: Observer) -> None:
+    """The network loses one message; once the next is acknowledged, all is as it was before."""
+    last = Replaced(control, registered).repeated
+    while more := registered.acknowledge(last):
+        last = more[-1]
+
+    assert last.payload == b"2"
+    assert registered.own(control.advance(200)) == []
+    assert registered.told(b"3").payload == b"3"
+
+
+@pytest.mark.requirement("MSG-1630")
+@pytest.mark.needs("messaging.datagram")
+def test_acknowledgement_of_the_old_says_nothing_of_the_newest(control: Control, registered: Observer) -> None:
+    """The first notification was not lost but late, as its acknowledgement is; the second is lost."""
+    replaced = Replaced(control, registered)
+    registered.acknowledge(replaced.lost)
+
+    arrived = registered.own(control.advance(30))
+
+    assert arrived
+    assert arrived[-1].payload == b"2"
+
+
+@pytest.mark.requirement("MSG-420", "MSG-430")
+@pytest.mark.needs("messaging.datagram")
+@pytest.mark.parametrize("change", [False, True], ids=["as-it-was", "replaced"])
+def test_notifications_have_the_patience_of_requests(control: Control, registered: Observer, change: bool) -> None:
+    """A server with many observers that repeats too early fills the network, when it is full already."""
+    registered.put(b"1")
+    if change:
+        registered.put(b"2")
+
+    assert registered.own(control.advance(1.9)) == []
+    assert len(registered.own(control.advance(1.2))) == 1
+    assert registered.own(control.advance(2.8)) == []
+    assert len(registered.own(control.advance(3.2))) == 1
+
+
+@pytest.mark.requirement("MSG-1700", "MSG-1620")
+@pytest.mark.needs("messaging.datagram")
+@pytest.mark.parametrize("when", [1.0, 50.0], ids=["early", "at-the-last-moment"])
+def test_whoever_was_silent_may_come_back(control: Control, registered: Observer, when: float) -> None:
+    """The phone was out of reach for minutes while things changed; it registers anew, and is told."""
+    registered.put(b"1")
+    control.advance(when)
+    registered.put(b"2")
+    control.advance(200)
+    back = Observer(registered.target)
+    back.register()
+
+    assert back.told(b"3").payload == b"3"
+    back.deregister()
 
 
 @pytest.mark.requirement("MSG-1630")
@@ -221,6 +294,15 @@ def test_deregistering_ends_it(registered: Observer) -> None:
 
 
 @pytest.mark.requirement("MSG-1670")
+@pytest.mark.needs("messaging.datagram")
+def test_deregistering_stops_the_retransmission(control: Control, registered: Observer) -> None:
+    """The notification was lost, and nobody wants it any more."""
+    assert len(registered.put(b"1")) == 1
+    registered.deregister()
+    assert registered.own(control.advance(100)) == []
+
+
+@pytest.mark.requirement("MSG-1670")
 def test_deregistering_twice_is_a_get(registered: Observer) -> None:
     """Of what is not there nothing is left to remove."""
     registered.deregister()
@@ -252,6 +334,19 @@ def test_reset_ends_it(control: Control, observer: Observer, kind: Type) -> None
     observer.kind = kind
     observer.register()
     told = only(observer.put(b"1"))
+    observer.reset(told)
+    assert observer.put(b"2") == []
+    assert observer.own(control.advance(20)) == []
+
+
+@pytest.mark.requirement("MSG-1690")
+@pytest.mark.needs("messaging.datagram")
+def test_reset_may_take_its_time(control: Control, observer: Observer) -> None:
+    """Nobody waits for an acknowledgement of a non-confirmable notification; a reset may come all the same."""
+    observer.kind = Type.NON
+    observer.register()
+    told = only(observer.put(b"1"))
+    assert observer.own(control.advance(2)) == []
     observer.reset(told)
     assert observer.put(b"2") == []
     assert observer.own(control.advance(20)) == []
@@ -441,6 +536,19 @@ def test_unwanted_success_is_not_sent(target: Target, kind: Type, value: int) ->
     replies = [target.parse(frame) for frame in target.replies_to(request)]
     empty = [Message(Type.ACK, Code.EMPTY, request.message_id)]
     assert replies == (empty if kind == Type.CON else [])
+
+
+@pytest.mark.requirement("MSG-1870", "MSG-310")
+@pytest.mark.needs("messaging.datagram", "conformance.test-interface")
+def test_nothing_follows_what_was_not_wanted(target: Target, control: Control) -> None:
+    """The request is done with: no second acknowledgement comes later, and it takes nobody's place."""
+    path, unwanted = target.manifest.resources.put, ((int(Option.NO_RESPONSE), b"\2"),)
+    target.request(Code.PUT, path, b"0")
+    for _ in range(100):
+        target.reply_to(target.build(Code.GET, path, options=unwanted))
+
+    assert target.request(Code.GET, path).payload == b"0"
+    assert control.advance(300) == []
 
 
 @pytest.mark.requirement("MSG-1870")

@@ -161,6 +161,25 @@ def test_small_peer_gets_small_blocks(connection: Target, size: int, block_wise:
 
 
 @pytest.mark.requirement("MSG-2040", "MSG-1050")
+def test_smallest_block_needs_no_more_room_than_it_has(connection: Target) -> None:
+    """A peer that takes exactly as much as the smallest block needs gets it; with a byte less there is none."""
+    large = connection.manifest.resources.large
+    size = len(only_reply(connection, read_block(connection, large, 0, size=16)))
+
+    greet(connection, size, block_wise=True)
+    assert connection.parse(only_reply(connection, read_block(connection, large, 0, size=16))).code == Code.CONTENT
+
+    greet(connection, size - 1, block_wise=True)
+    assert connection.parse(only_reply(connection, read_block(connection, large, 0, size=16))).code >> 5 == 5
+
+
+def only_reply(connection: Target, request: Message) -> bytes:
+    """Return the one message that a request is answered by, as it came."""
+    (data,) = connection.replies_to(request)
+    return data
+
+
+@pytest.mark.requirement("MSG-2040", "MSG-1050")
 def test_block_that_was_asked_for_is_made_smaller(connection: Target) -> None:
     """The client asks for more than it said to take: the block begins where it asked, and ends earlier."""
     large = connection.manifest.resources.large

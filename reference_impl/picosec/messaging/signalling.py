@@ -49,11 +49,6 @@ class Capabilities:
     max_message: int = BASE_MESSAGE_SIZE
     block_wise: bool = False
 
-    @property
-    def bert(self) -> bool:
-        """Whether several blocks may travel in one message (RFC 8323 section 5.3.2)."""
-        return self.block_wise and self.max_message > BASE_MESSAGE_SIZE
-
     def csm(self) -> StreamMessage:
         """Return the signal that tells the other end."""
         size: Options = ((int(CsmOption.MAX_MESSAGE_SIZE), uint_bytes(self.max_message)),)

@@ -334,7 +334,7 @@ def test_what_a_later_csm_leaves_out_stays() -> None:
     size = (int(CsmOption.MAX_MESSAGE_SIZE), (3000).to_bytes(2, "big"))
     take(endpoint, StreamMessage(Signal.CSM, b"", (size, (CsmOption.BLOCK_WISE_TRANSFER, b""))), CSM)
     (connection,) = endpoint.connections()
-    assert (connection.capabilities.max_message, connection.capabilities.bert) == (3000, True)
+    assert (connection.capabilities.max_message, connection.capabilities.block_wise) == (3000, True)
     endpoint.request(Message(Type.CON, Code.PUT, 0, b"", (), bytes(2000)), "peer", 0)
     assert len(sent(endpoint)) == 1
 
