@@ -195,6 +195,17 @@ def test_proof_is_asked_for_once(stranger: Ledger, control: Control) -> None:
         assert reply_of(stranger, large(stranger)).code == Code.CONTENT
 
 
+@pytest.mark.requirement("MSG-1960")
+def test_proof_holds_for_an_address_that_was_known_for_long(stranger: Ledger, control: Control) -> None:
+    """A neighbour since yesterday, who asks for much for the first time: its proof is as fresh as any."""
+    stranger.collect()
+    control.advance(86_400 - 30)
+    value = challenged(stranger, large(stranger))
+    assert reply_of(stranger, proof(stranger, value)).code == Code.CONTENT
+    control.advance(59)
+    assert reply_of(stranger, large(stranger)).code == Code.CONTENT
+
+
 @pytest.mark.requirement("MSG-1920")
 @pytest.mark.parametrize("uptime", [0, 3600, 400 * 86_400])
 def test_value_is_good_for_a_minute(stranger: Ledger, control: Control, uptime: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -151,6 +152,27 @@ def test_program_that_dies_is_told_with_its_last_words(opened: Opener) -> None:
     adapter.power_cycle()
     adapter.send(Message(Type.CON, Code.EMPTY, 9).encode())
     assert adapter.receive(DEADLINE) == Message(Type.RST, Code.EMPTY, 9).encode()
+
+
+def test_datagram_target_that_dies_is_told_from_one_that_never_was_there() -> None:
+    """Who answered, and is refused now, crashed; who was refused from the first on was not started."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as target:
+        target.bind(("127.0.0.1", 0))
+        port = target.getsockname()[1]
+        settings = {"kind": "udp", "host": "127.0.0.1", "port": port}
+        with closing(open_adapter(settings)) as adapter, closing(open_adapter(settings)) as late:
+            adapter.start()
+            adapter.send(b"question")
+            target.sendto(b"answer", target.recvfrom(64)[1])
+            assert adapter.receive(DEADLINE) == b"answer"
+            target.close()
+            adapter.send(b"still there?")
+            with pytest.raises(TargetDied):
+                adapter.receive(DEADLINE)
+            late.start()
+            late.send(b"anybody?")
+            with pytest.raises(AdapterError):
+                late.receive(DEADLINE)
 
 
 @pytest.mark.parametrize(
