@@ -131,21 +131,36 @@ def test_copies_of_a_late_response_count(stranger: Ledger, control: Control) -> 
         stranger.collect()
 
 
-@pytest.mark.requirement("MSG-1900")
-@pytest.mark.needs("conformance.test-interface")
-def test_nothing_is_put_aside_for_a_late_response(stranger: Ledger, target: Target, control: Control) -> None:
-    """The attacker asks for something slow, and has what its copies would need used up before they are due."""
+def grow(stranger: Ledger, target: Target, excess: int) -> Message:
+    """Make a resource so large that the answer to the request that is returned exceeds the limit by so many bytes."""
     path = target.manifest.resources.put
     target.request(Code.PUT, path, b"1")
     small = stranger.send(stranger.target.build(Code.GET, path))
     for _ in range(40):
         stranger.collect()
-    stranger.send(stranger.target.build(Code.GET, stranger.target.manifest.resources.slow))
     request = stranger.target.build(Code.GET, path)
     room = stranger.credit + 3 * len(request.encode())
-    target.request(Code.PUT, path, bytes(room - sum(len(each.encode()) - 1 for each in small)))
+    target.request(Code.PUT, path, bytes(room + excess - sum(len(each.encode()) - 1 for each in small)))
+    return request
 
-    stranger.send(request)
+
+@pytest.mark.requirement("MSG-1900", "MSG-1910")
+@pytest.mark.needs("conformance.test-interface")
+def test_limit_holds_to_the_byte(stranger: Ledger, target: Target) -> None:
+    """Three times is three times, and a server that counts has no reason for one more."""
+    answers = stranger.send(grow(stranger, target, 1))
+    assert [answer.code for answer in answers] == [Code.UNAUTHORIZED]
+
+
+@pytest.mark.requirement("MSG-1900")
+@pytest.mark.needs("conformance.test-interface")
+def test_nothing_is_put_aside_for_a_late_response(stranger: Ledger, target: Target, control: Control) -> None:
+    """The attacker asks for something slow, and has what its copies would need used up before they are due."""
+    for _ in range(20):
+        stranger.collect()
+    stranger.send(stranger.target.build(Code.GET, stranger.target.manifest.resources.slow))
+
+    stranger.send(grow(stranger, target, 0))
     control.advance(100)
 
     stranger.collect()
@@ -246,6 +261,17 @@ def test_each_byte_of_a_value_counts(stranger: Ledger, rng: random.Random) -> No
         forged = bytearray(challenged(fresh, large(fresh)))
         forged[place] ^= 1 << rng.randrange(8)
         challenged(fresh, proof(fresh, bytes(forged)))
+
+
+@pytest.mark.requirement("MSG-1950")
+def test_enough_of_a_value_is_nobodys_to_know(stranger: Ledger) -> None:
+    """What is the same for all addresses is no secret; eight bytes have to be left that are not."""
+    values = []
+    for _ in range(12):
+        stranger.target.move()
+        fresh = Ledger(stranger.target)
+        values.append(challenged(fresh, large(fresh)))
+    assert sum(len(set(column)) > 1 for column in zip(*values, strict=True)) >= 8
 
 
 @pytest.mark.requirement("MSG-1950")
