@@ -197,6 +197,14 @@ def test_wanted_size_is_told_with_the_first_request(client: TargetAsClient) -> N
 
 
 @pytest.mark.requirement("MSG-1540")
+def test_wanted_size_is_told_with_the_last_block(client: TargetAsClient, rng: random.Random) -> None:
+    """The answer to all blocks is the first that can be large: what is told earlier, or never, helps nobody."""
+    client.act(Code.POST, "/turn", rng.randbytes(200), size=64)
+    requests, _ = client.collect()
+    assert block_of(requests[-1], Option.BLOCK2) == Block(0, False, exponent_of(64))
+
+
+@pytest.mark.requirement("MSG-1540")
 def test_error_in_the_middle_is_the_outcome(client: TargetAsClient) -> None:
     """Half a representation is reported as none."""
     handle = client.act()
