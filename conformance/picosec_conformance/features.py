@@ -14,7 +14,7 @@ from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.blocks import Block, block_of, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type
-from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec.registry import CONTENT_FORMAT_LINK_FORMAT, CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.combined import asked_together, edhoc_link, served_together
@@ -117,6 +117,21 @@ def _validates(target: Target, rng: random.Random) -> bool:
         target.request(Code.PUT, path, b"probe")
     tag = target.request(Code.GET, path).option(Option.ETAG)
     return tag is not None and target.request(Code.GET, path, options=((int(Option.ETAG), tag),)).code == Code.VALID
+
+
+def _links(target: Target, *queries: str) -> bytes | None:
+    options = tuple((int(Option.URI_QUERY), query.encode()) for query in queries)
+    reply = target.request(Code.GET, "/.well-known/core", options=options)
+    listed = (reply.code, reply.content_format) == (Code.CONTENT, CONTENT_FORMAT_LINK_FORMAT)
+    return reply.payload if listed else None
+
+
+def _lists(target: Target, rng: random.Random) -> bool:
+    return _links(target) is not None
+
+
+def _filters(target: Target, rng: random.Random) -> bool:
+    return bool(_links(target)) and _links(target, "rt=no-such-type") == b""
 
 
 def _test_interface(target: Target, rng: random.Random) -> bool:
@@ -282,6 +297,8 @@ PROBES: dict[str, Probe] = {
     "messaging.observe.server": Probe(_notifies, needs_control=False),
     "messaging.observe.client": Probe(_observes),
     "messaging.no-response": Probe(_stays_silent, needs_control=False),
+    "messaging.discovery": Probe(_lists, needs_control=False),
+    "messaging.discovery.filter": Probe(_filters, needs_control=False),
     "messaging.hop-limit": Probe(_counts_hops, needs_control=False),
     "messaging.etag": Probe(_validates, needs_control=False),
     "messaging.problem-details": Probe(_explains, needs_control=False),

@@ -28,6 +28,7 @@ CHAPTERS = (
     "messaging_sent",
     "messaging_echo",
     "messaging_conditions",
+    "messaging_discovery",
     "messaging_blocks_served",
     "messaging_blocks_taken",
     "messaging_blocks_client",

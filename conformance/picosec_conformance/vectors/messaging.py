@@ -9,6 +9,7 @@ from picosec_conformance.vectors import (
     messaging_cbor,
     messaging_coap,
     messaging_echo,
+    messaging_link_format,
     messaging_observe,
     messaging_problem,
     messaging_slipmux,
@@ -27,6 +28,7 @@ def files() -> Iterator[VectorFile]:
         messaging_blocks,
         messaging_observe,
         messaging_echo,
+        messaging_link_format,
         messaging_streams,
     ):
         yield from part.files()

@@ -185,6 +185,17 @@ class Message:
         return "/" + "/".join(segments)
 
     @property
+    def queries(self) -> tuple[str, ...]:
+        """The parts of the request's query, in order.
+
+        Raises ``ProtocolError`` with ``BAD_OPTION`` for one that is not text.
+        """
+        try:
+            return tuple(value.decode() for number, value in self.options if number == Option.URI_QUERY)
+        except UnicodeDecodeError as error:
+            raise ProtocolError(Problem.BAD_OPTION, "MSG-540", "a Uri-Query that is not UTF-8") from error
+
+    @property
     def content_format(self) -> int | None:
         """The Content-Format, ``None`` without one."""
         value = self.option(Option.CONTENT_FORMAT)

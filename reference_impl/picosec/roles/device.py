@@ -14,7 +14,7 @@ from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
 from picosec.roles.keyring import DEFAULT_POLICY, Keyring
-from picosec.roles.resources import Access, Reply, Request, Resource
+from picosec.roles.resources import INDEX, Access, Reply, Request, Resource
 
 ROLE: Final = "device"
 DEFAULT_NAME: Final = "PicoSec reference device"
@@ -29,6 +29,8 @@ FEATURES: Final = (
     "messaging.no-response",
     "messaging.hop-limit",
     "messaging.etag",
+    "messaging.discovery",
+    "messaging.discovery.filter",
     "messaging.cbor",
     "messaging.problem-details",
     "messaging.block.server",
@@ -69,7 +71,7 @@ class Sensor:
         return Resource(
             {Code.GET: self._get},
             gives=(CONTENT_FORMAT_SENML_CBOR,),
-            attributes={"rt": "temperature", "if": "core.s"},
+            attributes={"rt": "temperature sensor", "if": "core.s"},
         )
 
     def _get(self, request: Request) -> Reply:
@@ -91,7 +93,7 @@ class Lamp:
             {Code.GET: self._get, Code.PUT: self._put},
             takes=(CONTENT_FORMAT_CBOR,),
             gives=(CONTENT_FORMAT_CBOR,),
-            attributes={"rt": "lamp", "if": "core.a"},
+            attributes={"rt": "lamp actuator", "if": "core.a"},
             observable=True,
             tagged=True,
         )
@@ -132,9 +134,14 @@ class Device(Agent):
         self._info = cbor.dumps(info)
         resources = {
             "/ps/info": Resource(
-                {Code.GET: self._get_info}, Access.OPEN, gives=(CONTENT_FORMAT_CBOR,), attributes={"rt": "ps.info"}
+                {Code.GET: self._get_info},
+                Access.OPEN,
+                gives=(CONTENT_FORMAT_CBOR,),
+                attributes={"rt": "ps.info", "sz": str(len(self._info))},
             ),
+            "/sensors": INDEX,
             "/sensors/temperature": Sensor(read_temperature).resource(),
+            "/actuators": INDEX,
             "/actuators/lamp": self.lamp.resource(),
         }
         super().__init__(

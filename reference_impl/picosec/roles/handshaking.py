@@ -134,7 +134,7 @@ class Handshaking:
             self._report(ChannelFailed(None, answer.failure), now)
         return answer
 
-    def _attributes(self) -> Iterator[str]:
+    def _attributes(self) -> Iterator[tuple[str, str | None]]:
         """Yield what links to the EDHOC resource say of it (RFC 9668 section 6)."""
         config = self._keyring.config
         suites: set[int] = set()
@@ -142,13 +142,13 @@ class Handshaking:
             serving = {*config.suites(Role.RESPONDER, method), *config.suites(Role.INITIATOR, method)}
             suites |= serving
             if serving:
-                yield f"ed-method={method}"
-        yield from (f"ed-csuite={suite}" for suite in sorted(suites))
-        yield from (f"ed-cred-t={number}" for number in _CREDENTIAL_TYPES)
-        yield from (f"ed-idcred-t={number}" for number in _IDENTIFIER_TYPES)
-        yield from ("ed-i", "ed-r")
+                yield "ed-method", str(method)
+        yield from (("ed-csuite", str(suite)) for suite in sorted(suites))
+        yield from (("ed-cred-t", str(number)) for number in _CREDENTIAL_TYPES)
+        yield from (("ed-idcred-t", str(number)) for number in _IDENTIFIER_TYPES)
+        yield from (("ed-i", None), ("ed-r", None))
         if not config.policy.message_4:
-            yield "ed-comb-req"
+            yield "ed-comb-req", None
 
     # -- time and telling ----------------------------------------------------------------------------------------
 

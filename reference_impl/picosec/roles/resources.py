@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
+from typing import Final
 
 from picosec.channel.channels import Channel
 from picosec.errors import ProtocolError
+from picosec.messaging import link_format
 from picosec.messaging.coap import Code
 from picosec.messaging.conditions import UNTAGGED, Conditions
 from picosec.messaging.downloads import entity_tag
+from picosec.messaging.link_format import Link
 from picosec.registry import CONTENT_FORMAT_LINK_FORMAT, Problem
 
 #: Where RFC 6690 puts the list of what a server offers.
@@ -44,6 +48,7 @@ class Request:
     peer: Hashable
     now: float
     conditions: Conditions = Conditions()  # noqa: RUF009 - frozen
+    queries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +81,36 @@ class Resource:
     attributes: Mapping[str, str] | None = field(default_factory=dict)
     #: Whether a request, whatever its method, may be served twice without harm.
     repeatable: bool = False
-    #: Further attributes in their encoding, asked for whenever the list is.
-    further: Callable[[], Iterable[str]] = tuple
+    #: Further attributes, asked for whenever the list is.
+    further: Callable[[], Iterable[tuple[str, str | None]]] = tuple
     #: Whether whoever asks for it may be told its changes; a request that succeeds, other than GET, makes one.
     observable: bool = False
     #: Whether its representations have entity-tags: what a GET is answered is then all that it holds.
     tagged: bool = False
+
+    @property
+    def listed(self) -> bool:
+        """Whether lists of resources name it."""
+        return self.attributes is not None
+
+
+#: A list of what lies below it; a site puts it together.
+INDEX: Final = Resource({}, Access.OPEN, gives=(CONTENT_FORMAT_LINK_FORMAT,))
 
 
 class Site:
     """A set of resources, plus the list of them at ``/.well-known/core``."""
 
     def __init__(self, resources: Mapping[str, Resource]) -> None:
-        core = Resource({Code.GET: self._core}, Access.OPEN, gives=(CONTENT_FORMAT_LINK_FORMAT,), attributes=None)
-        self._resources = {**resources, WELL_KNOWN_CORE: core}
+        self._resources = {
+            path: replace(INDEX, handlers={Code.GET: partial(self._list, f"{path}/")})
+            if resource is INDEX
+            else resource
+            for path, resource in resources.items()
+        }
+        self._resources[WELL_KNOWN_CORE] = replace(
+            INDEX, handlers={Code.GET: partial(self._list, "/")}, attributes=None
+        )
 
     def answer(self, request: Request) -> Reply:
         """Return what the resource answers, if the conditions of the request hold.
@@ -136,9 +157,10 @@ class Site:
         resource = self._resources.get(path)
         return resource is not None and resource.observable
 
-    def _core(self, request: Request) -> Reply:
-        links = (link(path, resource) for path, resource in self._resources.items() if resource.attributes is not None)
-        return Reply(Code.CONTENT, ",".join(links).encode(), CONTENT_FORMAT_LINK_FORMAT)
+    def _list(self, below: str, request: Request) -> Reply:
+        links = (_link(path, each) for path, each in self._resources.items() if path.startswith(below) and each.listed)
+        found = link_format.matching(links, request.queries)
+        return Reply(Code.CONTENT, link_format.encode(found), CONTENT_FORMAT_LINK_FORMAT)
 
 
 def _current(resource: Resource, request: Request) -> bytes | None:
@@ -154,12 +176,10 @@ def _current(resource: Resource, request: Request) -> bytes | None:
     return entity_tag(reply.content_format, reply.payload)
 
 
-def link(path: str, resource: Resource) -> str:
-    """Return one link of RFC 6690: ``</sensors/temperature>;rt="temperature";ct=112``."""
-    attributes = [f'{name}="{value}"' for name, value in (resource.attributes or {}).items()]
+def _link(path: str, resource: Resource) -> Link:
+    attributes: list[tuple[str, str | None]] = [*(resource.attributes or {}).items()]
     if resource.gives:
-        formats = " ".join(str(number) for number in resource.gives)
-        attributes.append(f"ct={formats}" if len(resource.gives) == 1 else f'ct="{formats}"')
+        attributes.append(("ct", " ".join(str(number) for number in resource.gives)))
     if resource.observable:
-        attributes.append("obs")
-    return ";".join([f"<{path}>", *attributes, *resource.further()])
+        attributes.append(("obs", None))
+    return Link(path, (*attributes, *resource.further()))

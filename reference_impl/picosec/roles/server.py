@@ -204,4 +204,5 @@ def _request(message: Message, peer: Hashable, channel: Channel | None, now: flo
         peer,
         now,
         conditions,
+        message.queries,
     )

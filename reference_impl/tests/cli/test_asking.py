@@ -105,7 +105,7 @@ def test_what_a_device_offers_is_one_link_on_each_line(home, picosec):
     code, out, _err = picosec("get", f"{home.url}/.well-known/core")
 
     assert code == 0
-    assert '</sensors/temperature>;rt="temperature";if="core.s";ct=112' in out.splitlines()
+    assert '</sensors/temperature>;rt="temperature sensor";if="core.s";ct=112' in out.splitlines()
 
 
 def test_a_refusal_is_a_sentence(home, picosec):

@@ -27,7 +27,7 @@ from picosec.channel.credentials import Kind
 from picosec.channel.edhoc_config import Policy
 from picosec.crypto.vault import software_vault
 from picosec.errors import ProtocolError
-from picosec.messaging import cbor, problem
+from picosec.messaging import cbor, link_format, problem
 from picosec.messaging.coap import Code, Message
 from picosec.registry import CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.channel_table import MAX_PER_PEER
@@ -174,7 +174,7 @@ def test_what_is_offered_is_listed():
     answer = ask(new_app(), new_device(), get("/.well-known/core"))
 
     links = answer.message.payload.decode().split(",")
-    assert '</sensors/temperature>;rt="temperature";if="core.s";ct=112' in links
+    assert '</sensors/temperature>;rt="temperature sensor";if="core.s";ct=112' in links
 
 
 def test_an_inner_critical_option_that_is_unknown_is_refused_over_the_channel():
@@ -421,3 +421,29 @@ def test_a_handshake_that_is_not_completed_is_forgotten():
         device.tick(due)
 
     assert device.handshakes == 0
+
+
+def listed(path, *queries):
+    """Return the targets that a list names."""
+    message = get(path)
+    options = (*message.options, *((15, query.encode()) for query in queries))
+    answer = ask(new_app(), new_device(), Message(0, Code.GET, 0, b"", options))
+    return [link.target for link in link_format.decode(answer.message.payload)]
+
+
+def test_a_list_shows_what_was_asked_for():
+    """A client with room for one link asks for that one."""
+    assert listed("/.well-known/core", "rt=lamp") == ["/actuators/lamp"]
+    assert listed("/.well-known/core", "rt=siren") == []
+
+
+def test_a_lower_list_names_what_lies_below_it():
+    """From the entry point to the list of sensors, and from there to the thermometer."""
+    assert listed("/.well-known/core", "ct=40") == ["/sensors", "/actuators"]
+    assert listed("/sensors") == ["/sensors/temperature"]
+    assert listed("/actuators", "obs=*") == ["/actuators/lamp"]
+
+
+def test_the_test_interface_is_not_listed():
+    """A list is for strangers, and the way into a test build is not."""
+    assert not [path for path in listed("/.well-known/core") if "test" in path]
