@@ -228,3 +228,15 @@ def registers_strangers() -> None:
 
     answer = Server._answer
     Server._answer = unseen
+
+
+@fault("MSG-2300")
+def weighs_the_whole() -> None:
+    """The representation is too large for a stranger, so every part of it is."""
+    original = Server._may_be_sent
+
+    def weighing(self: Server, message: Message, response: Message, delay: float, answering: Any) -> bool:
+        part = response.option(Option.BLOCK2) is not None and not self._reachability.proven(answering.exchange.peer)
+        return not part and original(self, message, response, delay, answering)
+
+    Server._may_be_sent = weighing

@@ -4,9 +4,10 @@
     … ask METHOD URI [--payload HEX] prints the response as one JSON object, bytes in hexadecimal
     … observe URI --count N          prints the first response and N notifications, each as one JSON object
 
-Both take ``--oscore JSON`` for an OSCORE context, with the members of ``OscoreContext``, or ``--edhoc JSON`` for a
-handshake before the first request, with the members of ``EdhocParameters``; bytes are in hexadecimal. The server has
-``/lamp`` (GET, PUT), over OSCORE only, ``/open`` (GET), and ``/count`` (GET, observable), which counts by itself.
+``ask`` takes ``--block N`` for blocks of 2^(N+4) bytes, and then proves no address. All take ``--oscore JSON`` for an
+OSCORE context, with the members of ``OscoreContext``, or ``--edhoc JSON`` for a handshake before the first request,
+with the members of ``EdhocParameters``; bytes are in hexadecimal. The server has ``/lamp`` (GET, PUT), over OSCORE
+only, ``/open`` (GET), and ``/count`` (GET, observable), which counts by itself.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ def main(arguments: list[str]) -> int:
     ask.add_argument("method")
     ask.add_argument("uri")
     ask.add_argument("--payload", type=bytes.fromhex, default=b"")
+    ask.add_argument("--block", type=int)
     observe = roles.add_parser("observe")
     observe.add_argument("uri")
     observe.add_argument("--count", type=int, default=1)
@@ -134,8 +136,12 @@ async def _ask(options: argparse.Namespace) -> None:
     if options.credentials is not None:
         client.client_credentials["*"] = options.credentials
     request = aiocoap.Message(code=getattr(aiocoap, options.method), uri=options.uri, payload=options.payload)
+    if options.block is not None:
+        request.opt.block2 = (0, False, options.block)
     response = await asyncio.wait_for(client.request(request).response, ANSWER_DEADLINE)
-    if response.code == aiocoap.UNAUTHORIZED and response.opt.echo is not None:  # left to applications in the open
+    if (
+        options.block is None and response.code == aiocoap.UNAUTHORIZED and response.opt.echo is not None
+    ):  # left to applications in the open
         again = request.copy(uri=options.uri)
         again.opt.echo = response.opt.echo
         response = await asyncio.wait_for(client.request(again).response, ANSWER_DEADLINE)

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from picosec.messaging.blocks import Block
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
@@ -342,6 +343,17 @@ def test_stranger_is_not_registered_for_notifications(stranger: Ledger, control:
     assert answer.code == Code.UNAUTHORIZED
     assert answer.option(Option.ECHO) is not None
     assert control.state()[0] == before
+
+
+@pytest.mark.requirement("MSG-2300", "MSG-1900")
+@pytest.mark.needs("messaging.block.server")
+def test_stranger_who_asks_for_little_gets_it(stranger: Ledger) -> None:
+    """Its library leaves Echo to the application; blocks of 16 bytes it can ask for, and each of them fits."""
+    for number in range(4):
+        (answer,) = stranger.send(large(stranger, Block(number, False, 0).option(Option.BLOCK2)))
+        assert answer.code == Code.CONTENT
+        found = Block.decode(answer.option(Option.BLOCK2) or b"")
+        assert (found.number, found.size, len(answer.payload)) == (number, 16, 16)
 
 
 class Asking:

@@ -102,6 +102,16 @@ def test_aiocoap_reads_what_our_device_is() -> None:
     assert cbor.loads(bytes.fromhex(answer["payload"]))["role"] == "device"
 
 
+@pytest.mark.parametrize("exponent", [0, 1])
+def test_aiocoap_reads_in_small_blocks_what_is_large(exponent: int) -> None:
+    """In the open, from an address that nobody has proven: each block is within the limit."""
+    with device() as url:
+        answer = aiocoap_get(url + "/.well-known/core", "--block", str(exponent))
+        whole = aiocoap_get(url + "/.well-known/core")
+    assert (answer["code"], answer["payload"]) == ("2.05", whole["payload"])
+    assert len(bytes.fromhex(answer["payload"])) > 64
+
+
 def test_our_client_reads_aiocoap() -> None:
     with started(AIOCOAP, "serve") as url:
         open_resource, lamp = run(PICOSEC, "get", url + "/open"), run(PICOSEC, "get", url + "/lamp")
