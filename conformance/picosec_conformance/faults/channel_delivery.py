@@ -9,7 +9,9 @@ from picosec.channel import delivery
 from picosec.channel.channels import KEY_SPAN, Channel
 from picosec.channel.delivery import VERDICTS, Arrival, DeliveryClass, Inbox, Place, Standing, Verdict
 from picosec.channel.replay import ReplayWindow
+from picosec.messaging import transfers
 from picosec.messaging.coap import Message, Option, Type
+from picosec.messaging.transfers import Transfer
 from picosec.registry import Problem
 from picosec.roles import outbox
 from picosec.roles.agent import Agent
@@ -246,6 +248,23 @@ def names_streams_by_the_number_alone() -> None:
 def cuts_what_is_ordered() -> None:
     """A large body goes in blocks, as large bodies do: each of them has the place of the whole."""
     outbox.MAX_ORDERED = 1 << 20
+
+
+@fault("CHN-2020")
+def gives_the_rest_a_place() -> None:
+    """A further block is asked for with all options of the request; the receiver refuses that, and so did nothing."""
+    transfers._OF_THE_FIRST = (Option.OBSERVE,)
+
+
+@fault("CHN-1760")
+def takes_a_lost_rest_for_a_refusal() -> None:
+    """The valve is open, and the end of what it said is gone: "incomplete" is an error, so the request has failed."""
+    original = Transfer._answered_while_fetching
+
+    def answered(self: Transfer, response: Message) -> Message:
+        return self._done(response) if response.code >> 5 > 2 else original(self, response)
+
+    Transfer._answered_while_fetching = answered
 
 
 @fault("CHN-1780")

@@ -9,6 +9,7 @@ import pytest
 
 from picosec.channel.delivery import DeliveryClass, Place, placed
 from picosec.messaging import cbor, problem
+from picosec.messaging.blocks import Block
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel
@@ -214,6 +215,41 @@ def test_ordered_request_is_not_cut(
         assert asked.plain.option(Option.BLOCK1) is None
     sender.act(DeliveryClass.EXACTLY_ONCE, b"next")
     assert sender.quiet() or sender.after(LONG)
+
+
+def _first_of_two(sender: DeliveringTarget) -> tuple[int, Asked]:
+    """Make the target ask, answer with the first block of an outcome; the handle, and what it asks then."""
+    handle = sender.act(DeliveryClass.EXACTLY_ONCE, b"on")
+    asked = sender.receive()
+    assert asked.place is not None
+    options = ((int(Option.ETAG), b"tag"), Block(0, True, 6).option(Option.BLOCK2))
+    sender.reply(asked, placed(Message(Type.ACK, Code.CHANGED, 0, b"", options, bytes(1024)), asked.place))
+    return handle, sender.receive()
+
+
+@pytest.mark.requirement("CHN-2020")
+@pytest.mark.needs("messaging.block.client")
+def test_rest_of_an_outcome_is_asked_for_without_a_place(sender: DeliveringTarget) -> None:
+    """The valve has much to say. A block of that is no request that is acted on, and has no number."""
+    handle, further = _first_of_two(sender)
+    assert further.place is None
+    assert Block.decode(further.plain.option(Option.BLOCK2) or b"").number == 1
+    assert further.plain.payload == b""
+    options = ((int(Option.ETAG), b"tag"), Block(1, False, 6).option(Option.BLOCK2))
+    sender.reply(further, Message(Type.ACK, Code.CHANGED, 0, b"", options, b"end"))
+
+    assert sender.outcomes()[handle] == ("response", bytes(1024) + b"end")
+
+
+@pytest.mark.requirement("CHN-1760")
+@pytest.mark.needs("messaging.block.client")
+def test_outcome_without_its_rest_leaves_doubt(sender: DeliveringTarget) -> None:
+    """It was acted on; the receiver has forgotten what else it said. "Failed" would be a lie."""
+    handle, further = _first_of_two(sender)
+    sender.refuse(further, Problem.INCOMPLETE)
+    _until_given_up(sender)
+
+    assert sender.outcomes()[handle] == ("failed", "outcome_unknown")
 
 
 @pytest.mark.requirement("CHN-1770")

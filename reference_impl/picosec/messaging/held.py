@@ -11,7 +11,9 @@ from picosec.messaging.coap import Message, Option, Options
 
 #: Options that may differ between the messages of one operation, besides those about pieces. The Content-Format is
 #: compared on its own: a later request for a block of the response need not have it.
-_VARYING: Final = PIECEWISE | {int(Option.OBSERVE), int(Option.ECHO), int(Option.CONTENT_FORMAT)}
+_VARYING: Final = PIECEWISE | {
+    int(option) for option in (Option.OBSERVE, Option.ECHO, Option.CONTENT_FORMAT, Option.DELIVERY)
+}
 
 
 @dataclass(frozen=True, slots=True)

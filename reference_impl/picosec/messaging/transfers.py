@@ -18,6 +18,8 @@ ATTEMPTS: Final = 3
 _SUCCESS: Final = 2
 #: What blocks of one representation have in common.
 _SAME: Final = (Option.ETAG, Option.CONTENT_FORMAT)
+#: What a request for a further block lacks: it registers nobody, and has no place among ordered requests (CHN-2020).
+_OF_THE_FIRST: Final = (Option.OBSERVE, Option.DELIVERY)
 
 
 class State(Enum):
@@ -141,6 +143,8 @@ class Transfer:
         first = self._response
         assert first is not None
         if response.code >> 5 != _SUCCESS:
+            if first.option(Option.DELIVERY) is not None:
+                _inconsistent("the rest of an outcome is not given")
             return self._done(response)
         block = block_of(response, Option.BLOCK2)
         if block is None or response.code != first.code:
@@ -159,7 +163,8 @@ class Transfer:
 
     def _begin_anew(self) -> Message:
         """Begin again with the representation that there is now. Only what is read can be asked for twice."""
-        if self._request.code != Code.GET or self._attempts >= ATTEMPTS:
+        ordered = self._request.option(Option.DELIVERY) is not None
+        if ordered or self._request.code != Code.GET or self._attempts >= ATTEMPTS:
             _inconsistent("the representation changed")
         assert self._response is not None
         self._advance(Input.OTHER_REPRESENTATION)
@@ -175,7 +180,7 @@ class Transfer:
         block = Block(len(self._response.payload) // self._block.size, False, self._block.exponent)
         # A request whose body is part of its cache key repeats it, unless it went in blocks.
         payload = self._request.payload if self._request.code == Code.FETCH and self._sent is None else b""
-        request = exchanged(self._request, (Option.OBSERVE,), *self._tags(), block.option(Option.BLOCK2))
+        request = exchanged(self._request, _OF_THE_FIRST, *self._tags(), block.option(Option.BLOCK2))
         return replace(request, payload=payload)
 
     def _done(self, response: Message) -> Message:

@@ -1,5 +1,7 @@
 """What the sender of each delivery class keeps, whatever the network, the keys and the transports do."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -283,3 +285,20 @@ def test_ordered_request_fits_a_message_or_is_refused(length):
     story.collect()
     story.calm()
     assert story.outcomes == {0: None}
+
+
+class Talkative(Story):
+    """The receiver has much to say about each request."""
+
+    def note(self, request) -> Reply:
+        return replace(super().note(request), payload=bytes(3000))
+
+
+def test_large_outcomes_arrive_whole():
+    """Each is acted on once and reported once: its first block has the mark, and the rest is fetched."""
+    story = Talkative()
+    for _ in range(3):
+        story.ask()
+    story.calm()
+    assert story.acted == [0, 1, 2]
+    assert story.outcomes == {0: None, 1: None, 2: None}
