@@ -32,6 +32,8 @@ link it serves UDP on this machine alone."""
       in another window
   picosec device --udp :5683 --context hall.device.toml
       for the whole network, with an OSCORE context
+  picosec device --identity lamp.toml --trust me.public.toml --vault vault/lamp.toml --channels lamp.channels
+      its channels outlive it
   picosec device --tcp --ws localhost:8080 --identity lamp.toml --trust me.public.toml
       CoAP over TCP and over WebSocket
   picosec device --serial /dev/ttyUSB0 --baudrate 115200
@@ -60,6 +62,11 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     )
     keys.add_argument("--context", type=Path, action="append", metavar="FILE", help="an OSCORE context")
     keys.add_argument("--message-4", action="store_true", help="confirm each handshake with message_4")
+    rest = parser.add_argument_group("channels that outlive the process (both, in folders of their own)")
+    rest.add_argument(
+        "--vault", type=Path, metavar="FILE", help="key and counters, made if not there; must never be put back"
+    )
+    rest.add_argument("--channels", type=Path, metavar="FILE", help="where channels lie sealed")
     parser.add_argument("--name", default="PicoSec reference device", help="what /ps/info says (%(default)s)")
     parser.add_argument(
         "--test-interface",
@@ -104,6 +111,8 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
     if options.identity or options.trust or options.context:
         raise Mistake("a test build gets its keys through the Test Interface: leave out --identity, --trust, --context")
+    if options.vault or options.channels:
+        raise Mistake("a test build loses power only by the Test Interface: leave out --vault and --channels")
     from picosec.roles.test_interface import TestBuild
 
     build = TestBuild(options.name)
@@ -117,14 +126,24 @@ def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[_Party,
     from picosec.roles.device import Device
     from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 
-    keyring = Keyring(software_vault(os.urandom), replace(DEFAULT_POLICY, message_4=options.message_4))
+    vault, shelf = software_vault(os.urandom), None
+    if options.vault or options.channels:
+        from picosec.cli import rest
+
+        if not (options.vault and options.channels):
+            raise Mistake("channels outlive the device by --vault and --channels together: give both")
+        shelf = rest.shelf(options.channels, options.vault)
+        vault = rest.lasting_vault(options.vault, options.identity or (), options.trust or (), opened)
+    keyring = Keyring(vault, replace(DEFAULT_POLICY, message_4=options.message_4))
+    if shelf is not None:
+        keyring.add(channel_policy=replace(keyring.channel_policy, store=True))
     if options.identity or options.trust or options.context:
         from picosec.cli.files import fill
 
         fill(keyring, opened, options.identity or (), options.trust or (), options.context or ())
     if options.identity and not options.trust:
         complain("nobody is trusted, so nobody can open a channel: name who may with --trust")
-    return Device(os.urandom, keyring, name=options.name), SystemClock()
+    return Device(os.urandom, keyring, name=options.name, shelf=shelf), SystemClock()
 
 
 def _open(options: argparse.Namespace, opened: ExitStack) -> list[Link]:

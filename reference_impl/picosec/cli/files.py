@@ -1,4 +1,4 @@
-"""The files that a person makes, keeps and hands on: identities and OSCORE contexts, in TOML.
+"""The files that a person makes, keeps and hands on: identities, OSCORE contexts and vaults, in TOML.
 
 An identity file has one table::
 
@@ -19,6 +19,11 @@ A context file has one table, from the point of view of whoever holds it::
     master_salt = "9e7c…"           # optional
     id_context = "37cb…"            # optional
     aead = 10                       # optional, COSE number of the algorithm
+
+A vault file, which a device makes itself, has one table::
+
+    [vault]
+    sealing_key = "5ea1…"           # hexadecimal, 32 bytes
 """
 
 from __future__ import annotations
@@ -149,6 +154,17 @@ def write_contexts(device: Path, app: Path, secret: bytes, salt: bytes) -> None:
             "master_salt": salt.hex(),
         }
         _write(path, "oscore", lines, 0o600, "Keep this file to yourself: whoever reads it can read and forge all.")
+
+
+def read_sealing_key(path: Path, length: int) -> bytes:
+    """Read the key of a vault file. Raises :class:`Mistake`."""
+    _check_secret(path)
+    return _Table(path, "vault").binary("sealing_key", length)
+
+
+def write_sealing_key(path: Path, key: bytes) -> None:
+    """Write a vault file for its owner only. Raises :class:`Mistake`."""
+    _write(path, "vault", {"sealing_key": key.hex()}, 0o600, "Keep this file to yourself: whoever reads it opens all.")
 
 
 class _Table:

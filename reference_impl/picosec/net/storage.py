@@ -1,10 +1,11 @@
-"""Counters in a file, for what must not repeat after a restart or a loss of power."""
+"""Counters and channels in files, for what must not repeat, or end, with a restart or a loss of power."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 from picosec.errors import ProtocolError
@@ -45,6 +46,10 @@ class FileStorage:
         self._counters = counters
         return first
 
+    def counters(self) -> dict[str, int]:
+        """Return the next number of each counter."""
+        return dict(self._counters)
+
     def close(self) -> None:
         """Let another process have the file."""
         if self._lock is not None:
@@ -83,19 +88,65 @@ class FileStorage:
         return f"{self._path} is damaged: make new keys, or restore a copy made after the keys were last used"
 
     def _write(self, counters: dict[str, int]) -> None:
-        new = self._path.with_name(self._path.name + ".new")
+        _replace(self._path, json.dumps(counters).encode())
+
+
+class FileCounters(MutableMapping[str, int]):
+    """The counters of a vault in a :class:`FileStorage`; each change is durable before it returns."""
+
+    def __init__(self, storage: FileStorage) -> None:
+        self._storage = storage
+
+    def __getitem__(self, name: str) -> int:
+        return self._storage.counters()[name]
+
+    def __setitem__(self, name: str, value: int) -> None:
+        self._storage.reserve(name, value - self.get(name, 0))
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("a counter that is gone would start again")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._storage.counters())
+
+    def __len__(self) -> int:
+        return len(self._storage.counters())
+
+
+class FileShelf:
+    """One sealed state in a file, which is replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> bytes:
+        """Return what was written last, ``b""`` when nothing was; raises :class:`StorageError`."""
         try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, json.dumps(counters).encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            new.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return b""
         except OSError as error:
             raise StorageError(f"{self._path}: {error.strerror}") from error
+
+    def write(self, sealed: bytes) -> None:
+        """Put a state in place of the one there is; raises :class:`StorageError`."""
+        _replace(self._path, sealed)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Replace a file as a whole: a loss of power leaves the old one or the new one."""
+    new = path.with_name(path.name + ".new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        new.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error

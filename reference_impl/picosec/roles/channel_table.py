@@ -49,6 +49,7 @@ class ChannelTable(Channels):
         "_former",
         "_idle",
         "_store",
+        "_woken",
         "confirmed",
         "connections",
         "displaced",
@@ -68,6 +69,8 @@ class ChannelTable(Channels):
         #: Channels whose keys were replaced, and when these are erased.
         self._former: deque[tuple[float, Channel]] = deque()
         self._store: ChannelStore | None = None
+        #: Channels that were restored before anybody said what time it is.
+        self._woken: list[Channel] = []
         #: What happened since somebody looked: channels that made room, got new keys from their peers, need new keys.
         self.displaced: list[Channel] = []
         self.confirmed: list[Channel] = []
@@ -104,6 +107,7 @@ class ChannelTable(Channels):
             self._enter(channel, self._idle)
             if channel.bond.heir is not None:
                 self.add(channel.bond.heir)
+            self._woken.append(channel)
         self.store_in(store)
 
     def store_in(self, store: ChannelStore | None) -> None:
@@ -202,7 +206,9 @@ class ChannelTable(Channels):
         self._save()
 
     def quieten(self, now: float) -> None:
-        """Let channels become idle that nothing was heard over."""
+        """Let channels become idle that nothing was heard over. Those of an earlier life count from now."""
+        while self._woken:
+            self._woken.pop().used = now
         while self._active:
             channel = next(iter(self._active.values()))
             if now < channel.used + IDLE_AFTER:

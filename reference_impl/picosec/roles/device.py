@@ -130,7 +130,8 @@ class Device(Agent):
         shelf: Shelf | None = None,
     ) -> None:
         self.lamp = Lamp()
-        info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": list(FEATURES)}
+        features = [each for each in FEATURES if each != "channel.resume" or shelf is not None]
+        info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": features}
         self._info = cbor.dumps(info)
         resources = {
             "/ps/info": Resource(

@@ -74,6 +74,7 @@ def test_what_it_is_fits_the_names_of_the_registry():
 
     assert info["role"] == "device"
     assert "channel.edhoc.responder" in info["features"]
+    assert "channel.resume" not in info["features"], "nothing outlives this process"
     assert ended(device) == (0, b"")
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from picosec.net.storage import FileStorage, StorageError
+from picosec.crypto.vault import SoftwareVault
+from picosec.net.storage import FileCounters, FileShelf, FileStorage, StorageError
 
 
 @pytest.fixture
@@ -63,3 +64,35 @@ def test_nobody_else_may_read_it(path):
     FileStorage(path).reserve("a", 1)
 
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_counters_of_a_vault_only_go_up(path):
+    """Whatever was counted stays counted, whoever restarts the device."""
+    storage = FileStorage(path)
+    vault = SoftwareVault(bytes(64), FileCounters(storage))
+    assert [vault.counter("a"), vault.counter("a"), vault.counter("b")] == [0, 1, 0]
+    storage.close()
+
+    counters = FileCounters(FileStorage(path))
+    assert dict(counters) == {"a": 2, "b": 1}
+    assert SoftwareVault(bytes(64), counters).counter("a") == 2
+    with pytest.raises(TypeError, match="would start again"):
+        del counters["a"]
+
+
+def test_a_shelf_keeps_what_was_written_last(path):
+    """A device without a word of its earlier life begins a new one."""
+    assert FileShelf(path).read() == b""
+    FileShelf(path).write(b"first")
+    FileShelf(path).write(b"second")
+
+    assert FileShelf(path).read() == b"second"
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_shelf_that_cannot_be_used_is_one_line(tmp_path):
+    """A card that was pulled out must not look like an empty one."""
+    with pytest.raises(StorageError, match="directory"):
+        FileShelf(tmp_path).read()
+    with pytest.raises(StorageError, match="No such file"):
+        FileShelf(tmp_path / "missing" / "channels").write(b"state")

@@ -6,7 +6,7 @@ from parties import DEVICE, app_keyring, converse, device_keyring, get, new_app,
 from picosec.channel.life import State
 from picosec.channel.store import LABEL
 from picosec.messaging import cbor
-from picosec.roles.channel_table import ChannelPolicy
+from picosec.roles.channel_table import IDLE_TIMEOUT, ChannelPolicy
 from picosec.roles.events import Response
 from picosec.roles.storage import MemoryShelf
 
@@ -133,3 +133,25 @@ def test_an_end_that_does_not_know_where_its_peer_is_closes_alone():
 
     assert len(lives.device.channels) == 0
     assert lives.device.transmit() == []
+
+
+def test_hours_without_a_message_count_from_the_restart():
+    """The clock of a device shows seconds since 1970: whatever rested must not look fifty years old."""
+    lives = Lives()
+    lives.restart()
+    lives.device.tick(1_700_000_000.0)
+    assert len(lives.device.channels) == 1
+
+    lives.device.tick(1_700_000_000.0 + IDLE_TIMEOUT)
+    assert len(lives.device.channels) == 0
+
+
+@pytest.mark.parametrize("shelf", [None, MemoryShelf()])
+def test_it_says_that_channels_outlive_it_when_they_can(shelf):
+    """An app that reads so would not open a new channel after each loss of power."""
+    app, device = new_app(), new_device(shelf=shelf)
+    handle = app.request(get("/ps/info"), DEVICE, 0.0)
+    converse(app, device)
+    features = cbor.loads(outcome(app, handle).message.payload)["features"]
+
+    assert ("channel.resume" in features) == (shelf is not None)
