@@ -1,0 +1,7 @@
+"""What all tests here have in common."""
+
+from hypothesis import settings
+
+# How long an example takes depends on what else the machine does: no property of what is tested.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
