@@ -320,7 +320,6 @@ _BESIDE = frozenset(
         "net",
         "peers",
         "report",
-        "roles",
         "vectors",
         "wire",
     }
