@@ -224,7 +224,7 @@ class Blind(Control):
         if not self._target.manifest.calls or name not in ("request", "open"):
             return super().act(name, parameters)
         plain = demanded.get(1, Code.GET) == Code.GET and not demanded.get(3) and demanded.get(4, True)
-        if name == "request" and not (plain and 6 not in demanded):
+        if name == "request" and not (plain and 6 not in demanded and 8 not in demanded):
             raise NotGiven("the client's command makes it send a confirmable GET, and no other request")
         path = demanded.get(2, "/x") if name == "request" else "/x"
         if path not in _ANY_PATH and self._target.manifest.protects and 5 not in demanded:

@@ -118,14 +118,17 @@ class TargetAsClient:
         self._control = control
         self.context = context
 
-    def act(self, code: int = Code.GET, path: str = "/some/path", payload: bytes = b"") -> int:
+    def act(
+        self, code: int = Code.GET, path: str = "/some/path", payload: bytes = b"", *options: tuple[int, bytes]
+    ) -> int:
         """Make the target send a request over the channel; the handle of the act.
 
         Raises ``NotGiven`` on a black box: what it made of the answer would remain unknown.
         """
         if self._control.blind:
             raise NotGiven("only the Test Interface could tell what the client made of the answer")
-        return self._control.act("request", {1: code, 2: path, 3: payload, 5: self.context.sender_id})
+        further = {8: [[int(number), value] for number, value in options]} if options else {}
+        return self._control.act("request", {1: code, 2: path, 3: payload, 5: self.context.sender_id, **further})
 
     def receive(self) -> Message:
         """Return the protected request that the target sends."""

@@ -29,6 +29,7 @@ CHAPTERS = (
     "messaging_echo",
     "messaging_conditions",
     "messaging_discovery",
+    "messaging_surplus",
     "messaging_blocks_served",
     "messaging_blocks_taken",
     "messaging_blocks_client",

@@ -13,6 +13,7 @@ from picosec.channel.oscore_option import OscoreOption
 from picosec.channel.replay import ReplayWindow
 from picosec.channel.sequence import Counter
 from picosec.errors import ProtocolError
+from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message, Option
 from picosec.registry import Problem
 from picosec.roles import client
@@ -164,6 +165,31 @@ def opens_the_window_below_the_proof() -> None:
         self._highest, self._marks = number, 1
 
     ReplayWindow.start_at = too_open
+
+
+@fault("CHN-2000")
+def refuses_what_it_cannot_judge() -> None:
+    """After a restart every request may be a replay, and is refused as one; nobody says how to prove that it is not."""
+
+    def refuse(context: SecurityContext, aad: bytes, request: Message) -> Message:
+        number = oscore._take_number(context)
+        refusal = oscore._answer(request, problem.response(Problem.REPLAYED))
+        return oscore._numbered_response(context, aad, number, refusal)
+
+    oscore._challenge = refuse
+
+
+@fault("CHN-2010")
+def challenges_with_one_value_per_peer() -> None:
+    """One value is made for each peer; whoever saw it answered can answer it too."""
+    firsts: dict[bytes, bytes] = {}
+    value = oscore._echo_value
+
+    def first(context: SecurityContext, partial_iv: bytes) -> bytes:
+        return firsts.setdefault(context.sender.key, value(context, partial_iv))
+
+    oscore._echo_value = first
+    oscore._proves_freshness = lambda context, request: request.option(Option.ECHO) == firsts.get(context.sender.key)
 
 
 @fault("CHN-870")

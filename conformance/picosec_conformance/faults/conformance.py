@@ -200,6 +200,19 @@ def sends_everything_confirmable() -> None:
     Agent.request = request
 
 
+@fault("CNF-790")
+def leaves_the_demanded_options_out() -> None:
+    """Code, path and payload make a request; whatever else was demanded is lost."""
+    test_interface._demanded = lambda value: ()
+
+
+@fault("CNF-790")
+def sends_one_option_of_a_kind() -> None:
+    """Options are kept in a map, and the last query is the query."""
+    original = test_interface._demanded
+    test_interface._demanded = lambda value: tuple(dict(original(value)).items())
+
+
 @fault("CNF-310")
 def mixes_up_outcomes() -> None:
     """Answers are matched in the order of the questions: two that cross on the way are swapped."""

@@ -13,7 +13,7 @@ from picosec.messaging.coap import Message, Option, Type
 from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.options import DEFINITIONS, Definition
 from picosec.registry import RESPONSE_CODE, Problem
-from picosec.roles import server
+from picosec.roles import responses
 from picosec_conformance.faults import fault
 from picosec_conformance.faults.alterations import answer_as_if, read_segments
 
@@ -185,13 +185,13 @@ def calls_proxying_a_bad_option() -> None:
 @fault("MSG-850")
 def sends_a_format_in_eight_bytes() -> None:
     """A struct holds every number in 64 bits, and is sent as it is."""
-    server.uint_bytes = lambda value: value.to_bytes(8, "big")
+    responses.uint_bytes = lambda value: value.to_bytes(8, "big")
 
 
 @fault("MSG-860")
 def pads_numbers_in_options() -> None:
     """A Content-Format has up to two bytes, so it always gets two."""
-    server.uint_bytes = lambda value: value.to_bytes(2, "big")
+    responses.uint_bytes = lambda value: value.to_bytes(2, "big")
 
 
 @fault("MSG-2000")

@@ -52,7 +52,8 @@ def outcomes(control: Control, handle: int) -> list[tuple[str, object]]:
 @pytest.mark.parametrize("code", [Code.GET, Code.POST, Code.PUT, Code.DELETE])
 def test_request_shows_nothing_but_its_address(client: TargetAsClient, code: Code) -> None:
     """Whoever listens learns that something was asked, not what: not the path, not the method, not the value."""
-    client.act(code, "/door/lock", b"a secret value")
+    value = b"a secret value" if code in (Code.POST, Code.PUT) else b""
+    client.act(code, "/door/lock", value)
     protected = client.receive()
     request, binding = client.opened(protected)
 
@@ -60,8 +61,46 @@ def test_request_shows_nothing_but_its_address(client: TargetAsClient, code: Cod
     assert {number for number, _ in protected.options} <= OUTSIDE
     for secret in (b"door", b"lock", b"a secret value"):
         assert secret not in protected.encode()
-    assert (request.code, request.path, request.payload) == (code, "/door/lock", b"a secret value")
+    assert (request.code, request.path, request.payload) == (code, "/door/lock", value)
     client.deliver(client.response(binding, protected, b""))
+
+
+@pytest.mark.requirement("CHN-670", "CNF-790")
+@pytest.mark.needs("conformance.test-interface")
+@pytest.mark.parametrize(
+    ("code", "options", "answer", "inside"),
+    [
+        pytest.param(
+            Code.GET,
+            [(Option.ETAG, b"kept"), (Option.URI_QUERY, b"first=1")],
+            Code.VALID,
+            ((int(Option.ETAG), b"kept"),),
+            id="query-and-entity-tag",
+        ),
+        pytest.param(Code.GET, [(Option.ACCEPT, b"")], Code.CONTENT, ((int(Option.MAX_AGE), b"\x1e"),), id="accept"),
+        pytest.param(Code.PUT, [(Option.IF_MATCH, b"kept")], Code.CHANGED, (), id="if-match"),
+        pytest.param(Code.PUT, [(Option.IF_NONE_MATCH, b"")], Code.PRECONDITION_FAILED, (), id="if-none-match"),
+    ],
+)
+def test_options_of_a_request_travel_inside(
+    client: TargetAsClient,
+    control: Control,
+    code: Code,
+    options: list[tuple[int, bytes]],
+    answer: Code,
+    inside: tuple[tuple[int, bytes], ...],
+) -> None:
+    """What a client asks by, what it has and on what condition it writes tells a listener what is behind the door."""
+    handle = client.act(code, "/door/lock", b"value" if code == Code.PUT else b"", *options)
+    protected = client.receive()
+    request, binding = client.opened(protected)
+
+    assert {number for number, _ in protected.options} <= OUTSIDE
+    assert set(options) <= set(request.options)
+    plain = Message(Type.ACK, answer, protected.message_id, protected.token, inside)
+    client.deliver(protect_response(client.context, binding, plain))
+    response = control.event("response")
+    assert (response.fields[0], response.fields[1], response.fields[3]) == (handle, int(answer), True)
 
 
 @pytest.mark.requirement("CHN-620")

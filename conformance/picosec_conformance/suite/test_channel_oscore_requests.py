@@ -340,6 +340,19 @@ def test_options_outside_are_not_believed(target: Target, channel: Channel, outs
 
 
 @pytest.mark.requirement("CHN-760")
+@pytest.mark.needs("conformance.test-interface")
+@pytest.mark.parametrize("outside", [Code.POST, Code.FETCH, Code.PUT], ids=lambda code: code.name)
+def test_post_inside_is_served_as_post(target: Target, control: Control, channel: Channel, outside: Code) -> None:
+    """A command that is neither read nor write: what it makes of its payload shows which method was served."""
+    command = channel.protect(target.build(Code.POST, "/ps/test/large", b"forwards"))
+
+    reply = channel.unprotect(target.exchange(replace(command, code=outside)))
+
+    assert (reply.code, reply.payload) == (Code.CHANGED, b"sdrawrof")
+    assert control.changes("/ps/test/large") == 1
+
+
+@pytest.mark.requirement("CHN-760")
 @pytest.mark.parametrize("code", [Code.GET, Code.PUT, Code.DELETE, Code.FETCH])
 def test_code_outside_is_not_believed(target: Target, channel: Channel, code: Code) -> None:
     """A proxy turns the outer POST into DELETE."""

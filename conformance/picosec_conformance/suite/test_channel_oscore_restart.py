@@ -147,3 +147,23 @@ def test_numbers_of_answers_do_not_come_again(target: Target, control: Control, 
                 numbers.append(OscoreOption.decode(value).partial_iv)
 
     assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.requirement("CHN-2000", "CHN-2010")
+@pytest.mark.parametrize("reboots", [1, 2])
+def test_client_is_asked_for_freshness_each_time_anew(
+    target: Target, control: Control, channel: Channel, reboots: int
+) -> None:
+    """A refusal that does not say what is missing locks the owner out; one value for all proves nothing."""
+    assert channel.ask(read(target)).code == Code.CONTENT
+    values = []
+    for _ in range(reboots):
+        control.reboot()
+        for _ in range(3):
+            reply = channel.ask(read(target))
+            if reply.code == Code.CONTENT:
+                return  # the target kept its window
+            assert (reply.code, reply.payload) == (Code.UNAUTHORIZED, b"")
+            values += reply.option_values(Option.ECHO)
+
+    assert len(values) == len(set(values)) == 3 * reboots

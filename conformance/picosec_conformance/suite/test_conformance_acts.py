@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from picosec.messaging.coap import Code, Message, Type
+from picosec.messaging.coap import Code, Message, Option, Type
 from picosec_conformance.control import Control
 from picosec_conformance.target import Target
 
 
 def act_request(control: Control, path: str = "/ps/info", *, code: int = Code.GET, confirmable: bool = True) -> int:
     """Make the target send a request to the suite and return the handle."""
-    return control.act("request", {1: code, 2: path, 3: b"payload", 4: confirmable})
+    body = {3: b"payload"} if code in (Code.POST, Code.PUT) else {}
+    return control.act("request", {1: code, 2: path, 4: confirmable, **body})
 
 
 def answer(target: Target, request: Message, payload: bytes = b"") -> None:
@@ -32,8 +33,33 @@ def test_request_is_sent_as_demanded(target: Target, control: Control, code: Cod
 
     assert request.code == code
     assert request.path == "/a/path"
-    assert request.payload == b"payload"
+    assert request.payload == (b"payload" if code in (Code.POST, Code.PUT) else b"")
     assert not target.form.datagrams or request.type == (Type.CON if confirmable else Type.NON)
+    answer(target, request)
+
+
+@pytest.mark.requirement("CNF-790")
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([(Option.ACCEPT, b"\x3c")], id="accept"),
+        pytest.param([(Option.URI_QUERY, b"z=1"), (Option.URI_QUERY, b"a=2"), (Option.URI_QUERY, b"")], id="queries"),
+        pytest.param([(Option.ETAG, b"tag"), (Option.URI_QUERY, b"a")], id="entity-tag-and-query"),
+        pytest.param([(Option.ACCEPT, b""), (Option.IF_MATCH, b""), (Option.IF_MATCH, b"12345678")], id="conditions"),
+        pytest.param([(Option.IF_NONE_MATCH, b"")], id="other-condition"),
+    ],
+)
+def test_options_are_sent_as_demanded(target: Target, control: Control, options: list[tuple[int, bytes]]) -> None:
+    """A client that loses the condition of a change overwrites what it did not mean to."""
+    demanded = [[int(number), value] for number, value in options]
+    control.act("request", {1: int(Code.PUT), 2: "/a/path", 3: b"payload", 8: demanded})
+
+    request = target.receive("the request that the act demands")
+
+    expected = sorted(((int(number), value) for number, value in options), key=lambda option: option[0])
+    numbers = {number for number, _ in expected}
+    assert [option for option in request.options if option[0] in numbers] == expected
+    assert (request.path, request.payload) == ("/a/path", b"payload")
     answer(target, request)
 
 

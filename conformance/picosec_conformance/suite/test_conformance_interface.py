@@ -74,6 +74,9 @@ def test_payload_that_is_not_deterministic_cbor_is_refused(
         pytest.param("act", ["explode", {}], id="act-of-unknown-name"),
         pytest.param("act", ["ping"], id="act-without-parameters"),
         pytest.param("act", ["request", {1: 1}], id="act-without-path"),
+        pytest.param("act", ["request", {1: 1, 2: "/", 8: []}], id="act-with-an-empty-list-of-options"),
+        pytest.param("act", ["request", {1: 1, 2: "/", 8: [[11, b"x"]]}], id="act-with-an-option-of-its-own"),
+        pytest.param("act", ["request", {1: 1, 2: "/", 8: [[17]]}], id="act-with-an-option-without-value"),
         pytest.param("export", {0: b"\x01"}, id="export-without-label"),
     ],
 )

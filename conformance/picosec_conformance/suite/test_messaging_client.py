@@ -472,3 +472,45 @@ def test_what_needs_no_acknowledgement_waits_for_none(target: Target, control: C
         control.act("request", {1: int(Code.GET), 2: path, 4: False})
     sent = [target.parse(data).path for data in target.replies_to(piggybacked(first))]
     assert sent == ["/second", "/third"]
+
+
+@pytest.mark.requirement("MSG-2220")
+@pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: f"{kind.name}-response")
+@pytest.mark.parametrize("confirmable", [True, False], ids=["CON-request", "NON-request"])
+def test_either_kind_of_response_is_taken(target: Target, control: Control, confirmable: bool, kind: Type) -> None:
+    """How a message travels says nothing about what it is: a server that sends all its answers one way is right."""
+    handle, request = ask(target, control, confirmable=confirmable)
+
+    target.replies_to(separate(target, request, kind, b"the answer"))
+
+    reported = outcomes(control)
+    assert [(event.name, event.fields[0]) for event in reported] == [("response", handle)]
+    assert reported[0].fields[2] == b"the answer"
+
+
+@pytest.mark.requirement("MSG-2250")
+@pytest.mark.needs("conformance.test-interface")
+@pytest.mark.parametrize("pause", [0, 10])
+def test_little_goes_to_a_peer_that_answers_nothing(target: Target, control: Control, pause: int) -> None:
+    """The other end died, or never was: a sensor that reports all the same fills the network with what nobody reads."""
+    path = "/" + "/".join(["p" * 240] * 2)
+    sent = 0
+    for _ in range(12):
+        act = dumps(["request", {1: int(Code.GET), 2: path, 4: False}])
+        demanded = target.build(Code.POST, "/ps/test/act", act, content_format=CONTENT_FORMAT_CBOR)
+        sent += sum(len(data) for data in target.replies_to(demanded) if Message.decode(data).is_request)
+        sent += sum(len(data) for data in control.advance(pause)) if pause else 0
+
+    assert 0 < sent <= 2048 + 12 * pause
+
+
+@pytest.mark.requirement("MSG-2250")
+@pytest.mark.needs("conformance.test-interface")
+def test_peer_that_answers_is_sent_more(target: Target, control: Control) -> None:
+    """What counts is what was sent since the last answer; a peer that reads along is no dead end."""
+    path = "/" + "/".join(["p" * 240] * 2)
+    for _ in range(12):
+        _, request = ask(target, control, path, confirmable=False)
+        target.replies_to(separate(target, request, Type.NON))
+
+    assert len(outcomes(control)) == 12

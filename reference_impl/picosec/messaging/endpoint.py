@@ -163,6 +163,7 @@ class Endpoint(Sender):
             self._events.append(ResponseReceived(request.id, response))
 
     def _answered(self, peer: Peer, request: Request, happening: requests.Input, now: float) -> None:
+        peer.probing.answered()
         if request.lasting:
             self._heard(peer, request, happening, now)
         else:
@@ -178,6 +179,7 @@ class Endpoint(Sender):
         elif isinstance(sent, Notification):
             self._notification_acknowledged(peer, sent, message.message_id, now)
         elif sent.takes(requests.Input.ACKNOWLEDGEMENT):
+            peer.probing.answered()
             sent.advance(requests.Input.ACKNOWLEDGEMENT)
             if sent.state is requests.State.LISTENING:
                 self._timers.cancel(sent)
@@ -197,6 +199,7 @@ class Endpoint(Sender):
                 self._conclude(peer, sent, notifications.Input.RESET, now)
                 self._events.append(NotificationEnded(sent.id, None))
         elif sent.takes(requests.Input.RESET):
+            peer.probing.answered()
             pinging = sent.state is requests.State.PINGING
             self._finish(peer, sent, requests.Input.RESET, now)
             self._events.append(PongReceived(sent.id) if pinging else RequestReset(sent.id))

@@ -11,6 +11,7 @@ from picosec.messaging.exchanges import LATE, Exchange
 from picosec.messaging.message_ids import MessageIds, ReceivedIds
 from picosec.messaging.notifications import Notification
 from picosec.messaging.parameters import Parameters
+from picosec.messaging.probing import Probing
 from picosec.messaging.requests import Request
 
 #: Of the peers longest unheard of, how many are looked at for one without pending work when room is needed.
@@ -20,11 +21,12 @@ _CANDIDATES: Final = 8
 class Peer:
     """All that is kept about one peer."""
 
-    __slots__ = ("exchanges", "ids", "queue", "received", "sent", "tokens")
+    __slots__ = ("exchanges", "ids", "probing", "queue", "received", "sent", "tokens")
 
     def __init__(self, parameters: Parameters, entropy: Callable[[int], bytes]) -> None:
         self.ids = MessageIds(int.from_bytes(entropy(2), "big"), parameters.exchange_lifetime)
         self.received = ReceivedIds(parameters.max_remembered)
+        self.probing = Probing()
         #: Requests, pings and notifications of ours that were not sent yet.
         self.queue: list[Request | Notification] = []
         #: Our requests by token, until they end.

@@ -164,7 +164,7 @@ class Sender:
                 self._start_notification(first, frame, now)
 
     def _send_as_new(self, peer: Peer, begun: Request | Notification, now: float) -> bytes:
-        """Send a message under the next id."""
+        """Send a message under the next id, or take it for lost when the peer answers too little (MSG-2250)."""
         message_id = peer.ids.take(now)
         begun.message = dataclasses.replace(begun.message, message_id=message_id)
         peer.sent[message_id] = begun
@@ -172,7 +172,9 @@ class Sender:
             begun.message_ids.append(message_id)
             begun.renewed = False
         frame = begun.message.encode()
-        self._outbox.append((begun.peer, frame))
+        probing = isinstance(begun, Request) and begun.message.type == Type.NON
+        if not probing or peer.probing.admits(len(frame), now):
+            self._outbox.append((begun.peer, frame))
         return frame
 
     def _start_request(self, request: Request, frame: bytes, now: float) -> None:

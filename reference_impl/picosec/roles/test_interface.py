@@ -21,6 +21,7 @@ from picosec.messaging import cbor
 from picosec.messaging.blocks import BLOCK_SIZES
 from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
 from picosec.messaging.connections import Connection, Framing
+from picosec.messaging.options import DEFINITIONS
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles import events
 from picosec.roles.channel_table import MAX_CHANNELS, ChannelPolicy
@@ -42,9 +43,17 @@ MAX_AUTHORITY: Final = 255
 #: Fields of a request to send, those that it needs first; the first request of a channel names no other one.
 _ASKED: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (
     {1: int, 2: str},
-    {3: bytes, 4: bool, 5: bytes, 6: int, 7: int, 10: int},
+    {3: bytes, 4: bool, 5: bytes, 6: int, 7: int, 8: list, 10: int},
 )
 _FIRST: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (_ASKED[0], {3: bytes, 6: int})
+
+
+#: Options that an act may demand; what else a request needs, the target knows better.
+_DEMANDED: Final = frozenset(
+    map(int, (Option.IF_MATCH, Option.ETAG, Option.IF_NONE_MATCH, Option.URI_QUERY, Option.ACCEPT))
+)
+#: Methods whose requests have no payload (MSG-2200).
+_BODILESS: Final = frozenset({int(Code.GET), int(Code.DELETE)})
 
 
 class TestBuild:
@@ -335,8 +344,28 @@ def _asked(entries: Mapping[int, Any]) -> Message:
         if content_format > 0xFFFF:
             raise mismatch(f"no Content-Format {content_format}")
         options = (*options, (int(Option.CONTENT_FORMAT), uint_bytes(content_format)))
+    options = (*options, *_demanded(entries.get(8)))
+    if code in _BODILESS and entries.get(3):
+        raise mismatch("a request with this code has no payload")
     kind = Type.CON if entries.get(4, True) else Type.NON
-    return Message(kind, code, 0, b"", options, entries.get(3, b""))
+    return Message(kind, code, 0, b"", tuple(sorted(options, key=lambda option: option[0])), entries.get(3, b""))
+
+
+def _demanded(value: Any) -> Options:
+    """Return the further options of a request, those of one number in the order in which they were given."""
+    options = some(value, _option) if value is not None else ()
+    numbers = [number for number, _value in options]
+    if any(numbers.count(number) > 1 and not DEFINITIONS[number].repeatable for number in numbers):
+        raise mismatch("an option that stands once was given twice")
+    return options
+
+
+def _option(value: Any) -> tuple[int, bytes]:
+    match typed(value, list):
+        case [int(number), bytes(content)] if number in _DEMANDED and DEFINITIONS[number].admits(number, content):
+            return number, content
+        case _:
+            raise mismatch("no option that can be sent on demand")
 
 
 def _posted(handler: Handler) -> Resource:
