@@ -189,7 +189,9 @@ def challenges_with_one_value_per_peer() -> None:
         return firsts.setdefault(context.sender.key, value(context, partial_iv))
 
     oscore._echo_value = first
-    oscore._proves_freshness = lambda context, request: request.option(Option.ECHO) == firsts.get(context.sender.key)
+    oscore._proves_freshness = lambda context, request: (
+        request.option(Option.ECHO) == firsts.get(context.sender.key, b"none")
+    )
 
 
 @fault("CHN-870")

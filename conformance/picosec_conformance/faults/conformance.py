@@ -200,13 +200,13 @@ def sends_everything_confirmable() -> None:
     Agent.request = request
 
 
-@fault("CNF-790")
+@fault("CNF-820")
 def leaves_the_demanded_options_out() -> None:
     """Code, path and payload make a request; whatever else was demanded is lost."""
     test_interface._demanded = lambda value: ()
 
 
-@fault("CNF-790")
+@fault("CNF-820")
 def sends_one_option_of_a_kind() -> None:
     """Options are kept in a map, and the last query is the query."""
     original = test_interface._demanded

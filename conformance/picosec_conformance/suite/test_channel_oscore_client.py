@@ -65,7 +65,7 @@ def test_request_shows_nothing_but_its_address(client: TargetAsClient, code: Cod
     client.deliver(client.response(binding, protected, b""))
 
 
-@pytest.mark.requirement("CHN-670", "CNF-790")
+@pytest.mark.requirement("CHN-670", "CNF-820")
 @pytest.mark.needs("conformance.test-interface")
 @pytest.mark.parametrize(
     ("code", "options", "answer", "inside"),

@@ -38,7 +38,7 @@ def test_request_is_sent_as_demanded(target: Target, control: Control, code: Cod
     answer(target, request)
 
 
-@pytest.mark.requirement("CNF-790")
+@pytest.mark.requirement("CNF-820")
 @pytest.mark.parametrize(
     "options",
     [
