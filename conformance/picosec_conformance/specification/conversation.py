@@ -103,7 +103,7 @@ def _converse(target: Target, control: Control) -> None:
     observe = ((int(Option.OBSERVE), b"\1"),)
     target.send(Message(Type.ACK, Code.CONTENT, registration.message_id, registration.token, observe, b"\xf5"))
     control.act("cancel", {1: handle, 2: True})
-    control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id, 7: 64})
+    control.act("request", {1: Code.GET, 2: "/lamp", 5: session.sender_id, 7: 64, 8: [[int(Option.ACCEPT), b"\x3c"]]})
     target.receive("a protected request")
     control.act("request", {1: Code.PUT, 2: "/lamp", 3: b"\xf5", 5: session.sender_id, 10: 3})
     control.act("close", {1: session.sender_id})
