@@ -167,7 +167,7 @@ def opens_the_window_below_the_proof() -> None:
     ReplayWindow.start_at = too_open
 
 
-@fault("CHN-2000")
+@fault("CHN-2200")
 def refuses_what_it_cannot_judge() -> None:
     """After a restart every request may be a replay, and is refused as one; nobody says how to prove that it is not."""
 
@@ -179,7 +179,7 @@ def refuses_what_it_cannot_judge() -> None:
     oscore._challenge = refuse
 
 
-@fault("CHN-2010")
+@fault("CHN-2210")
 def challenges_with_one_value_per_peer() -> None:
     """One value is made for each peer; whoever saw it answered can answer it too."""
     firsts: dict[bytes, bytes] = {}

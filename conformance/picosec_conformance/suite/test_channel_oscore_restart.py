@@ -149,7 +149,7 @@ def test_numbers_of_answers_do_not_come_again(target: Target, control: Control, 
     assert len(set(numbers)) == len(numbers)
 
 
-@pytest.mark.requirement("CHN-2000", "CHN-2010")
+@pytest.mark.requirement("CHN-2200", "CHN-2210")
 @pytest.mark.parametrize("reboots", [1, 2])
 def test_client_is_asked_for_freshness_each_time_anew(
     target: Target, control: Control, channel: Channel, reboots: int
