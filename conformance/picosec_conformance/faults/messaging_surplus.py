@@ -26,26 +26,26 @@ def _every_response(changed: tuple[int, bytes]) -> None:
     server.as_message = as_message
 
 
-@fault("MSG-2200")
+@fault("MSG-2400")
 def sends_a_payload_with_every_method() -> None:
     """Whoever asks with a payload will have a reason."""
     test_interface._BODILESS = frozenset()
 
 
-@fault("MSG-2210")
+@fault("MSG-2410")
 def refuses_a_read_with_a_payload() -> None:
     """A GET has no payload, so this is no GET."""
     original = Site.answer
 
     def answer(self: Site, request: Request) -> Reply:
         if request.code in (Code.GET, Code.DELETE) and request.payload:
-            raise ProtocolError(Problem.BAD_REQUEST, "MSG-2210", "surplus")
+            raise ProtocolError(Problem.BAD_REQUEST, "MSG-2410", "surplus")
         return original(self, request)
 
     Site.answer = answer
 
 
-@fault("MSG-2210")
+@fault("MSG-2410")
 def writes_what_comes_with_a_read() -> None:
     """A payload is something to keep; the method says what to answer."""
     original = Site.answer
@@ -58,13 +58,13 @@ def writes_what_comes_with_a_read() -> None:
     Site.answer = answer
 
 
-@fault("MSG-2220")
+@fault("MSG-2420")
 def takes_no_casual_answer_to_an_urgent_question() -> None:
     """Who asked confirmably waits for an acknowledgement, or for a confirmable response."""
     _ignores(Type.CON, Type.NON)
 
 
-@fault("MSG-2220")
+@fault("MSG-2420")
 def takes_no_urgent_answer_to_a_casual_question() -> None:
     """Who asked without need of an acknowledgement is not prepared to send one."""
     _ignores(Type.NON, Type.CON)
@@ -82,26 +82,26 @@ def _ignores(asked: Type, answered: Type) -> None:
     Endpoint._match_by_token = match
 
 
-@fault("MSG-2230")
+@fault("MSG-2430")
 def says_how_long_everything_is_fresh() -> None:
     """Sixty seconds, to be sure that the client knows."""
     _every_response((int(Option.MAX_AGE), b"\x3c"))
 
 
-@fault("MSG-2230")
+@fault("MSG-2430")
 def tells_the_server_its_port() -> None:
     """A URI is taken apart as it stands, port and all."""
     original = test_interface._demanded
     test_interface._demanded = lambda value: (*original(value), (int(Option.URI_PORT), uint_bytes(5683)))
 
 
-@fault("MSG-2240")
+@fault("MSG-2440")
 def says_the_format_twice() -> None:
     """One layer adds the format of what it encodes, the next one the format of what it was told to send."""
     _every_response((int(Option.CONTENT_FORMAT), b"\x3c"))
 
 
-@fault("MSG-2240")
+@fault("MSG-2440")
 def asks_for_a_format_twice() -> None:
     """A default is put on every request, and what the caller wants beside it."""
     original = test_interface._demanded
@@ -109,13 +109,13 @@ def asks_for_a_format_twice() -> None:
     test_interface._demanded = lambda value: (*original(value), *twice)
 
 
-@fault("MSG-2250")
+@fault("MSG-2450")
 def goes_on_and_on() -> None:
     """What needs no acknowledgement needs no listener."""
     probing.ALLOWANCE = 1 << 40
 
 
-@fault("MSG-2250")
+@fault("MSG-2450")
 def probes_like_a_flood() -> None:
     """A rate in kilobytes."""
     probing.PROBING_RATE = 1000.0

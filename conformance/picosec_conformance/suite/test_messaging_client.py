@@ -474,7 +474,7 @@ def test_what_needs_no_acknowledgement_waits_for_none(target: Target, control: C
     assert sent == ["/second", "/third"]
 
 
-@pytest.mark.requirement("MSG-2220")
+@pytest.mark.requirement("MSG-2420")
 @pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: f"{kind.name}-response")
 @pytest.mark.parametrize("confirmable", [True, False], ids=["CON-request", "NON-request"])
 def test_either_kind_of_response_is_taken(target: Target, control: Control, confirmable: bool, kind: Type) -> None:
@@ -488,7 +488,7 @@ def test_either_kind_of_response_is_taken(target: Target, control: Control, conf
     assert reported[0].fields[2] == b"the answer"
 
 
-@pytest.mark.requirement("MSG-2250")
+@pytest.mark.requirement("MSG-2450")
 @pytest.mark.needs("conformance.test-interface")
 @pytest.mark.parametrize("pause", [0, 10])
 def test_little_goes_to_a_peer_that_answers_nothing(target: Target, control: Control, pause: int) -> None:
@@ -504,7 +504,7 @@ def test_little_goes_to_a_peer_that_answers_nothing(target: Target, control: Con
     assert 0 < sent <= 2048 + 12 * pause
 
 
-@pytest.mark.requirement("MSG-2250")
+@pytest.mark.requirement("MSG-2450")
 @pytest.mark.needs("conformance.test-interface")
 def test_peer_that_answers_is_sent_more(target: Target, control: Control) -> None:
     """What counts is what was sent since the last answer; a peer that reads along is no dead end."""

@@ -34,7 +34,7 @@ def judge(messages: Iterable[Message]) -> None:
             raise Nonconformity("the response says what its Max-Age would be if it did not say it")
 
 
-@pytest.mark.requirement("MSG-2230", "MSG-2240")
+@pytest.mark.requirement("MSG-2430", "MSG-2440")
 @pytest.mark.needs("messaging.server")
 def test_responses_say_nothing_twice(target: Target) -> None:
     """Each byte is paid for by the battery of whoever asked; two formats are two payloads to two readers."""
@@ -42,7 +42,7 @@ def test_responses_say_nothing_twice(target: Target) -> None:
     judge(target.request(Code.GET, path) for path in (paths.get, "/.well-known/core", "/nowhere"))
 
 
-@pytest.mark.requirement("MSG-2230", "MSG-2240")
+@pytest.mark.requirement("MSG-2430", "MSG-2440")
 @pytest.mark.needs("messaging.server", "conformance.test-interface")
 def test_responses_of_a_test_build_say_nothing_twice(target: Target, control: Control) -> None:
     """The same, for responses of more kinds: with a number, a body in blocks, an entity-tag, a refusal."""
@@ -51,7 +51,7 @@ def test_responses_of_a_test_build_say_nothing_twice(target: Target, control: Co
     judge([target.request(Code.POST, "/ps/test/events"), target.request(Code.DELETE, "/ps/info")])
 
 
-@pytest.mark.requirement("MSG-2230", "MSG-2240")
+@pytest.mark.requirement("MSG-2430", "MSG-2440")
 @pytest.mark.needs("channel.oscore.server")
 def test_responses_over_a_channel_say_nothing_twice(target: Target, channel: Channel) -> None:
     """Inside and outside: nobody between the ends can put it right."""
@@ -60,7 +60,7 @@ def test_responses_over_a_channel_say_nothing_twice(target: Target, channel: Cha
         judge([reply, channel.unprotect(reply)])
 
 
-@pytest.mark.requirement("MSG-2230", "MSG-2240")
+@pytest.mark.requirement("MSG-2430", "MSG-2440")
 @pytest.mark.needs("messaging.client", "conformance.test-interface")
 @pytest.mark.parametrize("code", [Code.GET, Code.PUT], ids=lambda code: code.name)
 def test_requests_say_nothing_twice(target: Target, control: Control, code: Code) -> None:
@@ -71,7 +71,7 @@ def test_requests_say_nothing_twice(target: Target, control: Control, code: Code
     judge([target.receive("the request that the act demands")])
 
 
-@pytest.mark.requirement("MSG-2230", "MSG-2240")
+@pytest.mark.requirement("MSG-2430", "MSG-2440")
 @pytest.mark.needs("channel.oscore.client", "conformance.test-interface")
 def test_requests_over_a_channel_say_nothing_twice(target: Target, control: Control, rng: random.Random) -> None:
     """Inside and outside: nobody between the ends can put it right."""
@@ -82,7 +82,7 @@ def test_requests_over_a_channel_say_nothing_twice(target: Target, control: Cont
     judge([protected, client.opened(protected)[0]])
 
 
-@pytest.mark.requirement("MSG-2200")
+@pytest.mark.requirement("MSG-2400")
 @pytest.mark.needs("conformance.test-interface")
 @pytest.mark.parametrize("code", [Code.GET, Code.DELETE], ids=lambda code: code.name)
 def test_method_without_payload_is_sent_without(target: Target, control: Control, code: Code) -> None:
@@ -95,7 +95,7 @@ def test_method_without_payload_is_sent_without(target: Target, control: Control
     assert [message.payload for message in sent if message.code == code] in ([], [b""])
 
 
-@pytest.mark.requirement("MSG-2210")
+@pytest.mark.requirement("MSG-2410")
 def test_payload_of_a_read_is_ignored(target: Target) -> None:
     """A library fills in a body for every method; an error locks it out, and a cache tells no difference."""
     path = target.manifest.resources.get
@@ -106,7 +106,7 @@ def test_payload_of_a_read_is_ignored(target: Target) -> None:
     assert (reply.code, reply.payload) == (plain.code, plain.payload)
 
 
-@pytest.mark.requirement("MSG-2210")
+@pytest.mark.requirement("MSG-2410")
 @pytest.mark.needs("channel.oscore.server")
 def test_payload_of_a_read_over_a_channel_is_ignored(target: Target, channel: Channel) -> None:
     """The same behind the protection, where the request becomes one of its own again."""
@@ -118,7 +118,7 @@ def test_payload_of_a_read_over_a_channel_is_ignored(target: Target, channel: Ch
     assert (reply.code, reply.payload) == (plain.code, plain.payload)
 
 
-@pytest.mark.requirement("MSG-2210")
+@pytest.mark.requirement("MSG-2410")
 @pytest.mark.needs("conformance.test-interface")
 def test_payload_of_a_read_or_a_deletion_writes_nothing(target: Target, control: Control) -> None:
     """Whoever may read may not write, whatever comes with the question."""

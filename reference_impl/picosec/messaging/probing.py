@@ -1,4 +1,4 @@
-"""How much is sent to a peer that answers nothing (RFC 7252 section 4.7, MSG-2250)."""
+"""How much is sent to a peer that answers nothing (RFC 7252 section 4.7, MSG-2450)."""
 
 from __future__ import annotations
 

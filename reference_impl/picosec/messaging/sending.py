@@ -164,7 +164,7 @@ class Sender:
                 self._start_notification(first, frame, now)
 
     def _send_as_new(self, peer: Peer, begun: Request | Notification, now: float) -> bytes:
-        """Send a message under the next id, or take it for lost when the peer answers too little (MSG-2250)."""
+        """Send a message under the next id, or take it for lost when the peer answers too little (MSG-2450)."""
         message_id = peer.ids.take(now)
         begun.message = dataclasses.replace(begun.message, message_id=message_id)
         peer.sent[message_id] = begun

@@ -52,7 +52,7 @@ _FIRST: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (_ASKED[0], {3: b
 _DEMANDED: Final = frozenset(
     map(int, (Option.IF_MATCH, Option.ETAG, Option.IF_NONE_MATCH, Option.URI_QUERY, Option.ACCEPT))
 )
-#: Methods whose requests have no payload (MSG-2200).
+#: Methods whose requests have no payload (MSG-2400).
 _BODILESS: Final = frozenset({int(Code.GET), int(Code.DELETE)})
 
 

@@ -1,4 +1,4 @@
-"""How much goes to a peer that answers nothing (MSG-2250)."""
+"""How much goes to a peer that answers nothing (MSG-2450)."""
 
 from __future__ import annotations
 
