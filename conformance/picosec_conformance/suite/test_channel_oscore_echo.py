@@ -37,7 +37,7 @@ def test_request_comes_again_with_the_proof(
     target: Target, control: Control, client: TargetAsClient, code: Code, echo: bytes
 ) -> None:
     """The lamp lost its memory of what it has seen; an owner who does not answer its question stays in the dark."""
-    handle = client.act(code, PATH, PAYLOAD)
+    handle = client.act(code, PATH, PAYLOAD if code == Code.PUT else b"")
     first = client.receive()
     plain, binding = client.opened(first)
     target.send(answered(client, first, binding, Code.UNAUTHORIZED, echo))
