@@ -15,9 +15,10 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picosec.channel.session import Role
+from picosec.messaging import cbor
 from picosec.messaging.blocks import block_of
 from picosec.messaging.coap import Code, Message, Option, Type
-from picosec.registry import CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_whole
 from picosec_conformance.bundle.contents import PARTS
 from picosec_conformance.bundle.listing import Listing, Part, Run, sign
@@ -123,6 +124,8 @@ def _converse(target: Target, control: Control) -> None:
     target.receive("an offer of new keys")
     control.events()
     control.events()
+    release = cbor.dumps(["release", {1: ["lamp.example:5683"], 2: 60}])  # refused: this link is no connection
+    target.request(Code.POST, "/ps/test/act", release, content_format=CONTENT_FORMAT_CBOR)
     control.state()
     control.reboot()
     control.put_back()
