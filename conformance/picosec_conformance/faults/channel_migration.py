@@ -123,3 +123,13 @@ def tells_every_address_there_ever_was() -> None:
 def takes_the_registration_that_came_last_for_the_last() -> None:
     """Whoever kept a registration back can have everything sent to where nobody is any more."""
     observers._overtaken = lambda request: False
+
+
+@fault("CHN-2090")
+def keeps_one_address() -> None:
+    """The newest address takes the place of the one before: whoever delivers a copy first is alone with the channel."""
+
+    def moved(self: Whereabouts, peer: Hashable) -> None:
+        self.addresses = (peer,)
+
+    Whereabouts.moved = moved

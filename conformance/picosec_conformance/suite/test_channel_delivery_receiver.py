@@ -43,10 +43,11 @@ def test_ordered_requests_are_acted_on_in_turn(target: Target, control: Control,
 @pytest.mark.requirement("CHN-1780")
 def test_response_is_marked_without_control(target: Target, sender: OrderedSender) -> None:
     """What a black box shows: a read in its place is answered with the place."""
+    plain = sender.channel.ask(read(target))
     place = Place(sender.next_number(), 0)
     reply = sender.read(place)
-    assert reply.code == Code.CONTENT
     assert place_of(reply) == place
+    assert (reply.code, reply.content_format) == (Code.CONTENT, plain.content_format)
 
 
 @pytest.mark.requirement("CHN-1780")
@@ -288,6 +289,31 @@ def test_new_stream_begins_after_a_reboot(target: Target, control: Control, send
     stream = sender.next_number()
     for number in range(2):
         assert place_of(sender.write(Place(stream, number))) == Place(stream, number)
+
+
+@pytest.mark.requirement("CHN-1840", "CHN-860")
+def test_proof_of_freshness_may_begin_a_stream(target: Target, control: Control, sender: OrderedSender) -> None:
+    """The first request that a device can trust after a reboot is a command with a place: it was never acted on."""
+    sender.write(Place(sender.next_number(), 0))
+    control.reboot()
+    before = counted(control, target)
+    value = sender.channel.ask(read(target)).option(Option.ECHO)
+    path = target.manifest.resources.protected_put
+    proof = () if value is None else ((int(Option.ECHO), value),)
+
+    place = Place(sender.next_number(), 0)
+    reply = sender.ask(place, Code.PUT, path, b"\xf5", content_format=60, options=proof)
+
+    assert (reply.code, place_of(reply)) == (Code.CHANGED, place)
+    assert counted(control, target) == before + 1
+
+
+@pytest.mark.requirement("CHN-1840")
+def test_stream_of_the_highest_name_begins(target: Target, control: Control, sender: OrderedSender) -> None:
+    """A channel whose keys were changed a million times is as good as any other."""
+    for number in range(2):
+        assert place_of(sender.write(Place(MAX_STREAM, number))) == Place(MAX_STREAM, number)
+    assert counted(control, target) == 2
 
 
 @pytest.mark.requirement("CHN-1850")

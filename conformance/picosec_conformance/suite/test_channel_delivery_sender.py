@@ -97,6 +97,7 @@ def test_ordered_requests_are_counted(sender: DeliveringTarget) -> None:
         sender.act(DeliveryClass.EXACTLY_ONCE, bytes((at,)))
         asked = sender.receive()
         places.append(asked.place)
+        assert (asked.plain.code, asked.plain.path, asked.plain.payload) == (Code.PUT, "/a/valve", bytes((at,)))
         if at == 0:
             assert asked.place == Place(asked.number, 0)
         sender.finish(asked)

@@ -146,6 +146,21 @@ def test_what_is_no_combined_request_is_refused(
     assert suite.peer.send_3().code == Code.CHANGED
 
 
+@pytest.mark.requirement("CHN-1510")
+@pytest.mark.parametrize(("head", "length"), [("5800", 0), ("5817", 23), ("590018", 24), ("5900ff", 255)])
+def test_length_in_the_wrong_form_is_refused(
+    target: Target, control: Control, rng: random.Random, head: str, length: int
+) -> None:
+    """A length that fits into fewer bytes: stacks that disagree on the form disagree on where the request begins."""
+    suite = CombiningInitiator(target, rng)
+
+    with target.expect_unchanged():
+        message = suite.combined(message_3=bytes.fromhex(head) + bytes(length))
+        target.expect_refusal(target.exchange(message), Code.BAD_REQUEST, Problem.MALFORMED)
+
+    assert suite.peer.send_3().code == Code.CHANGED
+
+
 @pytest.mark.requirement("CHN-1570")
 @pytest.mark.parametrize("value", [b"\x00", b"\x01", bytes(12), bytes(255)], ids=["0", "1", "12", "255"])
 def test_value_of_the_option_is_ignored(target: Target, rng: random.Random, value: bytes) -> None:
@@ -168,6 +183,19 @@ def test_forged_message_3_opens_nothing(target: Target, control: Control, rng: r
     forged = {"shorter": dumps(bytes(content[:-1])), "empty": dumps(b""), "other-session": dumps(rng.randbytes(18))}
 
     message = suite.combined(message_3=forged.get(where, suite.message_3[:1] + bytes(content)))
+
+    expect_refused_handshake(target, control, message, Problem.AUTHENTICATION_FAILED)
+
+
+@pytest.mark.requirement("CHN-1520")
+@pytest.mark.parametrize("length", [23, 24, 255, 256])
+def test_message_3_of_every_form_of_length_is_judged(
+    target: Target, control: Control, rng: random.Random, length: int
+) -> None:
+    """Where the length begins to need another byte, message_3 is read as one, and refused for what is in it."""
+    suite = CombiningInitiator(target, rng)
+
+    message = suite.combined(message_3=dumps(rng.randbytes(length)))
 
     expect_refused_handshake(target, control, message, Problem.AUTHENTICATION_FAILED)
 

@@ -188,6 +188,21 @@ def test_large_requests_go_out_in_order(
 
 
 @pytest.mark.requirement("CHN-1610")
+def test_one_byte_too_many_goes_out_in_order(target: Target, control: Control, rng: random.Random) -> None:
+    """A datagram that holds 1,024 bytes of payload holds 1,024: with one more, both parts go the long way."""
+    request, _parts = CombiningTarget(target, control, rng, {1: int(Code.POST), 2: "/p", 3: bytes(900)}).receive()
+    size = 900 + 1025 - len(request.payload)
+    control.reset(rng.randbytes(32))
+
+    client = CombiningTarget(target, control, rng, {1: int(Code.POST), 2: "/p", 3: bytes(size)})
+    client.peer.send_2()
+    alone = target.receive("message_3")
+
+    assert alone.option(Option.EDHOC) is None
+    assert alone.path == PATH
+
+
+@pytest.mark.requirement("CHN-1610")
 @pytest.mark.needs("channel.edhoc.message4")
 def test_request_waits_for_message_4(target: Target, control: Control, rng: random.Random) -> None:
     """Where confirmation is part of the handshake, nothing is asked before it."""

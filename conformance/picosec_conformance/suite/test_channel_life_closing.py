@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from picosec.channel.oscore import protect_response, unprotect_request
+from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Option, Type
-from picosec.registry import Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import meet
@@ -110,6 +111,19 @@ def test_closed_channel_stays_closed_after_a_reboot(target: Target, control: Con
     expect_unknown(target, channel.protect(read(target)))
 
 
+@pytest.mark.requirement("CHN-1220", "CNF-460")
+@pytest.mark.needs("conformance.test-interface")
+def test_closed_channel_gives_no_keys(target: Target, control: Control, rng: random.Random) -> None:
+    """What an application asks of a channel that was closed meanwhile is refused like any channel that is not there."""
+    channel = opened(target, meet(target, rng))
+    export = cbor.dumps({0: channel.context.sender_id, 1: 32768, 2: b"", 3: 16})
+    assert close(target, channel).code == Code.DELETED
+
+    reply = target.request(Code.POST, "/ps/test/export", export, content_format=CONTENT_FORMAT_CBOR)
+
+    target.expect_refusal(reply, Code.BAD_REQUEST, Problem.BAD_REQUEST)
+
+
 @pytest.mark.requirement("CHN-1240")
 def test_close_in_the_open_does_nothing(target: Target, control: Control, rng: random.Random) -> None:
     """A neighbour sends what the owner would send, without the key: one packet must not cut every conversation."""
@@ -184,10 +198,10 @@ def test_channel_that_nobody_uses_ends(target: Target, control: Control, rng: ra
     channel = opened(target, meet(target, rng))
     control.advance(IDLE_TIMEOUT - 1)
     assert works(target, channel)
-    control.advance(IDLE_TIMEOUT - 1)
+    control.advance(IDLE_TIMEOUT - 0.5)
     assert control.state()[2] == 1
 
-    control.advance(2)
+    control.advance(1)
 
     assert control.state()[2] == 0
     expect_unknown(target, channel.protect(read(target)))

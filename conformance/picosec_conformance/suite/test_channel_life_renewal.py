@@ -120,7 +120,7 @@ def test_what_is_under_way_is_served(target: Target, control: Control, rng: rand
     late = [old.protect(read(target)) for _ in range(3)]
     ends.renew()
     assert old.unprotect(target.exchange(late[0])).code == Code.CONTENT
-    control.advance(DRAIN - 1)
+    control.advance(DRAIN - 0.5)
 
     assert old.unprotect(target.exchange(late[1])).code == Code.CONTENT
     target.expect_refusal(target.exchange(again(target, late[0])), Code.UNAUTHORIZED, Problem.REPLAYED)
@@ -133,7 +133,7 @@ def test_replaced_keys_are_erased(target: Target, control: Control, rng: random.
     ends = Renewing(target, meet(target, rng), rng)
     old = ends.channel
     ends.renew()
-    control.advance(DRAIN + 1)
+    control.advance(DRAIN + 0.5)
 
     assert not works(target, old)
     assert works(target, ends.channel)

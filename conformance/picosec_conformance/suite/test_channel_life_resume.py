@@ -8,14 +8,14 @@ import pytest
 
 from picosec.channel.oscore import echo_request
 from picosec.channel.oscore_option import OscoreOption
-from picosec.messaging.coap import Code, Message, Option
+from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import as_initiator, meet
 from picosec_conformance.handshake import Parties
 from picosec_conformance.lives import DRAIN, PATH, Renewing, another_peer, opened, works
-from picosec_conformance.protection import again, read, write
+from picosec_conformance.protection import TargetAsClient, again, read, write
 from picosec_conformance.target import Nonconformity, Target
 
 pytestmark = [pytest.mark.needs("channel.edhoc.responder", "channel.oscore.server")]
@@ -103,9 +103,9 @@ def test_numbers_do_not_come_again_after_a_restart(target: Target, control: Cont
     recorded = channel.protect(read(target))
     channel.unprotect(target.exchange(recorded))
     numbers: list[bytes] = []
-    for _ in range(4):
+    for count in (70, 2, 2, 2):
         control.reboot()
-        for _ in range(2):
+        for _ in range(count):
             answer = target.exchange(again(target, recorded))
             value = answer.option(Option.OSCORE)
             if value is None:
@@ -113,6 +113,24 @@ def test_numbers_do_not_come_again_after_a_restart(target: Target, control: Cont
             numbers.append(OscoreOption.decode(value).partial_iv)
 
     assert b"" not in numbers
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.requirement("CHN-850")
+@pytest.mark.needs("channel.resume", "channel.oscore.client")
+def test_stored_channel_counts_its_own_requests(target: Target, control: Control, rng: random.Random) -> None:
+    """Before the first loss of power as after it: a channel that is stored is one that its owner can use as well."""
+    client = TargetAsClient(target, control, opened(target, storing(target, control, rng)).context)
+    numbers = []
+    for _ in range(2):
+        for _ in range(2):
+            client.act()
+            protected = client.receive()
+            client.opened(protected)
+            numbers.append(OscoreOption.decode(protected.option(Option.OSCORE) or b"").partial_iv)
+            target.send(Message(Type.RST, Code.EMPTY, protected.message_id))
+        control.reboot()
+
     assert len(set(numbers)) == len(numbers)
 
 
@@ -155,6 +173,19 @@ def test_channel_that_ended_by_itself_stays_ended(target: Target, control: Contr
     control.reboot()
 
     expect_unknown(target, channel.protect(read(target)))
+
+
+@pytest.mark.requirement("CHN-1250", "CHN-1450")
+def test_channel_that_sleeps_for_too_long_ends(target: Target, control: Control, rng: random.Random) -> None:
+    """The lamp gets its power back, and the phone that it knew never does."""
+    parties = storing(target, control, rng)
+    channel = opened(target, parties)
+    control.reboot()
+    control.advance(86_400.5)
+
+    assert control.state()[2] == 0
+    expect_unknown(target, channel.protect(read(target)))
+    assert works(target, opened(target, parties))
 
 
 @pytest.mark.requirement("CHN-1470")

@@ -22,7 +22,7 @@ def test_idle_channel_makes_room(target: Target, control: Control, rng: random.R
     other = another_peer(control, parties, rng)
     room_for(control, parties, 2)
     oldest, younger = opened(target, parties), opened(target, parties)
-    control.advance(IDLE_AFTER + 1)
+    control.advance(IDLE_AFTER + 0.5)
 
     newest = opened(target, other)
 
@@ -87,7 +87,7 @@ def test_use_is_what_verified(target: Target, control: Control, rng: random.Rand
     for _ in range(4):
         control.advance(IDLE_AFTER - 1)
         assert works(target, honest)
-    control.advance(IDLE_AFTER - 1)
+    control.advance(IDLE_AFTER - 0.5)
 
     guest = HostileInitiator(target, other)
     guest.reach_2()

@@ -136,6 +136,21 @@ def test_target_asks_where_its_peer_was_heard_last(
             assert sender.quiet() == []
 
 
+@pytest.mark.requirement("CHN-1880")
+def test_first_request_says_where_its_sender_is(
+    target: Target, control: Control, channel: Channel, elsewhere: list[Target]
+) -> None:
+    """Introduced at the bench, used for the first time far from it: number 0 counts like any other."""
+    link = elsewhere[-1]
+    assert over(link, channel).ask(read(link)).code == Code.CONTENT
+    sender = DeliveringTarget(target, control, channel)
+
+    sender.act(DeliveryClass.AT_MOST_ONCE, b"first")
+
+    sender.finish_on(link, sender.attempt(only(asked_on(link), "request where the peer was heard")))
+    assert sender.quiet() == []
+
+
 @pytest.mark.requirement("CHN-1710")
 @pytest.mark.needs("messaging.datagram")
 @pytest.mark.needs("channel.migration")
@@ -164,6 +179,28 @@ def test_unanswered_request_follows_its_peer(
         assert (attempt.content, attempt.place) == (first.content, first.place)
         sender.finish_on(link, attempt, b"here")
         assert sender.outcomes()[handle] == ("response", b"here")
+
+
+@pytest.mark.requirement("CHN-2090")
+@pytest.mark.needs("messaging.datagram")
+@pytest.mark.parametrize("delivery", [DeliveryClass.AT_LEAST_ONCE, DeliveryClass.EXACTLY_ONCE])
+def test_what_the_newest_address_leaves_unanswered_is_asked_at_the_one_before(
+    target: Target, channel: Channel, sender: DeliveringTarget, elsewhere: list[Target], delivery: DeliveryClass
+) -> None:
+    """The attacker's copy of a request came first, and what is said to him he cannot answer: the peer is asked next."""
+    for link in elsewhere:
+        request = channel.protect(read(target))
+        assert link.exchange(again(link, request)).code == Code.CHANGED
+        target.expect_refusal(target.exchange(request), Code.UNAUTHORIZED, Problem.REPLAYED)
+        handle = sender.act(delivery, b"for the peer")
+        lost = sender.attempt(only(asked_on(link), "request where the peer was heard last"))
+
+        attempt = sender.next()
+
+        assert (attempt.content, attempt.place) == (lost.content, lost.place)
+        sender.finish(attempt, b"here")
+        assert sender.outcomes()[handle] == ("response", b"here")
+        assert channel.ask(read(target)).code == Code.CONTENT
 
 
 @pytest.mark.requirement("CHN-1890")

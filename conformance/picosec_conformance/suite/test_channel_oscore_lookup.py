@@ -48,6 +48,19 @@ def test_number_used_in_one_context_is_free_in_another(target: Target, zones: li
     assert zones[2].unprotect(reply).code == Code.CONTENT
 
 
+@pytest.mark.requirement("CHN-710", "CHN-860")
+def test_each_context_with_the_name_can_prove_freshness(target: Target, control: Control, zones: list[Channel]) -> None:
+    """After a power cut, the client in the third zone is asked for proof as well: no key before its own fits."""
+    control.reboot()
+    for channel in zones:
+        request = read(target)
+        reply = channel.unprotect(target.exchange(unnamed(channel.protect(request))))
+        proof = echo_request(again(target, request), reply)
+        if proof is not None:
+            reply = channel.unprotect(target.exchange(unnamed(channel.protect(proof))))
+        assert reply.code == Code.CONTENT
+
+
 @pytest.mark.requirement("CHN-750")
 def test_forgery_under_a_shared_name_is_refused(target: Target, zones: list[Channel]) -> None:
     """It is tried with every key, and fits none."""
