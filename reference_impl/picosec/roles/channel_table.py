@@ -237,7 +237,9 @@ class ChannelTable(Channels):
         return expired
 
     def next_timeout(self) -> float | None:
-        """Return when :meth:`expire` may have something to do, if ever."""
+        """Return when :meth:`expire` may have something to do, if ever; at once, when somebody has to say the time."""
+        if self._woken:
+            return 0.0
         first = next(iter(self._idle.values()), None) or next(iter(self._active.values()), None)
         idle = None if first is None else first.used + IDLE_TIMEOUT
         drained = self._former[0][0] if self._former else None
