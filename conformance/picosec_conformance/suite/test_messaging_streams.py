@@ -131,7 +131,21 @@ def test_silent_connection_is_refused(connection: Target, elsewhere: Target) -> 
 @pytest.mark.needs("conformance.test-interface")
 def test_connection_with_csm_lasts(connection: Target, elsewhere: Target) -> None:
     """An app that has nothing to say for a minute is no intruder."""
+    connection.connect()
+    arrived(connection)
     Control(elsewhere).advance(60.0)
+
+    assert connection.exchange(info(connection)).code == Code.CONTENT
+
+
+@pytest.mark.requirement("MSG-1030")
+@pytest.mark.needs("conformance.test-interface")
+def test_connection_has_half_a_minute_for_its_csm(connection: Target, elsewhere: Target) -> None:
+    """The slowest link there is needs twenty seconds for a few bytes."""
+    connection.connect(csm=None)
+    connection.receive_signal(Signal.CSM)
+    Control(elsewhere).advance(28.0)
+    connection.send(CSM)
 
     assert connection.exchange(info(connection)).code == Code.CONTENT
 
@@ -477,6 +491,19 @@ def test_custody_waits_for_what_came_before(connection: Target, control: Control
 
 
 @pytest.mark.requirement("MSG-1220")
+@pytest.mark.needs("conformance.test-interface")
+def test_custody_is_given_in_order(connection: Target, control: Control) -> None:
+    """Each Pong stands for what came before its own Ping, and the first of them for less than the second."""
+    for token in (b"one", b"two"):
+        connection.send(connection.build(Code.GET, connection.manifest.resources.slow))
+        connection.send(StreamMessage(Signal.PING, token, CUSTODY))
+
+    said = [connection.read(data) for data in control.advance(2.0)]
+
+    assert [message.token for message in said if message.code == Signal.PONG] == [b"one", b"two"]
+
+
+@pytest.mark.requirement("MSG-1220")
 def test_custody_of_nothing_is_given_at_once(connection: Target) -> None:
     """Everything that came is answered already."""
     assert connection.exchange(info(connection)).code == Code.CONTENT
@@ -598,6 +625,26 @@ def _failures(elsewhere: Target) -> list[Event]:
         if events:
             return events
     return []
+
+
+@pytest.mark.requirement("MSG-500")
+def test_request_with_an_unknown_critical_option_ends_nothing(connection: Target) -> None:
+    """It is refused, as on datagrams; the connection has others to carry."""
+    request = connection.build(Code.GET, connection.manifest.resources.get, options=((CRITICAL, b""),))
+    connection.expect_refusal(connection.exchange(request), Code.BAD_OPTION, Problem.BAD_OPTION)
+
+    assert connection.exchange(info(connection)).code == Code.CONTENT
+
+
+@pytest.mark.requirement("MSG-520")
+@pytest.mark.needs("messaging.client", "conformance.test-interface")
+def test_response_with_an_unknown_critical_option_is_no_answer(connection: Target) -> None:
+    """What it says depends on something that the target does not know."""
+    _handle, asked = ask(connection)
+    connection.send(StreamMessage(Code.CONTENT, asked.token, ((CRITICAL, b""),), b"misunderstood"))
+
+    assert "response" not in [event.name for event in Control(connection).events()]
+    assert connection.exchange(info(connection)).code == Code.CONTENT
 
 
 # -- WebSocket ---------------------------------------------------------------------------------------------------

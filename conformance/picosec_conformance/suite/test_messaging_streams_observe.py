@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from picosec.messaging.coap import Code, Message, Type, uint_bytes, uint_value
-from picosec.messaging.stream_message import BASE_MESSAGE_SIZE, CsmOption, ReleaseOption, Signal, StreamMessage
+from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes, uint_value
+from picosec.messaging.stream_message import (
+    BASE_MESSAGE_SIZE,
+    CsmOption,
+    PingOption,
+    ReleaseOption,
+    Signal,
+    StreamMessage,
+)
 from picosec_conformance.blockwise import block_in, read_block, read_whole
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
@@ -132,6 +139,20 @@ def test_nobody_is_told_on_a_later_connection(connection: Target) -> None:
     assert gone.put(b"news") == []
 
 
+@pytest.mark.requirement("MSG-1870", "MSG-1220")
+@pytest.mark.needs("messaging.no-response")
+def test_unwanted_success_is_not_sent_on_a_connection(connection: Target) -> None:
+    """Nothing follows, and the request is done with: it takes nobody's place, and custody of it is given."""
+    path, unwanted = connection.manifest.resources.get, ((int(Option.NO_RESPONSE), b"\2"),)
+    for _ in range(100):
+        connection.send(connection.build(Code.GET, path, options=unwanted))
+    assert connection.until_probe_answered() == []
+    connection.send(StreamMessage(Signal.PING, b"done", ((int(PingOption.CUSTODY), b""),)))
+
+    assert connection.receive_signal(Signal.PONG).option(PingOption.CUSTODY) == b""
+    assert connection.request(Code.GET, path).code == Code.CONTENT
+
+
 # -- small peers -------------------------------------------------------------------------------------------------
 
 SIZES = [100, 128, 300, 1000, BASE_MESSAGE_SIZE]
@@ -228,6 +249,17 @@ def test_connection_is_released_on_demand(connection: Target, addresses: list[st
     assert found.option_values(ReleaseOption.ALTERNATIVE_ADDRESS) == [each.encode() for each in addresses]
     value = found.option(ReleaseOption.HOLD_OFF)
     assert (None if value is None else uint_value(value)) == hold_off
+
+
+@pytest.mark.requirement("CNF-510", "MSG-2050")
+@pytest.mark.needs("conformance.test-interface")
+def test_target_survives_releasing_twice(connection: Target) -> None:
+    """An impatient operator asks again."""
+    assert released(connection, {}).code == Signal.RELEASE
+    Control(connection).act("release", {})
+    connection.until_probe_answered()
+
+    assert connection.request(Code.GET, connection.manifest.resources.get).code == Code.CONTENT
 
 
 @pytest.mark.requirement("MSG-2050")
