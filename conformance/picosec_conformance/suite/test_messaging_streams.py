@@ -122,6 +122,7 @@ def test_request_without_csm_has_no_effect(connection: Target) -> None:
 def test_silent_connection_is_refused(connection: Target, elsewhere: Target) -> None:
     """Whoever opens connections and says nothing keeps everybody else out."""
     connection.connect(csm=None)
+    connection.receive_signal(Signal.CSM)
     Control(elsewhere).advance(31.0)
 
     aborted(connection)
