@@ -125,7 +125,10 @@ def test_silent_connection_is_refused(connection: Target, elsewhere: Target) -> 
     connection.receive_signal(Signal.CSM)
     Control(elsewhere).advance(31.0)
 
-    aborted(connection)
+    connection.receive_signal(Signal.ABORT)  # before anything else is said that would be refused without a CSM
+    assert connection.until_ended() == []
+    connection.connect()
+    assert connection.until_probe_answered() == []
 
 
 @pytest.mark.requirement("MSG-1030")
