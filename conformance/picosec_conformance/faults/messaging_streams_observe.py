@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 from picosec.messaging import signalling
@@ -73,17 +72,6 @@ def does_not_come_back_to_what_it_gave_up() -> None:
 def keeps_those_who_left_in_its_books() -> None:
     """The end of a connection is the network's affair; after some days there is no room for observers any more."""
     Observers.disconnected = lambda self, peer, now: None
-
-
-@fault("MSG-2030")
-def keeps_those_with_a_channel_in_its_books() -> None:
-    """A channel outlives its connection, and what was registered over it does too."""
-
-    def disconnected(self: Observers, peer: Hashable, now: float) -> None:
-        for observer in [each for each in self if each.peer == peer and each.channel is None]:
-            self._remove(observer, now)
-
-    Observers.disconnected = disconnected
 
 
 @fault("MSG-2040")
