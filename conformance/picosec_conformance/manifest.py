@@ -76,6 +76,10 @@ class Resources:
         """Whether there is a resource for a role."""
         return role in self.paths
 
+    def or_nowhere(self, role: str) -> str:
+        """Return the path of a role, or one that leads nowhere: for whoever asks in any case."""
+        return self.paths.get(role, "/nowhere")
+
 
 @dataclass(frozen=True, slots=True)
 class GivenCredential:

@@ -126,7 +126,11 @@ def trespass(game: Game, what: str) -> bool:
     if not game.able.server:
         return False
     resources = game.link.manifest.resources
-    code, path = (Code.GET, resources.protected_get) if what == "read" else (Code.PUT, resources.protected_put)
+    code, path = (
+        (Code.GET, resources.or_nowhere("protected_get"))
+        if what == "read"
+        else (Code.PUT, resources.or_nowhere("protected_put"))
+    )
     payload = b"" if what == "read" else b"\xf5"
     message = game.link.build(code, path, payload, content_format=CONTENT_FORMAT_CBOR if payload else None)
     delivery = game.network.inject(message.encode(), TARGET, f"trespass: {what} in the open")

@@ -170,7 +170,7 @@ class Interrogation:
         wrong = Channel(link, SecurityContext(secret, right.sender_id, right.recipient_id))
 
         def request(over: Channel) -> Message:
-            path = link.manifest.resources.protected_put
+            path = link.manifest.resources.or_nowhere("protected_put")
             return over.protect(link.build(Code.PUT, path, b"\xf5", content_format=CONTENT_FORMAT_CBOR))
 
         def changed(bit: int) -> Message:

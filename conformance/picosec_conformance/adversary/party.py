@@ -66,15 +66,17 @@ class Party(Server):
         """Send a request over a channel: ``read``, ``write``, or ``odd``, a write that the resource cannot take."""
         resources = self.link.manifest.resources
         if what == "read":
-            message = self.link.build(Code.GET, resources.protected_get)
+            message = self.link.build(Code.GET, resources.or_nowhere("protected_get"))
         else:
             payload = b"\xf5" if what == "write" else b"\x50" + self.entropy(16)
-            message = self.link.build(Code.PUT, resources.protected_put, payload, content_format=CONTENT_FORMAT_CBOR)
+            message = self.link.build(
+                Code.PUT, resources.or_nowhere("protected_put"), payload, content_format=CONTENT_FORMAT_CBOR
+            )
         return [self._protected(dialogue, message, what)]
 
     def write_in_the_open(self) -> list[Packet]:
         """Send an unprotected request that changes a resource which anybody may change."""
-        message = self.link.build(Code.PUT, self.link.manifest.resources.put, self.entropy(8))
+        message = self.link.build(Code.PUT, self.link.manifest.resources.or_nowhere("put"), self.entropy(8))
         return [self._request(message, f"{self.name}/plain", f"{self.name}/plain-answer", lambda answer: [])]
 
     def expects(self, token: bytes) -> str | None:

@@ -187,7 +187,7 @@ class Referee:
             more = count - before.changes.get(path, 0)
             if more <= 0:
                 continue
-            if path == resources.put:
+            if path == resources.or_nowhere("put"):
                 self._tally.hold(Invariant.ACTED_ONCE, not again, "MSG-330", "a repeated request was acted on again")
                 continue
             self._tally.hold(

@@ -92,6 +92,10 @@ def test_black_box_is_played_against_over_its_channel(tmp_path: Path, monkeypatc
         [adapter]
         kind = "subprocess"
         command = ["{python}", "-m", "picosec", "device", "--stdio", "--context", "hall.device.toml"]
+        [resources]
+        get = "/ps/info"
+        protected_get = "/sensors/temperature"
+        protected_put = "/actuators/lamp"
         [oscore]
         """
         + "\n".join(lines),
