@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from picosec.channel import edhoc_coap
 from picosec.channel.oscore import OUTER_OPTIONS
 from picosec.errors import ProtocolError
-from picosec.messaging.coap import Code, Message, Option, code_text
+from picosec.messaging.coap import Code, Message, Option, code_text, path_options
 from picosec_conformance.adapters import TargetDied
 from picosec_conformance.adversary.cast import Cast
 from picosec_conformance.adversary.completion import judge_channel
@@ -63,6 +64,8 @@ class Referee:
         #: The dialogues whose handshakes the target completed since it was last restarted, the latest last.
         self.completed: list[Dialogue] = []
         self._ended = 0
+        #: Requests that may have made the target begin a handshake in the reverse flow.
+        self._invitations = 0
         self.now = 0.0
         self.sightings = Sightings(cast, tally)
         self.state = self._look()
@@ -93,7 +96,7 @@ class Referee:
         self._handles.clear()
         self._opening.clear()
         self.completed.clear()
-        self._ended = 0
+        self._ended = self._invitations = 0
         self.sightings.rebooted()
         for dialogue in self._cast.dialogues():
             dialogue.alive = dialogue.alive and dialogue.machine is None
@@ -110,6 +113,7 @@ class Referee:
         asked = self._asked(message)
         again = self._repeated(delivery.data)
         self._judge_answers(delivery, message, asked)
+        self._invitations += message is not None and _invites(message)
         self.observe(b"" if message is None else message.payload)
         self._judge_changes(before, message, asked, again=again)
         if message is None or (asked is None and message.is_request and message.option(Option.OSCORE) is not None):
@@ -233,11 +237,18 @@ class Referee:
         channels = self._provisioned + len(self.completed)
         detail = f"{self.state.channels} channels after {len(self.completed)} completed handshakes"
         self._tally.hold(Invariant.BOUNDED, self.state.channels <= channels, "CHN-540", detail)
-        begun = len(self.sightings.responder_keys) - self._ended + len(self._opening)
+        begun = len(self.sightings.responder_keys) - self._ended + len(self._opening) + self._invitations
         detail = f"{self.state.handshakes} handshakes in progress, though at most {begun} can be"
         self._tally.hold(Invariant.BOUNDED, self.state.handshakes <= begun, "CHN-540", detail)
         detail = f"{self.state.handshakes} handshakes in progress at one time"
         self._tally.hold(Invariant.BOUNDED, self.state.handshakes <= MOST_HANDSHAKES, "CHN-570", detail)
+
+
+def _invites(message: Message) -> bool:
+    """Whether a request asks its server for message_1 (RFC 9528 appendix A.2.2)."""
+    path = tuple((int(number), value) for number, value in path_options(edhoc_coap.PATH))
+    asked = tuple(option for option in message.options if option[0] == Option.URI_PATH)
+    return message.code == Code.POST and asked == path and not message.payload
 
 
 def _decoded(data: bytes) -> Message | None:
