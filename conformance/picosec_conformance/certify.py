@@ -9,7 +9,7 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +28,8 @@ from picosec_conformance.target import Silence, Target
 from picosec_conformance.verdicts import from_wire
 
 SUITE = Path(__file__).with_name("suite")
+#: Seconds that a target may take from its start to its first answer.
+_TIME_TO_START = 20.0
 _FAILURES = frozenset({Verdict.FAILED, Verdict.EXPECTED_FAIL})
 _NO_VERDICT = frozenset({Verdict.ERROR, Verdict.INCONCLUSIVE})
 
@@ -133,7 +135,7 @@ def first_contact(manifest: Manifest) -> None:
     adapter = open_adapter(manifest.adapter)
     try:
         adapter.start()
-        target = Target(adapter, manifest)
+        target = Target(adapter, replace(manifest, answer_timeout=max(manifest.answer_timeout, _TIME_TO_START)))
         if not target.form.datagrams:
             target.connect()
         if manifest.calls:

@@ -176,6 +176,11 @@ def test_other_keys_under_the_same_identifiers_are_refused(tmp_path: Path, side:
 # -- Observe, in the clear and over OSCORE ---------------------------------------------------------------------------
 
 
+def heed_interrupts() -> None:
+    """What is started in the background by a shell inherits that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("protected", [False, True], ids=["clear", "oscore"])
 def test_our_client_observes_aiocoap(tmp_path: Path, protected: bool) -> None:
     """What they notify, we take for news, in the order in which it was sent."""
@@ -183,7 +188,8 @@ def test_our_client_observes_aiocoap(tmp_path: Path, protected: bool) -> None:
     ours = ("--context", context_file(tmp_path, CONTEXT)) if protected else ()
     with started(AIOCOAP, "serve", *theirs) as url:
         command = [*PICOSEC, "get", url + "/count", "--observe", *ours]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, preexec_fn=heed_interrupts, **pipes) as watching:
             assert watching.stdout is not None
             seen = [int(watching.stdout.readline()) for _ in range(5)]
             watching.send_signal(signal.SIGINT)

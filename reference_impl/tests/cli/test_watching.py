@@ -10,11 +10,17 @@ from typing import IO
 import pytest
 
 
+def _heed_interrupts() -> None:
+    """What is started in the background by a shell inherits that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def watching(*line: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """Run the command until the test is done with it."""
     command = [sys.executable, "-m", "picosec", "get", *line, "--observe"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, preexec_fn=_heed_interrupts, **pipes) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout
