@@ -171,10 +171,7 @@ class Manifest:
     @property
     def argument(self) -> tuple[str, ...]:
         """How a command line names this manifest."""
-        path = Path(self.source)
-        if path.parent == REFERENCE.parent:
-            return () if path == REFERENCE else (path.stem,)
-        return (self.source,)
+        return () if self.source == REFERENCE.stem else (self.source,)
 
     def declares(self, *features: str) -> bool:
         """Whether every one of these features is declared."""
@@ -198,7 +195,8 @@ def load_manifest(
 
     Raises ``ManifestError``.
     """
-    source = str(path) if source is None else source
+    if source is None:  # where the suite is installed says nothing about its own manifests
+        source = path.stem if path.parent == REFERENCE.parent else str(path)
     try:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
