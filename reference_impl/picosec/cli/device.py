@@ -18,6 +18,7 @@ from picosec.net.clock import Clock, SystemClock
 from picosec.net.loop import Agent, Link
 from picosec.net.loop import run as run_loop
 from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
+from picosec.net.stream import StreamTransport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +55,7 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     link.add_argument(
         "--baudrate", type=int, default=DEFAULT_BAUDRATE, metavar="N", help="of serial lines (%(default)s)"
     )
-    link.add_argument("--stdio", action="store_true", help="slipmux frames on standard input and output")
+    link.add_argument("--stdio", action="store_true", help="slipmux frames on standard input and output; the device ends with its input")
     keys = parser.add_argument_group("keys (without any, only open resources answer)")
     keys.add_argument("--identity", type=Path, action="append", metavar="FILE", help="an identity of the device")
     keys.add_argument(
@@ -77,7 +78,7 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
 
 @explained
 def run(options: argparse.Namespace) -> int:
-    """Serve until every link has ended or somebody stops it."""
+    """Serve until every link has ended, whoever holds standard input lets go, or somebody stops it."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     with suppress(KeyboardInterrupt, _Stopped), ExitStack() as opened:
@@ -89,7 +90,9 @@ def run(options: argparse.Namespace) -> int:
             what = "TEST BUILD, keys for anyone, " if options.test_interface else ""
             names = ", ".join(each.name for each in transports)
             print(f"picosec device: {what}serving {names}", file=sys.stderr, flush=True)
-        run_loop(agent, transports, clock)
+        # Who started it over standard input has no other way to end it, and further links never end by themselves.
+        holder = transports[-1] if options.stdio else None
+        run_loop(agent, transports, clock, lambda: isinstance(holder, StreamTransport) and holder.ended)
     return DONE
 
 

@@ -30,6 +30,8 @@ class StreamTransport:
         self._writing = writing
         self._close = close
         self._decoder = slipmux.Decoder()
+        #: Whether the other end is gone.
+        self.ended = False
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
@@ -44,6 +46,7 @@ class StreamTransport:
         except OSError as error:
             raise self._failed(error) from error
         if not data:
+            self.ended = True
             raise EndOfStream
         return [(None, frame) for frame in self._decoder.feed(data)]
 
@@ -65,5 +68,6 @@ class StreamTransport:
 
     def _failed(self, error: OSError) -> Exception:
         if error.errno in _GONE:
+            self.ended = True
             return EndOfStream()
         return TransportError(f"{self.name}: {error.strerror}")

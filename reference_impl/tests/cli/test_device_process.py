@@ -123,3 +123,14 @@ def test_a_taken_port_is_one_line():
         f"picosec: UDP port {port} of 127.0.0.1 is taken by another program: "
         f"stop it, or choose another port (`--udp 127.0.0.1:{port + 1}`)\n"
     )
+
+
+def test_device_ends_with_its_input_whatever_else_it_serves():
+    """Who starts a device over standard input ends it that way; sockets beside it must not keep it."""
+    device = start("--udp", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--test-interface")
+    ask(device, "/ps/test/state")
+
+    device.stdin.close()
+    device.stdin = None
+
+    assert ended(device)[0] == 0
