@@ -31,6 +31,9 @@ _INTERFACE = "/ps/test/"
 #: The part of the time for an answer in which a connection that ends has ended.
 _GRACE = 20
 
+#: Several times the frames of the longest conversation that any test has with a target.
+MOST_FRAMES = 20_000
+
 
 class Nonconformity(AssertionError):
     """The target did what the specification forbids, or did not do what it demands."""
@@ -52,7 +55,9 @@ class Record:
         self._began = time.monotonic()
 
     def add(self, direction: Direction, data: bytes, note: str, layer: Layer, link: str) -> None:
-        """Note one frame."""
+        """Note one frame. Raises ``Nonconformity`` for one too many: whatever a target does, each test has an end."""
+        if len(self.frames) == MOST_FRAMES:
+            raise Nonconformity(f"after {MOST_FRAMES:,} frames the target has not done what the test waits for")
         self.frames.append(Frame(direction, time.monotonic() - self._began, data, note, layer, link=link))
 
 

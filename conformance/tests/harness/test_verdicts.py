@@ -197,6 +197,24 @@ def test_test_module_that_does_not_import_breaks_the_run(manifest_file: Path, tm
         run(manifest_file, suite=tmp_path / "suite")
 
 
+def test_target_that_never_does_what_a_test_waits_for_fails_it(manifest_file: Path, tmp_path: Path) -> None:
+    """A run against a stack that answers everything and does nothing has to end, with the stack to blame."""
+    module = tmp_path / "suite" / "test_waits.py"
+    module.parent.mkdir()
+    module.write_text(
+        "import pytest\n\n\n"
+        '@pytest.mark.requirement("CNF-510")\n'
+        "def test_waits(target):\n"
+        "    while target.request(1, '/a').payload != b'done':\n"
+        "        pass\n"
+    )
+
+    report = run(manifest_file, suite=module.parent)
+
+    assert verdicts(report) == {"waits": Verdict.FAILED}
+    assert "20,000 frames" in report.tests[0].reason
+
+
 def test_result_survives_the_way_between_processes(manifest_file: Path) -> None:
     """Workers report in plain values; what is lost on the way is lost to the report."""
     for result in run(manifest_file).tests:

@@ -55,7 +55,9 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     link.add_argument(
         "--baudrate", type=int, default=DEFAULT_BAUDRATE, metavar="N", help="of serial lines (%(default)s)"
     )
-    link.add_argument("--stdio", action="store_true", help="slipmux frames on standard input and output; the device ends with its input")
+    link.add_argument(
+        "--stdio", action="store_true", help="slipmux frames on standard input and output, with which the device ends"
+    )
     keys = parser.add_argument_group("keys (without any, only open resources answer)")
     keys.add_argument("--identity", type=Path, action="append", metavar="FILE", help="an identity of the device")
     keys.add_argument(
