@@ -70,6 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "undeclared: the test also runs when the target does not declare its features")
     if config.getoption("picosec_manifest") is None:
         return
+    # Reports tell of failures in their own words; the source that pytest would read for its own costs more than a test.
+    config.option.tbstyle = "native"
     judged_by = load_set(config.getoption("picosec_set"))
     path, source = Path(config.getoption("picosec_manifest")), config.getoption("picosec_source")
     manifest = load_manifest(path, config.getoption("picosec_profile"), judged_by.profiles, source)

@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="run the whole suite against each fault")
     parser.add_argument("--list", action="store_true", help="list the faults and run nothing")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the kill matrix")
-    parser.add_argument(
-        "--jobs", metavar="N", type=int, default=min(2, os.cpu_count() or 1), help="faults to run at once"
-    )
+    # A broken device is mostly waited for, so a core has time for two.
+    jobs = 2 * (os.cpu_count() or 1)
+    parser.add_argument("--jobs", metavar="N", type=int, default=jobs, help="faults to run at once (%(default)s)")
     parser.add_argument("--seed", metavar="N", type=int, default=1, help="decides everything the suite sends")
 
 

@@ -184,7 +184,7 @@ def takes_the_identifier_of_the_initiator() -> None:
 @fault("CHN-290")
 def has_one_identifier() -> None:
     """One identifier is enough for a lamp: the second session takes the place of the first, and of its channel."""
-    Handshaking._choose_for_peer = lambda self, c_i: b"\x05" if c_i != b"\x05" else b"\x06"
+    Handshaking.choose_for_peer = lambda self, c_i: b"\x05" if c_i != b"\x05" else b"\x06"
 
 
 @fault("CHN-290")
@@ -219,7 +219,7 @@ def forgets_the_sessions_that_it_began() -> None:
         finally:
             Openings.uses = original
 
-    Handshaking._choose_for_peer = choose
+    Handshaking.choose_for_peer = choose
     handshakes.Identifiers.choose = lambda self, in_use: next(name for name in self._short if not in_use(name))
 
 
