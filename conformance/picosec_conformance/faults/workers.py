@@ -26,7 +26,6 @@ from picosec_conformance.report.model import Verdict
 from picosec_conformance.selection import select
 from picosec_conformance.verdicts import from_wire
 
-
 #: Seconds for an answer of a broken reference. Many are silent where they should not be, and each test waits for that
 #: long; the reference itself needs a hundredth of it, and gets what its manifest says.
 ANSWER = 0.5
