@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -248,14 +248,14 @@ def opens_with_its_last_message() -> None:
     """The client has all keys when it sends message_3, so its channel is open: whoever dropped that message has a
     client that talks to nobody.
     """
-    original = Openings._send
+    original = Openings._ask
 
-    def send(self: Openings, handshake: Any, message: Message, now: float) -> None:
+    def ask(self: Openings, handshake: Any, message: Message, now: float) -> None:
         original(self, handshake, message, now)
         if handshake.early is not None:
             self._channels.keep(handshake.early.channel, now, handshake.peer)
 
-    Openings._send = send
+    Openings._ask = ask
 
 
 @fault("CHN-1600")
@@ -299,19 +299,23 @@ def combines_where_message_4_is_to_come() -> None:
 # -- the link ----------------------------------------------------------------------------------------------------------
 
 
-def _links(change: Any) -> None:
+#: A name, and a value unless it is a flag.
+Attribute = tuple[str, str | None]
+
+
+def _links(change: Callable[[list[Attribute], Handshaking], Iterable[Attribute]]) -> None:
     """Alter the attributes of the link."""
     original = Handshaking._attributes
-    Handshaking._attributes = lambda self: change(list(original(self)), self)
+    Handshaking._attributes = lambda self: iter(change(list(original(self)), self))
 
 
 @fault("CHN-1620")
 def advertises_what_it_was_built_with() -> None:
     """The list is a constant of the build: a suite that was withdrawn for good reason is offered for ever."""
 
-    def constant(found: list[str], _self: Handshaking) -> Iterator[str]:
-        yield from (entry for entry in found if not entry.startswith("ed-csuite"))
-        yield from (f"ed-csuite={number}" for number in range(7))
+    def constant(found: list[Attribute], _self: Handshaking) -> Iterator[Attribute]:
+        yield from (attribute for attribute in found if attribute[0] != "ed-csuite")
+        yield from (("ed-csuite", str(number)) for number in range(7))
 
     _links(constant)
 
@@ -320,10 +324,10 @@ def advertises_what_it_was_built_with() -> None:
 def lists_suites_in_one_attribute() -> None:
     """One attribute with all suites, separated by spaces, as with other attributes: clients look for one number."""
 
-    def joined(found: list[str], _self: Handshaking) -> Iterator[str]:
-        suites = [entry.partition("=")[2] for entry in found if entry.startswith("ed-csuite")]
-        yield from (entry for entry in found if not entry.startswith("ed-csuite"))
-        yield f'ed-csuite="{" ".join((*suites, "99"))}"'
+    def joined(found: list[Attribute], _self: Handshaking) -> Iterator[Attribute]:
+        suites = [value for name, value in found if name == "ed-csuite" and value is not None]
+        yield from (attribute for attribute in found if attribute[0] != "ed-csuite")
+        yield "ed-csuite", " ".join((*suites, "99"))
 
     _links(joined)
 
@@ -331,16 +335,16 @@ def lists_suites_in_one_attribute() -> None:
 @fault("CHN-1630")
 def keeps_the_combined_request_to_itself() -> None:
     """What is there and is not said is not used: every client takes the long way."""
-    _links(lambda found, _self: (entry for entry in found if entry != "ed-comb-req"))
+    _links(lambda found, _self: (attribute for attribute in found if attribute[0] != "ed-comb-req"))
 
 
 @fault("CHN-1630")
 def gives_flags_a_value() -> None:
     """`ed-r=true`: a client that looks for the flag as the standard has it does not find it."""
-    _links(lambda found, _self: (f"{entry}=1" if entry in ("ed-r", "ed-comb-req") else entry for entry in found))
+    _links(lambda found, _self: ((name, "1" if value is None else value) for name, value in found))
 
 
 @fault("CHN-1630")
 def offers_what_message_4_excludes() -> None:
     """The flag is there whatever the policy: clients combine, and are refused."""
-    _links(lambda found, _self: dict.fromkeys((*found, "ed-comb-req")))
+    _links(lambda found, _self: dict.fromkeys((*found, ("ed-comb-req", None))))

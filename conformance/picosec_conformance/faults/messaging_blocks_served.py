@@ -12,7 +12,7 @@ from picosec.messaging import blocks, blockwise, downloads
 from picosec.messaging.blocks import LARGEST, Block, block_of, exchanged
 from picosec.messaging.coap import Message, Option
 from picosec.registry import Problem
-from picosec.roles import observers, server
+from picosec.roles import observers, resources, server
 from picosec_conformance.faults import fault
 
 
@@ -222,7 +222,7 @@ def sends_no_etag() -> None:
 @fault("MSG-1370")
 def tells_representations_apart_by_their_size() -> None:
     """A new version is rarely as long as the one before."""
-    downloads.etag = lambda response: len(response.payload).to_bytes(2, "big")
+    _tagging(lambda payload: len(payload).to_bytes(2, "big"))
 
 
 @fault("MSG-1370")
@@ -236,7 +236,12 @@ def counts_representations_from_the_start() -> None:
         original(self, *given)
 
     server.Server.__init__ = init
-    downloads.etag = lambda response: bytes((numbers.setdefault(response.payload, len(numbers)),))
+    _tagging(lambda payload: bytes((numbers.setdefault(payload, len(numbers)),)))
+
+
+def _tagging(tag: Callable[[bytes], bytes]) -> None:
+    """Make entity-tags from payloads in another way."""
+    downloads.entity_tag = resources.entity_tag = lambda content_format, payload: tag(payload)
 
 
 @fault("MSG-1380")

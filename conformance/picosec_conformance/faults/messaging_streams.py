@@ -76,15 +76,16 @@ def says_nothing_first() -> None:
 
 @fault("MSG-1000")
 def introduces_itself_when_it_has_time() -> None:
-    """The CSM is queued behind the answers that are ready already."""
+    """The CSM waits for something else to be sent, and goes out behind it."""
     original = StreamEndpoint.transmit
+    late: list[tuple[Hashable, bytes]] = []
 
     def transmit(self: StreamEndpoint) -> list[tuple[Hashable, bytes]]:
         outbox = original(self)
-        csm = [each for each in outbox if each[1][-4:-2] == b"\xe1\x22"]
-        late = getattr(self, "_late", [])
-        self._late = csm
-        return [each for each in outbox if each not in csm] + late
+        late.extend(each for each in outbox if each[1][1:3] == b"\xe1\x22")
+        rest = [each for each in outbox if each not in late]
+        behind = [late.pop(0) for _ in range(len(late))] if rest else []
+        return rest + behind
 
     StreamEndpoint.transmit = transmit
 
