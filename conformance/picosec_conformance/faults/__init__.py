@@ -24,6 +24,9 @@ CHAPTERS = (
     "messaging_client",
     "messaging_framing",
     "messaging_streams",
+    "messaging_streams_bytes",
+    "messaging_streams_signals",
+    "messaging_streams_requests",
     "messaging_streams_observe",
     "messaging_sent",
     "messaging_echo",
@@ -32,8 +35,11 @@ CHAPTERS = (
     "messaging_surplus",
     "messaging_blocks_served",
     "messaging_blocks_taken",
+    "messaging_blocks_room",
     "messaging_blocks_client",
     "messaging_observe_served",
+    "messaging_observe_endings",
+    "messaging_hints",
     "messaging_observe_client",
     "channel_edhoc",
     "channel_edhoc_suites",
@@ -54,8 +60,10 @@ CHAPTERS = (
     "channel_renewal",
     "channel_resume",
     "channel_delivery",
+    "channel_delivery_receiver",
     "channel_migration",
     "conformance",
+    "conformance_target",
 )
 
 

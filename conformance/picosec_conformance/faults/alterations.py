@@ -8,9 +8,12 @@ from typing import Any
 
 from picosec.messaging import coap
 from picosec.messaging.coap import Option
+from picosec.messaging.connections import Connection
 from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.options import Definition
 from picosec.messaging.parameters import Parameters
+from picosec.messaging.stream_endpoint import StreamEndpoint
+from picosec.messaging.stream_message import StreamMessage
 from picosec.roles.resources import Reply, Request, Site
 
 
@@ -41,3 +44,14 @@ def read_segments(which: Callable[[bytes], bool], read: Callable[[bytes], str]) 
         (number == Option.URI_PATH and which(value)) or admits(self, number, value)
     )
     coap._segment = lambda value: read(value) if which(value) else segment(value)
+
+
+def take_otherwise(instead: Callable[[StreamEndpoint, Connection, StreamMessage, float], bool]) -> None:
+    """Do something else with some messages: ``instead`` returns whether it did."""
+    original = StreamEndpoint._take
+
+    def take(self: StreamEndpoint, connection: Connection, message: StreamMessage, now: float) -> None:
+        if not instead(self, connection, message, now):
+            original(self, connection, message, now)
+
+    StreamEndpoint._take = take

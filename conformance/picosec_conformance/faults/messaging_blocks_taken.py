@@ -8,11 +8,10 @@ from typing import Any
 
 from picosec.channel import oscore
 from picosec.errors import ProtocolError
-from picosec.messaging import blockwise, held
 from picosec.messaging.blocks import Block, block_of, exchanged
 from picosec.messaging.blockwise import Answer, Blockwise
 from picosec.messaging.coap import Code, Message, Option
-from picosec.messaging.held import Held, Limits, Operation, Party
+from picosec.messaging.held import Operation, Party
 from picosec.registry import RESPONSE_CODE, Problem
 from picosec.roles import server
 from picosec_conformance.faults import fault
@@ -69,7 +68,8 @@ def _joining(joined: Callable[[Any, Blockwise, Operation, Block, Message], bytes
     Blockwise._joined = join
 
 
-def _so_far(self: Blockwise, operation: Operation) -> bytes:
+def received(self: Blockwise, operation: Operation) -> bytes:
+    """Return what has come of a body so far."""
     kept = self._held.find(operation)
     return b"" if kept is None or kept.complete else kept.message.payload
 
@@ -90,7 +90,7 @@ def leaves_the_last_block_out() -> None:
     """The last block says that the body is complete, so what is there is the body."""
     _joining(
         lambda original, self, operation, block, request: (
-            original(self, operation, block, request) if block.more or not block.number else _so_far(self, operation)
+            original(self, operation, block, request) if block.more or not block.number else received(self, operation)
         )
     )
 
@@ -105,7 +105,7 @@ def counts_in_blocks() -> None:
         if block.number != expected:
             raise ProtocolError(Problem.INCOMPLETE, "MSG-1400")
         numbers[operation] = expected + 1
-        return (_so_far(self, operation) if block.number else b"") + request.payload
+        return (received(self, operation) if block.number else b"") + request.payload
 
     _joining(joined)
 
@@ -128,7 +128,7 @@ def fills_gaps_with_zeros() -> None:
     """A buffer is as large as the last offset, and what did not come is zero (RFC 7959 section 7)."""
 
     def joined(original: Any, self: Blockwise, operation: Operation, block: Block, request: Message) -> bytes:
-        so_far = _so_far(self, operation)[: block.offset] if block.number else b""
+        so_far = received(self, operation)[: block.offset] if block.number else b""
         return so_far.ljust(min(block.offset, 1 << 15), b"\0") + request.payload
 
     _joining(joined)
@@ -139,7 +139,7 @@ def appends_whatever_comes() -> None:
     """Blocks are appended in the order of their arrival; networks keep order, mostly."""
     _joining(
         lambda original, self, operation, block, request: (
-            (_so_far(self, operation) if block.number else b"") + request.payload
+            (received(self, operation) if block.number else b"") + request.payload
         )
     )
 
@@ -167,7 +167,7 @@ def takes_short_blocks() -> None:
     """The payload is as long as it is; SZX is for others."""
     _joining(
         lambda original, self, operation, block, request: (
-            (_so_far(self, operation) if block.number else b"") + request.payload
+            (received(self, operation) if block.number else b"") + request.payload
         )
     )
 
@@ -275,7 +275,7 @@ def goes_on_where_it_was() -> None:
         if block.number:
             whole: bytes = original(self, operation, block, request)
             return whole
-        return _so_far(self, operation) + request.payload
+        return received(self, operation) + request.payload
 
     _joining(joined)
 
@@ -285,186 +285,9 @@ def waits_for_the_first_body() -> None:
     """A transfer is in progress, so another one cannot begin: a client that restarted waits for minutes."""
 
     def joined(original: Any, self: Blockwise, operation: Operation, block: Block, request: Message) -> bytes:
-        if not block.number and _so_far(self, operation):
+        if not block.number and received(self, operation):
             raise ProtocolError(Problem.INCOMPLETE, "MSG-1450")
         whole: bytes = original(self, operation, block, request)
         return whole
 
     _joining(joined)
-
-
-def _limits(**changes: Any) -> None:
-    original = Blockwise.__init__
-
-    def init(self: Blockwise, limits: Limits | None = None) -> None:
-        original(self, replace(limits or Limits(), **changes))
-
-    Blockwise.__init__ = init
-
-
-@fault("MSG-1460")
-def takes_one_block_too_many() -> None:
-    """The limit is looked at before the block is added."""
-    original = Blockwise.serve
-
-    def serve(self: Blockwise, party: Party, request: Message, *rest: Any) -> Answer:
-        limits = self._limits
-        so_far = _so_far(self, Operation.of(party, request))
-        self._limits = replace(limits, max_body=limits.max_body + 1024) if len(so_far) == limits.max_body else limits
-        try:
-            return original(self, party, request, *rest)
-        finally:
-            self._limits = limits
-
-    Blockwise.serve = serve
-
-
-@fault("MSG-1460")
-def does_not_say_how_large() -> None:
-    """4.13 and nothing else: the client halves its body until it fits, or gives up."""
-    original = Blockwise._too_large
-    Blockwise._too_large = lambda self, party: exchanged(original(self, party), (Option.SIZE1,))
-
-
-@fault("MSG-1460")
-def says_a_size_that_it_does_not_take() -> None:
-    """The size that is told is that of the buffer, of which something else needs a part."""
-    original = Blockwise._too_large
-    Blockwise._too_large = lambda self, party: exchanged(
-        original(self, party), (Option.SIZE1,), (Option.SIZE1, b"\x01\x00\x00")
-    )
-
-
-@fault("MSG-1470")
-def looks_at_no_announcement() -> None:
-    """A body that cannot be taken is taken block by block, until the last room is filled."""
-    original = Blockwise.serve
-
-    def serve(self: Blockwise, party: Party, request: Message, *rest: Any) -> Answer:
-        return original(self, party, exchanged(request, (Option.SIZE1,)), *rest)
-
-    Blockwise.serve = serve
-
-
-@fault("MSG-1470")
-def ends_a_body_where_it_was_announced() -> None:
-    """The announced size is the size: what comes behind it is cut off."""
-    original = Blockwise._joined
-
-    def joined(self: Blockwise, operation: Operation, block: Block, request: Message) -> bytes:
-        whole = original(self, operation, block, request)
-        announced = request.option(Option.SIZE1)
-        return whole if announced is None else whole[: int.from_bytes(announced, "big")]
-
-    Blockwise._joined = joined
-
-
-@fault("MSG-1480")
-def collects_first_and_asks_later() -> None:
-    """Whether a request is allowed is decided when it is complete: strangers fill memory for closed resources."""
-    original = Blockwise.serve
-
-    def serve(self: Blockwise, party: Party, request: Message, now: float, admit: Any, act: Any) -> Answer:
-        return original(self, party, request, now, lambda part: None, act)
-
-    Blockwise.serve = serve
-
-
-@fault("MSG-1490")
-def keeps_every_transfer() -> None:
-    """A dictionary has room for all of them."""
-    _limits(max_per_party=1 << 20, max_transfers=1 << 20, max_bytes=1 << 40)
-
-
-@fault("MSG-1590")
-def has_one_table_for_strangers_and_friends() -> None:
-    """The oldest makes room, and the oldest is the one over the channel."""
-    original = Held.keep
-
-    def keep(self: Held, operation: Operation, message: Message, now: float, **rest: Any) -> None:
-        original(self, operation, message, now, **rest)
-        while len(self) > 4:
-            pool = self._pools[True] or self._pools[False]
-            del pool[next(iter(pool))]
-
-    Held.keep = keep
-
-
-@fault("MSG-1500")
-def never_forgets_a_transfer() -> None:
-    """The client will be back."""
-    _limits(lifetime=1e9)
-
-
-@fault("MSG-1510")
-def acts_for_each_block_of_the_answer() -> None:
-    """A request is answered, and its answer is cut: for the third block the door opens a third time."""
-    original = Blockwise.serve
-
-    def serve(self: Blockwise, party: Party, request: Message, now: float, admit: Any, act: Any) -> Answer:
-        wanted = block_of(request, Option.BLOCK2)
-        if wanted is None or not wanted.number or block_of(request, Option.BLOCK1) is not None:
-            return original(self, party, request, now, admit, act)
-        kept = self._held.find(Operation.of(party, request))
-        if kept is None:
-            return Answer(blockwise.cut(request, replace(act(request).response, payload=bytes(100))))
-        act(kept.message)
-        return original(self, party, request, now, admit, act)
-
-    Blockwise.serve = serve
-
-
-@fault("MSG-1510")
-def tells_anybody_the_rest() -> None:
-    """The answer is kept for whoever asks for its second block."""
-    original = Held.find
-
-    def find(self: Held, operation: Operation) -> held.Kept | None:
-        kept = original(self, operation)
-        same = [
-            other
-            for pool in self._pools.values()
-            for known, other in pool.items()
-            if other.complete and known.options == operation.options
-        ]
-        return kept or next(iter(same), None)
-
-    Held.find = find
-
-
-@fault("MSG-900")
-def waits_for_blocks_behind_a_tag() -> None:
-    """A request with a tag belongs to a transfer, and this one has not come to its end."""
-    original = Blockwise.serve
-
-    def serve(self: Blockwise, party: Party, request: Message, *rest: Any) -> Answer:
-        if request.option(Option.REQUEST_TAG) is not None and request.option(Option.BLOCK1) is None:
-            raise ProtocolError(Problem.INCOMPLETE, "MSG-900")
-        return original(self, party, request, *rest)
-
-    Blockwise.serve = serve
-
-
-@fault("MSG-900")
-def adds_a_whole_request_to_what_it_has() -> None:
-    """Same party, same options, same tag: what comes without Block1 is the last part."""
-    original = Blockwise._act
-
-    def act(self: Blockwise, operation: Operation, request: Message, now: float, *rest: Any) -> Answer:
-        so_far = _so_far(self, operation) if request.option(Option.REQUEST_TAG) is not None else b""
-        return original(self, operation, replace(request, payload=so_far + request.payload), now, *rest)
-
-    Blockwise._act = act
-
-
-@fault("MSG-910")
-def sends_tags_back() -> None:
-    """A response has the token of its request, and its tag."""
-    original = Blockwise.serve
-
-    def serve(self: Blockwise, party: Party, request: Message, *rest: Any) -> Answer:
-        answer = original(self, party, request, *rest)
-        tags = [entry for entry in request.options if entry[0] == Option.REQUEST_TAG]
-        return replace(answer, response=exchanged(answer.response, (), *tags))
-
-    Blockwise.serve = serve
