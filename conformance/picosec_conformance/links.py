@@ -23,10 +23,17 @@ class Links(Protocol):
     def begin(self, test: str) -> None:
         """Begin a test."""
 
-    def open(self, name: str, settings: Mapping[str, Any], target: str = "") -> Adapter:
+    def open(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        target: str = "",
+        started: Callable[[Adapter], None] = lambda adapter: None,
+    ) -> Adapter:
         """Return the link of this name, up. Raises ``AdapterError``.
 
         A further link names the ``target`` that it leads to, which is the name of the link that starts it.
+        ``started`` is called with a link that was not up before.
         """
 
     def power_cycle(self, target: str) -> None:
@@ -64,7 +71,13 @@ class LiveLinks:
         self._test = test
         self._log.begin()
 
-    def open(self, name: str, settings: Mapping[str, Any], target: str = "") -> Adapter:
+    def open(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        target: str = "",
+        started: Callable[[Adapter], None] = lambda adapter: None,
+    ) -> Adapter:
         """Return a link, started for the first test that needs it and kept for those that follow."""
         if name not in self._adapters:
             ports = self._ports.setdefault(target or name, Ports())
@@ -77,6 +90,7 @@ class LiveLinks:
         if not adapter.up:
             adapter.start()
             self._drop_further(name)
+            started(adapter)
         return adapter
 
     def power_cycle(self, target: str) -> None:
@@ -134,10 +148,18 @@ class RecordedLinks:
         """Go to a test's first step."""
         self._there.begin(test)
 
-    def open(self, name: str, settings: Mapping[str, Any], target: str = "") -> Adapter:
+    def open(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        target: str = "",
+        started: Callable[[Adapter], None] = lambda adapter: None,
+    ) -> Adapter:
         """Return a recorded link."""
         adapter = RecordedAdapter(name, framing_of(settings), self._there)
-        adapter.start()
+        if not adapter.up:
+            adapter.start()
+            started(adapter)
         return adapter
 
     def power_cycle(self, target: str) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from picosec_conformance.adapters import AdapterError, ConnectionEnded, TargetDied, framing_of
+from picosec_conformance.adapters import Adapter, AdapterError, ConnectionEnded, TargetDied, framing_of
 from picosec_conformance.adapters.base import Framing
+from picosec_conformance.adapters.further import FurtherLink
 from picosec_conformance.control import Control
 from picosec_conformance.links import Links
 from picosec_conformance.manifest import Manifest
@@ -83,15 +84,17 @@ class Reach:
     def stranger(self) -> Target:
         """Return the target as an address sees it that has proven nothing, on a link where addresses can be forged.
 
-        Skips the test when there is none.
+        It is an address of its own, whatever goes over the link otherwise. Skips the test when there is no such link.
         """
-        name = next((name for name in self.names if framing_of(self._settings(name)) == "datagram"), None)
+        name = next((name for name in self.names if self._settings(name)["kind"] == "udp"), None)
         if name is None:
             pytest.skip("no link on which an address can be forged")
-        if name not in self._open:
-            self._open[name] = self._target(name)
-            self._open[name].begin(self._rng)
-        target = self._open[name]
+        stranger = f"stranger on {name or 'the main link'}"
+        if stranger not in self._open:
+            place = {key: value for key, value in self._settings(name).items() if key in ("kind", "host", "port")}
+            self._open[stranger] = self._further(stranger, place)
+            self._open[stranger].begin(self._rng)
+        target = self._open[stranger]
         target.move()
         return target
 
@@ -102,20 +105,25 @@ class Reach:
         so does one whose link broke.
         """
         try:
+            if name != MAIN:  # of a target that is dead the main link knows at once
+                self._ask(self._main)
             self._open[name] = self._prepare(name)
         except (Silence, TargetDied, ConnectionEnded, AdapterError) as error:
             try:
                 self._links.power_cycle("target")
             except AdapterError:
                 raise error from None
-            self._wake()
+            self._wake(self._main)
             self._open[name] = self._prepare(name)
         return self._open[name]
 
-    def _wake(self) -> None:
-        """Give a target that has just started several times as long as it has to answer otherwise."""
-        target = self._target(MAIN)
-        target.begin(self._rng)
+    def _wake(self, main: Adapter) -> None:
+        """Give a target that has just started several times as long as it has to answer otherwise.
+
+        When it answers, it also listens on its further links.
+        """
+        target = Target(main, self._manifest, self._record)
+        target.begin(random.Random(0))  # whether it had to be started decides nothing about the test
         for _ in range(PATIENCE):
             with suppress(Silence):
                 target.until_probe_answered()
@@ -149,9 +157,31 @@ class Reach:
 
     def _target(self, name: str) -> Target:
         """Return the target on a link that is up; the main link comes first, since the target starts with it."""
-        adapter = self._links.open("target", self._manifest.adapter)
         if name != MAIN:
-            adapter = self._links.open(name, self._manifest.links[name], "target")
+            return self._further(name, self._settings(name))
+        return self._through(self._main, name)
+
+    @property
+    def _main(self) -> Adapter:
+        """The main link, up, and the target awake."""
+        return self._links.open("target", self._manifest.adapter, started=self._wake)
+
+    def _further(self, name: str, settings: Mapping[str, Any]) -> Target:
+        main = self._main
+        try:
+            adapter = self._links.open(name, settings, "target")
+        except (AdapterError, TargetDied):
+            self._ask(main)
+            raise
+        return self._through(FurtherLink(adapter, lambda: self._ask(main)), name)
+
+    def _ask(self, main: Adapter) -> None:
+        """See over the main link whether the target is alive. Raises what is known of its end."""
+        target = Target(main, self._manifest, self._record)
+        target.begin(self._rng)
+        target.until_probe_answered()
+
+    def _through(self, adapter: Adapter, name: str) -> Target:
         target = Target(adapter, self._manifest, self._record, name, lambda: self._links.power_cycle("target"))
         target.renew = lambda: self._renew(target)
         return target

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from picosec_conformance.adapters.base import AdapterError, ConnectionEnded, Ending, Framing
+from picosec_conformance.adapters.base import AdapterError, ConnectionEnded, Ending, Framing, TargetDied
 
 _CHUNK = 1 << 16
 #: Seconds in which a target that was just started begins to listen.
@@ -34,6 +34,7 @@ class ConnectionAdapter:
         self._poll = select.poll()
         self._frames: deque[bytes] = deque()
         self._ended: ConnectionEnded | None = None
+        self._listened = False  # since the target started
 
     def start(self) -> None:
         """Connect unless there is a connection. A target that was just started gets time to listen."""
@@ -47,14 +48,20 @@ class ConnectionAdapter:
                 time.sleep(0.02)  # nothing tells when somebody else's program begins to listen
 
     def connect(self, *, bare: bool = False) -> None:
-        """Drop the connection, if there is one, and make another; a ``bare`` one carries raw bytes only."""
-        self.close()
+        """Drop the connection, if there is one, and make another; a ``bare`` one carries raw bytes only.
+
+        Raises ``TargetDied`` when nobody listens where somebody did.
+        """
+        self._drop()
         try:
             self._socket = socket.create_connection((self._host, self._port), _PATIENCE)
         except OSError as error:
+            if self._listened and isinstance(error, ConnectionRefusedError):
+                raise TargetDied(f"nothing listens on {self._host}:{self._port} any more") from error
             raise AdapterError(
                 f"cannot connect to {self._host}:{self._port}: {error.strerror or error}; is the target running?"
             ) from error
+        self._listened = True
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -71,7 +78,7 @@ class ConnectionAdapter:
             return
         if ending is Ending.RESET:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
+        self._drop()
 
     def send(self, frame: bytes) -> None:
         """Send one frame."""
@@ -129,7 +136,11 @@ class ConnectionAdapter:
         self.start()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Let go of the target."""
+        self._drop()
+        self._listened = False
+
+    def _drop(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -110,10 +110,14 @@ class RecordedAdapter:
         self._name = name
         self._playback = playback
 
+    @property
+    def up(self) -> bool:
+        """Whether the link was up when the recording was made. In most tests the target was."""
+        return not self._playback.peek(self._name, Operation.START)
+
     def start(self) -> None:
-        """Start as it was recorded; in most tests the target was up already."""
-        if self._playback.peek(self._name, Operation.START):
-            self._playback.take(self._name, Operation.START)
+        """Start as it was recorded."""
+        self._playback.take(self._name, Operation.START)
 
     def send(self, frame: bytes) -> None:
         """Compare a frame with the one that was sent then."""

@@ -39,7 +39,8 @@ class Log:
 class RecordingAdapter:
     """Passes everything on to the adapter that ``make`` returns, and to the log.
 
-    A link that could never be started is not tried again: each later test is told the same at once. One that broke is.
+    A link that could not be started twice, and never was, is not tried again: each later test is told the same at once.
+    One that broke is. Once may be for the target's having died before, which its further links do not show.
     """
 
     def __init__(self, name: str, framing: Framing, make: Callable[[], Adapter], log: Log) -> None:
@@ -50,6 +51,7 @@ class RecordingAdapter:
         self._adapter: Adapter | None = None
         self._started = False  # at least once
         self.up = False  #: as far as is known
+        self._failures = 0
         self._failure = ""
 
     def start(self) -> None:
@@ -58,13 +60,14 @@ class RecordingAdapter:
             self._do(Operation.START, None, self._start)
 
     def _start(self) -> None:
-        if self._failure:
+        if self._failures > 1:
             raise AdapterError(self._failure)
         try:
             self._adapter = self._adapter or self._make()
             self._adapter.start()
         except (AdapterError, OSError) as error:
-            self._failure = "" if self._started else str(error)
+            self._failures += not self._started
+            self._failure = str(error)
             raise
         self._started = self.up = True
 
@@ -123,7 +126,9 @@ class RecordingAdapter:
             result = act()
         except (TargetDied, ConnectionEnded, AdapterError, OSError) as error:
             outcome = _outcome(error)
-            self.up = self.up and outcome is not Outcome.BROKE
+            # A target without a switch is as it was, and so is one that ended a connection.
+            gone = outcome in (Outcome.BROKE, Outcome.DIED) and operation is not Operation.POWER_CYCLE
+            self.up = self.up and not gone
             self._log.steps.append(Step(at, self._name, operation, data, outcome, str(error)))
             if isinstance(error, OSError):
                 raise AdapterError(str(error)) from error

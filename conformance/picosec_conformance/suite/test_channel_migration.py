@@ -24,6 +24,8 @@ from picosec_conformance.verdicts import Inconclusive
 
 #: Classes in which the target chooses where to send.
 CLASSES = list(DeliveryClass)
+#: Connections, which end.
+WAYS = [pytest.param(way, marks=pytest.mark.needs(way)) for way in ("messaging.stream", "messaging.websocket")]
 
 
 @pytest.fixture
@@ -274,21 +276,26 @@ def test_race_does_not_win_a_channel_for_good(
 
 @pytest.mark.requirement("CHN-2000")
 @pytest.mark.parametrize("delivery", CLASSES)
-@pytest.mark.parametrize("way", ["messaging.stream", "messaging.websocket"])
+@pytest.mark.parametrize("way", WAYS)
 def test_ended_connection_is_no_address(
-    target: Target, reach: Reach, channel: Channel, sender: DeliveringTarget, delivery: DeliveryClass, way: str
+    reach: Reach, channel: Channel, elsewhere: list[Target], delivery: DeliveryClass, way: str
 ) -> None:
     """A phone closes its connection and is at home again: what waits for a dead connection waits for nobody."""
     link = reach(way)
-    assert over(link, channel).ask(read(link)).code == Code.CONTENT
-    link.disconnect(Ending.HALF)
-    link.until_ended()
+    for home in elsewhere:
+        at_home = over(home, channel)
+        sender = DeliveringTarget(home, Control(home), at_home)
+        assert at_home.ask(read(home)).code == Code.CONTENT
+        assert over(link, channel).ask(read(link)).code == Code.CONTENT
+        link.disconnect(Ending.HALF)
+        link.until_ended()
 
-    sender.act(delivery, b"home")
+        sender.act(delivery, b"home")
 
-    attempt = only(sender.quiet(), "request at the address before")
-    assert attempt.plain.payload == b"home"
-    sender.finish(attempt)
+        attempt = only(sender.quiet(), "request at the address before")
+        assert attempt.plain.payload == b"home"
+        sender.finish(attempt)
+        link.connect()
 
 
 @pytest.mark.requirement("CHN-2010")

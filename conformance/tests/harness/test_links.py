@@ -75,16 +75,6 @@ def assert_same_as_a_program(report: Report) -> None:
     assert report.certified
 
 
-#: Tests of the suite that do not hold on every main link yet: what strangers are sent at an address that is proven
-#: anyhow, and what a connection that ends takes with it.
-UNFINISHED = pytest.mark.xfail(
-    strict=True,
-    reason="CHN-2000 needs a connection beside the main link; MSG-1910, MSG-1650 and MSG-420 have a case each that is "
-    "written for a main link whose address needs no proof",
-)
-
-
-@UNFINISHED
 def test_reference_is_certified_over_udp(serve: Serve, ports: Ports, tmp_path: Path) -> None:
     """What most stacks that people certify will sit behind."""
     port, further = ports.number("main"), ports.number("further")
@@ -94,7 +84,6 @@ def test_reference_is_certified_over_udp(serve: Serve, ports: Ports, tmp_path: P
     assert_same_as_a_program(certify(links, tmp_path, "messaging.datagram"))
 
 
-@UNFINISHED
 @pytest.mark.parametrize(
     ("kind", "option", "feature"), [("tcp", "--tcp", "messaging.stream"), ("websocket", "--ws", "messaging.websocket")]
 )
@@ -109,7 +98,6 @@ def test_reference_is_certified_over_connections(
     assert_same_as_a_program(certify(links, tmp_path, feature, "messaging.datagram"))
 
 
-@UNFINISHED
 def test_what_needs_datagrams_does_not_apply_without_them(serve: Serve, ports: Ports, tmp_path: Path) -> None:
     """A stack on TCP alone is told what it showed, and what nobody could see."""
     port = ports.number("tcp")
@@ -126,7 +114,6 @@ def test_what_needs_datagrams_does_not_apply_without_them(serve: Serve, ports: P
     assert not report.certified
 
 
-@UNFINISHED
 def test_reference_is_certified_over_a_serial_line(
     serve: Serve, stack: ExitStack, ports: Ports, tmp_path: Path
 ) -> None:
