@@ -20,6 +20,7 @@ from picosec_conformance.selection import select
 from .ttys import joined_ttys
 
 Serve = Callable[[list[str]], None]
+DEATHS = Path(__file__).with_name("sample_deaths")
 
 
 @pytest.fixture
@@ -124,3 +125,22 @@ def test_reference_is_certified_over_a_serial_line(
     links = f'[adapter]\nkind = "serial"\ndevice = "{ours}"\n' + socket_link("links.udp", "udp", further)
 
     assert_same_as_a_program(certify(links, tmp_path, "messaging.datagram", "messaging.slipmux"))
+
+
+def test_target_that_died_is_no_broken_link() -> None:
+    """Its death counts once and against it, whichever link shows it; when it is back, so are its links."""
+    manifest = load_manifest(REFERENCE)
+
+    report = run_suite(
+        manifest, select(manifest, requirements=("CNF-510",)), seed=1, suite=DEATHS, fault="dies-of-noise"
+    )
+
+    found = {result.id.rpartition("::")[2]: result for result in report.tests}
+    assert {name: result.verdict for name, result in found.items()} == {
+        "test_dies_unseen": Verdict.PASSED,
+        "test_link_that_nobody_used_yet": Verdict.PASSED,
+        "test_dies_behind_its_links": Verdict.FAILED,
+        "test_another_link_that_nobody_used_yet": Verdict.PASSED,
+        "test_link_that_was_lost": Verdict.PASSED,
+    }
+    assert "exit status" in found["test_dies_behind_its_links"].reason

@@ -57,7 +57,7 @@ def run(
         vendor = "none"
         profile = "coap-server"
         [timeouts]
-        answer = {0.2 if fault == "deaf" else 5.0}
+        answer = {0.2 if fault in ("deaf", "garbled") else 5.0}
         [adapter]
         kind = "subprocess"
         command = ["{{python}}", "{PROGRAM}", "stdio", "{fault}"]
