@@ -178,10 +178,8 @@ class Transfer:
         if self._response is None:
             return exchanged(self._request, (), Block(0, False, self._block.exponent).option(Option.BLOCK2))
         block = Block(len(self._response.payload) // self._block.size, False, self._block.exponent)
-        # A request whose body is part of its cache key repeats it, unless it went in blocks.
-        payload = self._request.payload if self._request.code == Code.FETCH and self._sent is None else b""
         request = exchanged(self._request, _OF_THE_FIRST, *self._tags(), block.option(Option.BLOCK2))
-        return replace(request, payload=payload)
+        return replace(request, payload=b"")
 
     def _done(self, response: Message) -> Message:
         self._advance(Input.LAST)

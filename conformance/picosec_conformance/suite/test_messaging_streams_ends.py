@@ -1,0 +1,108 @@
+"""What becomes of work in progress on connections: when it is done, and when its connection or the target ends."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from picosec.messaging.coap import Code
+from picosec.messaging.stream_message import PingOption, Signal, StreamMessage
+from picosec_conformance.adapters import ConnectionEnded
+from picosec_conformance.adapters.base import Ending
+from picosec_conformance.control import Control
+from picosec_conformance.reach import Reach
+from picosec_conformance.target import Target
+
+WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
+CUSTODY = ((int(PingOption.CUSTODY), b""),)
+
+
+@pytest.fixture(params=WAYS)
+def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
+    """The target on a connection, over TCP and over WebSocket."""
+    return ways(f"messaging.{request.param}")
+
+
+@pytest.fixture
+def elsewhere(connection: Target, reach: Reach) -> Target:
+    """The same target on another link."""
+    name = next((name for name in reach.names if name != connection.link), None)
+    if name is None:
+        pytest.skip("the target has one link only")
+    return reach.link(name)
+
+
+def arrived(connection: Target) -> None:
+    """Wait until the target has read what was sent on a connection: links are not in step with each other."""
+    connection.send(StreamMessage(Signal.PING, b"arrived"))
+    connection.receive_signal(Signal.PONG)
+
+
+# -- the connection ends first -----------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("CNF-510")
+@pytest.mark.needs("conformance.test-interface")
+@pytest.mark.parametrize("end", ["close", "reset", "abort", "malformed"])
+def test_target_survives_answers_that_nobody_waits_for(connection: Target, elsewhere: Target, end: str) -> None:
+    """A phone leaves the house while a slow lock turns: the answer has nowhere to go when it is ready."""
+    connection.send(connection.build(Code.GET, connection.manifest.resources.slow))
+    connection.send(StreamMessage(Signal.PING, b"held", CUSTODY))
+    arrived(connection)
+    match end:
+        case "close":
+            connection.disconnect()
+        case "reset":
+            connection.disconnect(Ending.RESET)
+        case _:
+            connection.send(StreamMessage(Signal.ABORT if end == "abort" else 0x20))
+            connection.until_ended()
+    connection.connect()
+    for seconds in (2.0, 60.0, 300.0):
+        Control(elsewhere).advance(seconds)
+        assert connection.until_probe_answered() == []
+
+
+# -- custody -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("MSG-1220")
+@pytest.mark.needs("conformance.test-interface")
+def test_custody_does_not_wait_for_what_came_later(connection: Target, control: Control) -> None:
+    """A busy client always has something outstanding: it would never learn that the first of it is done."""
+    slow = connection.manifest.resources.slow
+    connection.send(connection.build(Code.GET, slow))
+    connection.send(StreamMessage(Signal.PING, b"one", CUSTODY))
+    early = control.advance(0.6)
+    connection.send(connection.build(Code.GET, slow))
+    connection.send(StreamMessage(Signal.PING, b"two", CUSTODY))
+
+    late = control.advance(0.6)
+
+    assert pongs(connection, early) == []
+    assert pongs(connection, late) == [b"one"]
+    assert pongs(connection, control.advance(0.6)) == [b"two"]
+
+
+def pongs(connection: Target, said: list[bytes]) -> list[bytes]:
+    """Return the tokens of the Pongs in what the target said."""
+    return [message.token for message in map(connection.read, said) if message.code == Signal.PONG]
+
+
+# -- a restart behind the connection -----------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("MSG-1030")
+@pytest.mark.needs("conformance.test-interface")
+def test_silent_connection_is_refused_after_a_restart_too(connection: Target, elsewhere: Target) -> None:
+    """Whoever says nothing while the device restarts behind its connection, is not forgotten for ever."""
+    connection.connect(csm=None)
+    connection.receive_signal(Signal.CSM)
+    Control(elsewhere).reboot()
+    Control(elsewhere).advance(31.0)
+
+    with suppress(ConnectionEnded):  # a restart may have ended it
+        connection.receive_signal(Signal.ABORT)
+    connection.connect()
+    assert connection.until_probe_answered() == []
