@@ -40,9 +40,20 @@ HEADER_SIZE: Final = 4
 LATE_COPIES: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
+class _Settled(Exception):
+    """A request has its response before anybody looked at what it asks for."""
+
+    def __init__(self, response: Message) -> None:
+        super().__init__()
+        self.response = response
+
+
+@dataclass(slots=True)
 class _Answering:
-    """A request that is being answered, the channel that it came over, if any, and its place if it is ordered."""
+    """A request that is being answered, the channel that it came over, if any, and its place if it is ordered.
+
+    All that is known of these when a request turns out to be wrong decides how it is refused.
+    """
 
     exchange: Exchange
     channel: Channel | None = None
@@ -77,45 +88,60 @@ class Server:
         delay, acted = 0.0, False
         try:
             check_hop_limit(message)
-            if message.option(Option.EDHOC) is not None:
-                combined = split(message)
-                refusal = self._finish(combined, exchange.peer, now)
-                if refusal is not None:
-                    self._endpoint.respond(exchange, refusal, now)
-                    return
-                message = combined.protected
-            if message.option(Option.OSCORE) is not None:
-                opened = self._channels.unprotect(message, now, exchange.peer)
-                answering = _Answering(exchange, opened.channel, opened.binding)
-                message = understood(opened.message, INNER_DEFINITIONS)
-                answered = opened.channel.bond.inbox.admit(opened.message, opened.channel.horizon)
-                if answered is not None:
-                    self._respond(answering, answered, now)
-                    return
-                answering = replace(answering, place=Place.of(message))
-                if opened.proved:
-                    self._reachability.prove(exchange.peer)
+            message = self._opened(answering, message, now)
             self._reachability.verify(exchange.peer, message.option(Option.ECHO), now)
             answer = self._answer(message, answering, now)
             response, delay, acted = answer.response, answer.delay, answer.acted
             if not self._may_be_sent(message, response, delay, answering):
                 response, delay = self._reachability.challenge(exchange.peer, now), 0.0
-        except RefusedInside as refused:
-            self._endpoint.respond(exchange, refused.reply, now)
+        except _Settled as settled:
+            self._respond(answering, settled.response, now)
             return
         except ProtocolError as error:
             # Whoever has the keys of a channel may know what exactly was wrong; others, only which rule (MSG-720).
             response = problem.response(error.problem, error.detail if answering.channel else "")
+        self._send(answering, message, response, delay, now)
+        if acted and message.code != Code.GET and response.code >> 5 == _SUCCESS:
+            self.observers.changed(message.path, now)
+
+    def _opened(self, answering: _Answering, message: Message, now: float) -> Message:
+        """Return what a request asks for, out of the handshake and the protection that may be around it.
+
+        Raises ``_Settled`` and ``ProtocolError``.
+        """
+        exchange = answering.exchange
+        if message.option(Option.EDHOC) is not None:
+            combined = split(message)
+            refusal = self._finish(combined, exchange.peer, now)
+            if refusal is not None:
+                raise _Settled(refusal)
+            message = combined.protected
+        if message.option(Option.OSCORE) is None:
+            return message
+        try:
+            opened = self._channels.unprotect(message, now, exchange.peer)
+        except RefusedInside as refused:
+            raise _Settled(refused.reply) from refused
+        answering.channel, answering.binding = opened.channel, opened.binding
+        message = understood(opened.message, INNER_DEFINITIONS)
+        answered = opened.channel.bond.inbox.admit(opened.message, opened.channel.horizon)
+        if answered is not None:
+            raise _Settled(answered)
+        answering.place = Place.of(message)
+        if opened.proved:
+            self._reachability.prove(exchange.peer)
+        return message
+
+    def _send(self, answering: _Answering, message: Message, response: Message, delay: float, now: float) -> None:
+        """Send a response now or after a delay, or not at all where nobody wants it."""
         if delay:
-            self._endpoint.acknowledge(exchange, now)
+            self._endpoint.acknowledge(answering.exchange, now)
             self._late_count += 1
             heappush(self._late, (now + delay, self._late_count, answering, response))
         elif unwanted(message, response.code):
-            self._endpoint.dismiss(exchange, now)
+            self._endpoint.dismiss(answering.exchange, now)
         else:
             self._respond(answering, response, now)
-        if acted and message.code != Code.GET and response.code >> 5 == _SUCCESS:
-            self.observers.changed(message.path, now)
 
     def _may_be_sent(self, message: Message, response: Message, delay: float, answering: _Answering) -> bool:
         """Whether a response may go to an address that may be forged, with all its copies if it is a late one.
