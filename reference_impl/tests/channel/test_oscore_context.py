@@ -133,3 +133,22 @@ def footprint(thing, exclude, counted=None):
     parts += [getattr(thing, name) for name in getattr(type(thing), "__slots__", ()) if hasattr(thing, name)]
     assert not hasattr(thing, "__dict__"), f"{type(thing).__name__} has a dictionary per object"
     return sys.getsizeof(thing) + sum(footprint(part, exclude, counted) for part in parts)
+
+
+@pytest.mark.parametrize("aead", Aead)
+def test_keys_are_worn_at_three_quarters_of_either_limit(aead):
+    """CHN-1410: responses count as requests do, and failures have a limit of their own."""
+    limits = KEY_LIMITS[aead]
+    most, forgeries = limits.encryptions * 3 // 4, limits.forgeries * 3 // 4
+    used = SecurityContext(SECRET, b"\1", b"\2", aead=aead, first_number=most - 2)
+    attacked = SecurityContext(SECRET, b"\1", b"\2", aead=aead, failures=forgeries - 1)
+
+    used.numbers.take()
+    assert not used.worn()
+    used.answers.take()
+    assert used.worn()
+    assert not attacked.worn()
+    attacked.failures.take()
+    assert attacked.worn()
+    assert attacked.worn(most)
+    assert not used.worn(most + 1)
