@@ -16,7 +16,9 @@ from picosec.messaging.coap import Code, Message, Type, path_options
 from picosec.messaging.stream_message import Signal
 from picosec_conformance.adapters import Adapter, AdapterError, ConnectionEnded, TargetDied, open_adapter
 from picosec_conformance.adapters.base import Connection, Ending
+from picosec_conformance.adapters.further import FurtherLink
 from picosec_conformance.adapters.memory import MemoryAdapter
+from picosec_conformance.adapters.tcp import TcpAdapter
 from picosec_conformance.forms import FORMS
 
 from .miniature import Miniature
@@ -173,6 +175,40 @@ def test_datagram_target_that_dies_is_told_from_one_that_never_was_there() -> No
             late.send(b"anybody?")
             with pytest.raises(AdapterError):
                 late.receive(DEADLINE)
+
+
+def test_listener_that_is_gone_is_told_from_one_that_never_was_there() -> None:
+    """Likewise on connections: after a crash nobody takes the next one."""
+    with socket.create_server(("127.0.0.1", 0)) as target:
+        place = target.getsockname()
+        with closing(TcpAdapter(*place)) as adapter:
+            adapter.start()
+            target.close()
+            with pytest.raises(TargetDied):
+                adapter.connect()
+        with closing(TcpAdapter(*place)) as late, pytest.raises(AdapterError):
+            late.connect()
+
+
+def test_end_of_a_target_is_explained_by_the_link_that_started_it() -> None:
+    """A program that ran out of memory did not crash, and only who started it can tell."""
+    known: list[Exception] = []
+
+    def ask() -> None:
+        for error in known:
+            raise error
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as target,
+        closing(FurtherLink(TcpAdapter(*target.getsockname()), ask)) as link,
+    ):
+        link.start()
+        target.close()
+        with pytest.raises(TargetDied, match="nothing listens"):
+            link.connect()
+        known.append(AdapterError("somebody killed the program"))
+        with pytest.raises(AdapterError, match="killed"):
+            link.connect()
 
 
 @pytest.mark.parametrize(
