@@ -89,7 +89,7 @@ def _chosen(faults: dict[str, Fault], names: list[str], chapter: str | None) -> 
 
 def _show(kill: Kill, width: int) -> None:
     verdict = f"killed by {len(kill.by)}" if kill.killed else "SURVIVED"
-    first = (kill.by or kill.unrelated or kill.broken or ("no test noticed",))[0]
+    first = kill.mishap or (kill.by or kill.unrelated or kill.broken or ("no test noticed",))[0]
     print(f"{kill.fault.name:<{width}}  {kill.fault.requirement}  {verdict:<12} {first}", flush=True)
 
 
@@ -98,10 +98,13 @@ def _conclude(kills: list[Kill], faults: dict[str, Fault], *, complete: bool, js
     if json_file is not None:
         text = json.dumps(document(kills, bare), indent=1, ensure_ascii=False) + "\n"
         json_file.write_text(text, encoding="utf-8")
-    survived = [kill.fault for kill in kills if not kill.killed]
+    survived = [kill for kill in kills if not kill.killed]
     print(f"\n{len(kills)} faults, {len(kills) - len(survived)} killed, {len(survived)} survived: {_by_chapter(kills)}")
-    for fault in survived:
+    for kill in survived:
+        fault = kill.fault
         print(f"survived: {fault.name} ({fault.requirement}): {fault.story}")
+        if kill.mishap:
+            print(f"  it does not do so any more: {kill.mishap}")
     if complete:
         print(f"{len(bare)} requirements without a fault{': ' + ', '.join(bare) if bare else ''}")
     return 1 if survived else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,24 +13,29 @@ from typing import Any
 from picosec_conformance.faults import Fault
 from picosec_conformance.faults.workers import Outcome, Task, Workers
 
+#: The last words of a program that calls what is not there, or not in that way: code changed, and its fault did not.
+_MISHAP = re.compile(r"last words: ((?:AttributeError|ImportError|NameError|TypeError|UnboundLocalError)\b.*)\)")
+
 
 @dataclass(frozen=True, slots=True)
 class Kill:
     """What the suite said of one fault. ``by`` names the failing tests that name the violated requirement.
 
-    A test that breaks instead of failing (``broken``) blames the harness, and kills nothing.
+    A test that breaks instead of failing (``broken``) blames the harness, and kills nothing. ``mishap`` says of what
+    the reference died when it was the fault's own mistake: the fault then does not do what its story tells.
     """
 
     fault: Fault
     by: tuple[str, ...]
     unrelated: tuple[str, ...]
     broken: tuple[str, ...]
+    mishap: str
     seconds: float
 
     @property
     def killed(self) -> bool:
-        """Whether a test that names the violated requirement failed."""
-        return bool(self.by)
+        """Whether a test that names the violated requirement failed, over what the fault is about."""
+        return bool(self.by) and not self.mishap
 
 
 def failing_without_fault(workers: Workers, requirements: Iterable[str], jobs: int) -> list[str]:
@@ -37,7 +43,7 @@ def failing_without_fault(workers: Workers, requirements: Iterable[str], jobs: i
     names = sorted(requirements)
     parts = [frozenset(names[first::jobs]) for first in range(min(jobs, len(names)))]
     outcomes = workers.run([Task(None, part) for part in parts])
-    return sorted({test for outcome in outcomes for test in (*(name for name, _ in outcome.failed), *outcome.broken)})
+    return sorted({test for run in outcomes for test in (*(failure.test for failure in run.failed), *run.broken)})
 
 
 def run_faults(
@@ -56,15 +62,16 @@ def run_faults(
         done(kill)
     if full:
         return kills
-    survivors = [kill.fault for kill in kills if not kill.killed]
+    survivors = [kill.fault for kill in kills if not kill.by]
     again = dict(zip(survivors, workers.run([Task(fault.name) for fault in survivors]), strict=True))
     return [_kill(kill.fault, again[kill.fault]) if kill.fault in again else kill for kill in kills]
 
 
 def _kill(fault: Fault, outcome: Outcome) -> Kill:
-    by = tuple(test for test, requirements in outcome.failed if fault.requirement in requirements)
-    unrelated = tuple(test for test, requirements in outcome.failed if fault.requirement not in requirements)
-    return Kill(fault, by, unrelated, outcome.broken, outcome.seconds)
+    by = tuple(failure.test for failure in outcome.failed if fault.requirement in failure.requirements)
+    unrelated = tuple(failure.test for failure in outcome.failed if fault.requirement not in failure.requirements)
+    mishap = next((found[1] for failure in outcome.failed if (found := _MISHAP.search(failure.reason))), "")
+    return Kill(fault, by, unrelated, outcome.broken, mishap, outcome.seconds)
 
 
 def document(kills: Sequence[Kill], bare: Sequence[str]) -> dict[str, Any]:

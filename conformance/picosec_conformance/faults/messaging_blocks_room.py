@@ -87,8 +87,8 @@ def collects_first_and_asks_later() -> None:
     """Whether a request is allowed is decided when it is complete: strangers fill memory for closed resources."""
     original = Blockwise.serve
 
-    def serve(self: Blockwise, party: Party, request: Message, now: float, admit: Any, act: Any) -> Answer:
-        return original(self, party, request, now, lambda part: None, act)
+    def serve(self: Blockwise, party: Party, request: Message, now: float, admit: Any, *rest: Any) -> Answer:
+        return original(self, party, request, now, lambda part: None, *rest)
 
     Blockwise.serve = serve
 
@@ -124,15 +124,15 @@ def acts_for_each_block_of_the_answer() -> None:
     """A request is answered, and its answer is cut: for the third block the door opens a third time."""
     original = Blockwise.serve
 
-    def serve(self: Blockwise, party: Party, request: Message, now: float, admit: Any, act: Any) -> Answer:
+    def serve(self: Blockwise, party: Party, request: Message, now: float, admit: Any, act: Any, fits: Any) -> Answer:
         wanted = block_of(request, Option.BLOCK2)
         if wanted is None or not wanted.number or block_of(request, Option.BLOCK1) is not None:
-            return original(self, party, request, now, admit, act)
+            return original(self, party, request, now, admit, act, fits)
         kept = self._held.find(Operation.of(party, request))
         if kept is None:
             return Answer(blockwise.cut(request, replace(act(request).response, payload=bytes(100))))
         act(kept.message)
-        return original(self, party, request, now, admit, act)
+        return original(self, party, request, now, admit, act, fits)
 
     Blockwise.serve = serve
 

@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any
 
 from picosec.errors import ProtocolError
-from picosec.messaging import blocks, blockwise, downloads
-from picosec.messaging.blocks import LARGEST, Block, block_of, exchanged
+from picosec.messaging import blocks, downloads
+from picosec.messaging.blocks import Block, block_of, exchanged
 from picosec.messaging.coap import Message, Option
 from picosec.registry import Problem
 from picosec.roles import observers, resources, server
@@ -18,12 +18,12 @@ from picosec_conformance.faults import fault
 
 def _cutting(changed: Callable[[Message, Message, Message], Message]) -> None:
     """Send another message than the right block; ``changed`` sees the request, the whole response, and the block."""
-    original = blockwise.cut
+    original = downloads._cut
 
-    def cut(request: Message, response: Message, largest: int = LARGEST) -> Message:
+    def cut(request: Message, response: Message, largest: int) -> Message:
         return changed(request, response, original(request, response, largest))
 
-    blockwise.cut = cut
+    downloads._cut = cut
 
 
 def _reading(changed: Callable[[Block], Block]) -> None:
@@ -133,7 +133,7 @@ def prefers_its_own_size() -> None:
 def forgets_the_size_when_there_is_news() -> None:
     """The size is one of the request, and a notification has none of its own."""
     original = observers.cut
-    observers.cut = lambda request, response: original(exchanged(request, (Option.BLOCK2,)), response)
+    observers.cut = lambda request, response, **named: original(exchanged(request, (Option.BLOCK2,)), response, **named)
 
 
 @fault("MSG-1340")
@@ -157,27 +157,26 @@ def begins_again_behind_the_end() -> None:
 @fault("MSG-1350")
 def has_a_block_at_the_end() -> None:
     """Less than or equal, once more."""
-    original = blockwise.cut
 
-    def cut(request: Message, response: Message, largest: int = LARGEST) -> Message:
+    def empty(request: Message, response: Message) -> Message:
         wanted = block_of(request, Option.BLOCK2)
-        if wanted and wanted.offset == len(response.payload):
-            return exchanged(replace(response, payload=b""), (), wanted.option(Option.BLOCK2))
-        return original(request, response, largest)
+        assert wanted is not None
+        return exchanged(replace(response, payload=b""), (), wanted.option(Option.BLOCK2))
 
-    blockwise.cut = cut
+    _behind_the_end(empty, at_most=0)
 
 
-def _behind_the_end(instead: Callable[[Message, Message], Message]) -> None:
-    original = blockwise.cut
+def _behind_the_end(instead: Callable[[Message, Message], Message], at_most: int = 1 << 40) -> None:
+    """Answer otherwise where a block is asked for that begins behind the end, at most so many bytes behind it."""
+    original = downloads._cut
 
-    def cut(request: Message, response: Message, largest: int = LARGEST) -> Message:
+    def cut(request: Message, response: Message, largest: int) -> Message:
         wanted = block_of(request, Option.BLOCK2)
-        if wanted and wanted.offset >= len(response.payload):
+        if wanted and 0 <= wanted.offset - len(response.payload) <= at_most:
             return instead(request, response)
         return original(request, response, largest)
 
-    blockwise.cut = cut
+    downloads._cut = cut
 
 
 @fault("MSG-1360")

@@ -40,10 +40,19 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Which tests failed, each with the requirements that it names; which broke; and how long it took."""
+class Failure:
+    """A test that failed, the requirements that it names, and why it failed."""
 
-    failed: tuple[tuple[str, tuple[str, ...]], ...]
+    test: str
+    requirements: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Which tests failed; which broke; and how long it took."""
+
+    failed: tuple[Failure, ...]
     broken: tuple[str, ...]
     seconds: float
 
@@ -112,7 +121,7 @@ class _Loop:
     def __init__(self, connection: Connection, manifest: Manifest) -> None:
         self._connection = connection
         self._manifest = manifest
-        self._failed: list[tuple[str, tuple[str, ...]]] = []
+        self._failed: list[Failure] = []
         self._broken: list[str] = []
         self._deaf = False
 
@@ -142,7 +151,8 @@ class _Loop:
         # With nothing to follow it, the last test also ends what belongs to the session: the links to the target.
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        return Outcome(tuple(sorted(self._failed)), tuple(sorted(self._broken)), time.perf_counter() - began)
+        failed = tuple(sorted(self._failed, key=lambda failure: failure.test))
+        return Outcome(failed, tuple(sorted(self._broken)), time.perf_counter() - began)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -157,6 +167,6 @@ class _Loop:
             if name == "picosec":
                 result = from_wire(value)
                 if result.verdict is Verdict.FAILED:
-                    self._failed.append((result.id, result.requirements))
+                    self._failed.append(Failure(result.id, result.requirements, result.reason))
                 elif result.verdict is Verdict.ERROR:
                     self._broken.append(result.id)

@@ -13,13 +13,13 @@ import pytest
 from picosec_conformance.cli import main
 from picosec_conformance.faults import Fault, faulty, load_faults, without_fault
 from picosec_conformance.faults.matrix import document, failing_without_fault, run_faults, schema
-from picosec_conformance.faults.workers import Outcome, Task, Workers
+from picosec_conformance.faults.workers import Failure, Outcome, Task, Workers
 from picosec_conformance.manifest import REFERENCE, load_manifest
 from picosec_conformance.specification.requirements import load_requirements
 
 NOTHING = Outcome((), (), 0.0)
-RIGHT = ("test_a.py::test_right", ("MSG-010", "MSG-020"))
-OTHER = ("test_a.py::test_other", ("MSG-030",))
+RIGHT = Failure("test_a.py::test_right", ("MSG-010", "MSG-020"), "expected 4.00, got 2.05")
+OTHER = Failure("test_a.py::test_other", ("MSG-030",), "no answer")
 
 
 def fault(name: str = "one", requirement: str = "MSG-010") -> Fault:
@@ -71,6 +71,26 @@ def test_broken_test_does_not_kill() -> None:
     (kill,) = run_faults(script(), [fault()])
 
     assert not kill.killed
+
+
+@pytest.mark.parametrize(
+    ("last_words", "counts"),
+    [
+        ("TypeError: cut() takes from 2 to 3 positional arguments but 4 were given", False),
+        ("AttributeError: module 'downloads' has no attribute 'etag'", False),
+        ("picosec: segmentation fault", True),
+        ("struct.error: unpack requires a buffer of 4 bytes", True),
+    ],
+)
+def test_fault_that_stumbles_over_itself_is_not_killed(last_words: str, counts: bool) -> None:
+    """The reference changed and the fault did not: the crash of a patch proves nothing of the test that saw it."""
+    reason = f"the target closed its output (exit status 1; last words: {last_words})"
+    script = Script(Outcome((Failure("test_a.py::test_right", ("MSG-010",), reason),), (), 0.1))
+
+    (kill,) = run_faults(script(), [fault()])
+
+    assert kill.killed is counts
+    assert kill.mishap == ("" if counts else last_words)
 
 
 def test_full_run_meets_every_test_once() -> None:
