@@ -13,6 +13,7 @@ from picosec.channel.edhoc_messages import encode_identifier
 from picosec.channel.oscore import request_option
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import Message, Option
+from picosec.messaging.options import DEFINITIONS
 from picosec.registry import Problem
 from picosec.roles import client, handshakes, openings, server
 from picosec.roles.handshakes import Answer, Early, Opening, Responding
@@ -182,7 +183,7 @@ def goes_on_with_the_channel_of_that_name() -> None:
 @fault("CHN-1560")
 def understands_the_option_inside() -> None:
     """One list of options for outside and inside: what is there twice is understood twice."""
-    server.INNER_DEFINITIONS[Option.EDHOC] = server.DEFINITIONS[Option.EDHOC]
+    server.INNER_DEFINITIONS[Option.EDHOC] = DEFINITIONS[Option.EDHOC]
 
 
 # -- the client --------------------------------------------------------------------------------------------------------

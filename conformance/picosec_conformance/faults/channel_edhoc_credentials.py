@@ -312,7 +312,7 @@ def ignores_what_a_key_is_for() -> None:
 @fault("CHN-1030")
 def initiator_takes_whatever_it_finds() -> None:
     """The Responder's credential is trusted, and whether its key is for this is found out in the middle of it."""
-    initiator.usable = lambda config, id_cred, usage, suite, time: config.trusted.candidates(id_cred, time)
+    initiator.usable = lambda config, role, id_cred, usage, suite, time: config.trusted.candidates(id_cred, time)
 
 
 @fault("CHN-1030")

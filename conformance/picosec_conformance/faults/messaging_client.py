@@ -14,8 +14,9 @@ from picosec.messaging.endpoint import Endpoint
 from picosec.messaging.events import RequestFailed, RequestReset, ResponseReceived
 from picosec.messaging.peers import Peer
 from picosec.messaging.requests import Request
+from picosec.messaging.transfers import Transfer
 from picosec.registry import Problem
-from picosec.roles.client import Client
+from picosec.roles.client import Ask, Client
 from picosec_conformance.faults import fault
 from picosec_conformance.faults.alterations import with_parameters
 
@@ -35,6 +36,21 @@ def acknowledges_the_first_copy_only() -> None:
     Endpoint._match_by_token = match
 
 
+def _wait_on() -> None:
+    """Keep what is asked for after its answer, as if nothing had come."""
+    ended = Client.ended
+
+    def again(self: Client, outcome: Any, now: float) -> None:
+        pending = self._pending.get(outcome.request_id)
+        ended(self, outcome, now)
+        if isinstance(pending, Ask) and pending.message is not None:
+            transfer = Transfer(pending.message)
+            transfer.begin()
+            self._pending[outcome.request_id] = replace(pending, transfer=transfer)
+
+    Client.ended = again
+
+
 @fault("MSG-360")
 def takes_every_copy() -> None:
     """The request stays pending after its answer, and each copy of that is another answer: the meter counts twice."""
@@ -49,15 +65,8 @@ def takes_every_copy() -> None:
             self._events.append(ResponseReceived(taken[message.token].id, message))
         original(self, message, key, now)
 
-    ended = Client.ended
-
-    def again(self: Client, outcome: Any, now: float) -> None:
-        pending = self._pending.get(outcome.request_id)
-        ended(self, outcome, now)
-        if pending is not None:
-            self._pending[outcome.request_id] = pending
-
-    Endpoint._match_by_token, Client.ended = match, again
+    Endpoint._match_by_token = match
+    _wait_on()
 
 
 @fault("MSG-360")
@@ -180,15 +189,7 @@ def goes_on_listening_after_the_answer() -> None:
             peer.sent[request.message.message_id] = request
 
     Endpoint._finish = finish
-    ended = Client.ended
-
-    def again(self: Client, outcome: Any, now: float) -> None:
-        pending = self._pending.get(outcome.request_id)
-        ended(self, outcome, now)
-        if pending is not None:
-            self._pending[outcome.request_id] = pending
-
-    Client.ended = again
+    _wait_on()
 
 
 @fault("MSG-490")
