@@ -91,7 +91,7 @@ def keeps_the_old_keys_for_stragglers() -> None:
     update = ChannelTable.update
 
     def generous(self: ChannelTable, channel: Channel, context: bytes) -> Channel:
-        kept = Channel(deepcopy(channel.context))
+        kept = Channel(deepcopy(channel.context), channel.session)
         updated = update(self, channel, context)
         self._by_id[channel.id] = (*self._by_id[channel.id], kept)
         return updated
