@@ -13,9 +13,9 @@ from picosec.channel.credentials import Kind, Usage
 from picosec.channel.cwt import to_be_signed
 from picosec.crypto.curves import Curve, public_from_native
 from picosec.messaging.cbor import dumps
-from picosec_conformance.control import Control
+from picosec_conformance.control import Control, trusted_credential
 from picosec_conformance.edhoc_run import sign
-from picosec_conformance.identity import claims
+from picosec_conformance.identity import claims, make_identity
 from picosec_conformance.meeting import BOTH_SIDES, EITHER_SIDE, EITHER_USE, Meeting
 from picosec_conformance.target import Target
 
@@ -40,8 +40,8 @@ class Issued:
             if self._curve is Curve.P256
             else Ed25519PrivateKey.from_private_bytes(self._private)
         )
-        issuer = claims("issuer", public_from_native(self._curve, native.public_key()))
-        self.meeting.trust_only("kcwt", dumps(issuer))
+        self.issuer = dumps(claims("issuer", public_from_native(self._curve, native.public_key())))
+        self.meeting.trust_only("kcwt", self.issuer)
 
     @property
     def claims(self) -> dict[int, Any]:
@@ -81,6 +81,26 @@ def test_token_with_no_more_than_a_key_identifier_is_accepted(
     issued = Issued(target, control, rng, side, algorithm)
 
     assert issued.shown({1: algorithm, **protected}, unprotected, issued.claims)
+
+
+@pytest.mark.requirement("CHN-430")
+@BOTH_SIDES
+@pytest.mark.parametrize("place", range(3), ids=["first", "second", "third"])
+def test_token_of_any_trusted_issuer_is_accepted(
+    target: Target, control: Control, rng: random.Random, side: str, place: int
+) -> None:
+    """Two firms and the owner issue tokens with keys of one kind: whose is tried first must lock nobody out."""
+    issued = Issued(target, control, rng, side)
+    parties = issued.meeting.parties
+    issuers = [
+        make_identity(Kind.KCWT, parties.own.usage, parties.suite, rng.randbytes, name=name).trusted
+        for name in ("one", "two")
+    ]
+    issuers.insert(place, issued.issuer)
+    issued.meeting.trust_only("kcwt", issuers[0])
+    control.provision(trusted=[trusted_credential("kcwt", issuer) for issuer in issuers[1:]])
+
+    assert issued.shown({1: -8}, {}, issued.claims)
 
 
 @pytest.mark.requirement("CHN-1950")
