@@ -106,3 +106,20 @@ def test_silent_connection_is_refused_after_a_restart_too(connection: Target, el
         connection.receive_signal(Signal.ABORT)
     connection.connect()
     assert connection.until_probe_answered() == []
+
+
+@pytest.mark.requirement("MSG-1030")
+@pytest.mark.needs("conformance.test-interface")
+def test_connection_has_its_time_after_a_restart_too(connection: Target, elsewhere: Target) -> None:
+    """The device restarts while a slow link brings the first bytes: nobody has to connect again."""
+    connection.connect(csm=None)
+    connection.receive_signal(Signal.CSM)
+    Control(elsewhere).reboot()
+    Control(elsewhere).advance(20.0)
+    try:
+        connection.send(StreamMessage(Signal.CSM))
+        arrived(connection)
+    except ConnectionEnded:
+        pytest.skip("a restart of the target ends its connections")
+
+    assert connection.until_probe_answered() == []
