@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from picosec.messaging.coap import Code, Message
+from picosec.messaging.coap import Code, Message, Type
 from picosec.messaging.stream_message import Signal, StreamMessage
 from picosec.registry import Problem
 from picosec_conformance.control import Control, Event
+from picosec_conformance.observing import ObservingTarget
 from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
 
@@ -138,6 +139,42 @@ def test_every_request_on_a_connection_has_an_outcome(connection: Target, elsewh
     assert sorted(str(handle) for name, handle in found if name == "failed") == sorted(
         str(handle) for handle, _ in asked[1::2]
     )
+
+
+@pytest.mark.requirement("MSG-520")
+def test_answer_with_an_unknown_critical_option_fails_its_request(connection: Target) -> None:
+    """Nothing else will come under this token, so that nobody need wait for it."""
+    handle, asked = ask(connection)
+    connection.send(StreamMessage(Code.CONTENT, asked.token, ((65001, b""),), b"misunderstood"))
+    assert connection.until_probe_answered() == []
+
+    assert Control(connection).events() == [Event("failed", {0: handle, 1: Problem.BAD_OPTION.name.lower()})]
+
+
+@pytest.mark.requirement("MSG-1260")
+def test_requests_on_several_links_are_told_apart(connection: Target, elsewhere: Target) -> None:
+    """A hub asks two devices at once over different transports: each answer goes to whoever asked that device."""
+    for _ in range(3):
+        (first, here), (second, there) = ask(connection), ask(elsewhere)
+        elsewhere.send(Message(Type.ACK, Code.CONTENT, there.message_id, there.token, (), b"there"))
+        assert elsewhere.until_probe_answered() == []
+        answer(connection, here)
+        assert connection.until_probe_answered() == []
+
+        found = [(event.name, event.fields[0], event.fields[2]) for event in Control(connection).events()]
+        assert found == [("response", second, b"there"), ("response", first, b"yes")]
+
+
+@pytest.mark.requirement("MSG-2010")
+@pytest.mark.needs("messaging.observe.client")
+def test_observation_on_a_connection_lasts(connection: Target, elsewhere: Target) -> None:
+    """The server has answered and has no news for ten minutes: that is no silence that anybody gives up on."""
+    one = ObservingTarget(connection, Control(connection))
+    one.accept(max_age=3600)
+    Control(elsewhere).advance(600.0)
+    one.notify(2, b"news")
+
+    assert one.happened() == [("notification", b"0"), ("notification", b"news")]
 
 
 # -- the peer wants to go ----------------------------------------------------------------------------------------

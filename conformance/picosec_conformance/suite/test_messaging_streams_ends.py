@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from picosec.messaging.coap import Code
-from picosec.messaging.stream_message import PingOption, Signal, StreamMessage
+from picosec.messaging.stream_message import CsmOption, PingOption, Signal, StreamMessage
 from picosec_conformance.adapters import ConnectionEnded
 from picosec_conformance.adapters.base import Ending
 from picosec_conformance.control import Control
@@ -64,6 +65,38 @@ def test_target_survives_answers_that_nobody_waits_for(connection: Target, elsew
         assert connection.until_probe_answered() == []
 
 
+@pytest.mark.requirement("MSG-1190")
+@pytest.mark.needs("conformance.test-interface")
+def test_nothing_counts_behind_an_abort(connection: Target) -> None:
+    """A peer says that it is over, and goes on talking in the same breath: one of the two is not from it."""
+    command = connection.build(Code.PUT, "/ps/test/store", b"afterwards")
+    with connection.expect_unchanged():
+        if connection.framing == "tcp":
+            connection.send_raw(connection.form.encode(StreamMessage(Signal.ABORT)) + connection.form.encode(command))
+        else:
+            connection.send(StreamMessage(Signal.ABORT))
+            connection.send(command)
+        assert connection.until_ended() == []
+        connection.connect()
+
+
+@pytest.mark.requirement("MSG-1050")
+@pytest.mark.parametrize("size", [8, 9, 11])
+def test_not_even_an_abort_is_larger_than_the_peer_takes(connection: Target, size: int) -> None:
+    """A peer takes so little that no answer fits: it is not told so by something that does not fit either."""
+    connection.connect(StreamMessage(Signal.CSM, b"", ((int(CsmOption.MAX_MESSAGE_SIZE), bytes((size,))),)))
+    connection.send(replace(connection.build(Code.GET, connection.manifest.resources.get), token=b"8 bytes!"))
+    connection.send(StreamMessage(Signal.PING, b"done"))
+    said: list[bytes] = []
+    with suppress(ConnectionEnded):
+        while (data := connection.receive_bytes()) is not None and connection.read(data).code != Signal.PONG:
+            said.append(data)
+
+    assert [len(data) for data in said if len(data) > size] == []
+    connection.connect()
+    assert connection.until_probe_answered() == []
+
+
 # -- custody -----------------------------------------------------------------------------------------------------
 
 
@@ -83,6 +116,18 @@ def test_custody_does_not_wait_for_what_came_later(connection: Target, control: 
     assert pongs(connection, early) == []
     assert pongs(connection, late) == [b"one"]
     assert pongs(connection, control.advance(0.6)) == [b"two"]
+
+
+@pytest.mark.requirement("MSG-1210")
+@pytest.mark.needs("conformance.test-interface")
+def test_every_ping_with_custody_is_answered(connection: Target, control: Control) -> None:
+    """A nervous client asks twenty times while it waits: however few Pongs are held back, none is forgotten."""
+    tokens = [bytes((number,)) for number in range(20)]
+    connection.send(connection.build(Code.GET, connection.manifest.resources.slow))
+    for token in tokens:
+        connection.send(StreamMessage(Signal.PING, token, CUSTODY))
+
+    assert sorted(pongs(connection, control.advance(2.0))) == tokens
 
 
 def pongs(connection: Target, said: list[bytes]) -> list[bytes]:

@@ -331,9 +331,11 @@ class StreamEndpoint(StreamSender):
     # -- what ends -----------------------------------------------------------------------------------------------
 
     def _refuse(self, connection: Connection, error: ProtocolError, now: float) -> None:
-        """Abort: nothing that is on its way counts any more."""
+        """Abort: nothing that is on its way counts any more. The reason goes along if the peer takes as much."""
         if connection.state is not State.CLOSED:
-            self._send(connection, signalling.abort(error))
+            abort = signalling.abort(error)
+            fits = connection.fits(connection.encode(abort))
+            self._send(connection, abort if fits else StreamMessage(Signal.ABORT))
             self._end(connection, Input.REFUSED, now)
 
     def _end(self, connection: Connection, happening: Input, now: float, *, close: bool = True) -> None:
