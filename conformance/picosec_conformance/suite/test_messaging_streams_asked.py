@@ -116,6 +116,13 @@ def test_requests_on_a_connection_are_answered_in_any_order(connection: Target) 
 
 
 @pytest.mark.requirement("MSG-470")
+@BOTH
+def test_token_on_a_connection_has_32_bits(connection: Target, what: str) -> None:
+    """Behind a proxy that joins the connections of many, an answer to a short token is quickly guessed."""
+    assert len(ask(connection, what)[1].token) >= 4
+
+
+@pytest.mark.requirement("MSG-470")
 def test_pending_requests_on_a_connection_have_different_tokens(connection: Target) -> None:
     """Chance gives the same token twice: one answer would be taken for both."""
     Control(connection).inject(bytes(64))
@@ -175,6 +182,19 @@ def test_observation_on_a_connection_lasts(connection: Target, elsewhere: Target
     one.notify(2, b"news")
 
     assert one.happened() == [("notification", b"0"), ("notification", b"news")]
+
+
+@pytest.mark.requirement("MSG-2020")
+@pytest.mark.needs("messaging.observe.client")
+def test_observation_on_a_connection_is_ended_once(connection: Target) -> None:
+    """News cross the request that ends them: it is on its way, and need not be sent again."""
+    one = ObservingTarget(connection, Control(connection))
+    one.accept()
+    Control(connection).act("cancel", {1: one.handle})
+    ending = connection.receive("a deregistration")
+
+    assert one.notify(2, b"crossing") == []
+    assert connection.replies_to(Message(Type.ACK, Code.CONTENT, 0, ending.token, (), b"last")) == []
 
 
 # -- the peer wants to go ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from picosec.messaging.coap import Code
 from picosec.messaging.stream_message import CsmOption, Signal, StreamMessage
+from picosec_conformance.control import Control
 from picosec_conformance.observing import Observer, is_ahead, number_of, only
 from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
@@ -30,6 +31,19 @@ def test_observer_on_a_connection_is_told_each_change(connection: Target) -> Non
         assert told.payload == b"%d" % change
         assert is_ahead(number_of(told), last)
         last = number_of(told)
+
+
+@pytest.mark.requirement("MSG-1620")
+@pytest.mark.needs("conformance.test-interface")
+def test_observer_on_a_connection_is_told_after_days(connection: Target) -> None:
+    """Once a day a server wants a sign of life from its observers, which on a connection the connection gives."""
+    observer = Observer(connection)
+    observer.put(b"old")
+    observer.register()
+    for day in range(3):
+        Control(connection).advance(90_000.0)
+        for change in range(3):
+            assert only(observer.put(b"%d of %d" % (change, day))).payload == b"%d of %d" % (change, day)
 
 
 @pytest.mark.requirement("MSG-1050", "MSG-1620")
