@@ -216,3 +216,11 @@ def test_notification_is_no_larger_than_the_registration_asked_for(target: Targe
     notification = only(observer.put(bytes(range(100))))
     assert block_in(notification) == Block(0, True, exponent_of(size))
     assert notification.payload == bytes(range(size))
+
+
+@pytest.mark.requirement("MSG-1370")
+def test_block_has_one_etag(target: Target) -> None:
+    """Two tags on one block: each of them could be the one that the next block is held against."""
+    for number in range(2):
+        reply = target.exchange(read_block(target, target.manifest.resources.large, number, size=64))
+        assert len(reply.option_values(Option.ETAG)) == 1
