@@ -6,8 +6,10 @@ for each mutant: the child puts the mutant where its target finds it, runs the t
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
+import py_compile
 import resource
 import shutil
 import signal
@@ -17,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.util import cache_from_source
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast
@@ -40,8 +43,8 @@ LIMIT = 60.0
 _MEMORY = 4 << 30
 #: How many of the last tests that killed are tried first.
 _KILLERS = 12
-#: Seconds that a program on this machine may take to answer.
-_PATIENCE = 4.0
+#: Seconds that a program on this machine may take to answer; most mutants that are noticed are silent for as long.
+_PATIENCE = 1.0
 #: How many tests in a row must come to no verdict, from the first on, until none of them is expected to.
 _HOPELESS = 30
 
@@ -185,6 +188,7 @@ class _Session:
         self, tree: Path, mutant: Mutant, items: Sequence[pytest.Item], tracing: Tracing | None = None
     ) -> _Child:
         path = tree / "picosec" / mutant.module
+        _compiled(path).unlink(missing_ok=True)
         path.write_text(mutant.source, encoding="utf-8")
         reading, writing = os.pipe()
         pid = os.fork()
@@ -239,7 +243,9 @@ class _Session:
     def _reap(self, child: _Child) -> None:
         os.killpg(child.pid, signal.SIGKILL)  # the zombie keeps the number of the group from being used again
         os.waitpid(child.pid, 0)
-        shutil.copy2(PACKAGE / child.mutant.module, child.tree / "picosec" / child.mutant.module)
+        whole = child.tree / "picosec" / child.mutant.module
+        shutil.copy2(PACKAGE / child.mutant.module, whole)
+        py_compile.compile(str(whole))
 
     def _judge(self, child: _Child, found: dict[str, Any]) -> None:
         outcome: Outcome = "timeout"
@@ -259,9 +265,15 @@ class _Session:
 
 
 def _tree(folder: Path) -> Path:
-    """Copy the reference, with what Python compiled of it: the times of the files say that it is fresh."""
-    shutil.copytree(PACKAGE, folder / "picosec", copy_function=shutil.copy2)
+    """Copy the reference and compile it, which each start of a target would do again."""
+    shutil.copytree(PACKAGE, folder / "picosec", copy_function=shutil.copy2, ignore=shutil.ignore_patterns("*.pyc"))
+    compileall.compile_dir(folder, quiet=1)
     return folder
+
+
+def _compiled(source: Path) -> Path:
+    """Return where Python keeps what it compiled, which it takes for fresh if the file is as old and as long."""
+    return Path(cache_from_source(str(source)))
 
 
 def score(judgements: Iterable[Judgement], listed: Collection[Survivor]) -> float:
