@@ -21,17 +21,21 @@ pytestmark = [pytest.mark.needs("channel.edhoc.responder", "channel.oscore.serve
 
 #: Failures that a Recipient Key bears with the AEAD of all suites that the test may meet.
 FAILURES = 2**14
-#: Forgeries after which the record begins anew: it is kept for what went wrong last.
-BATCH = 1024
+#: Forgeries that are sent before their answers are awaited, and after which the record begins anew.
+BURST, BATCH = 32, 1024
 
 
 def forge(target: Target, channel: Channel, times: int) -> None:
     """Send forgeries, each of which fails to decrypt."""
     forged = replace(channel.protect(read(target)), payload=bytes(40))
-    for number in range(times):
-        if number % BATCH == 0:
-            target.record_from_here()
-        target.expect_refusal(target.exchange(again(target, forged)), Code.BAD_REQUEST, Problem.DECRYPTION_FAILED)
+    for begun in range(0, times, BURST):
+        if begun % BATCH == 0:
+            target.record_from_here()  # it is kept for what went wrong last
+        burst = [again(target, forged) for _ in range(min(BURST, times - begun))]
+        for request in burst:
+            target.send(request)
+        for request in burst:
+            target.expect_refusal(target.response_to(request), Code.BAD_REQUEST, Problem.DECRYPTION_FAILED)
 
 
 @pytest.mark.requirement("CHN-1410")
