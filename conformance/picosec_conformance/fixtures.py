@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from picosec_conformance.channel import Channel, joined, provision
+from picosec_conformance.connections import WAYS
 from picosec_conformance.control import Blind, Control
 from picosec_conformance.links import Links
 from picosec_conformance.manifest import GivenContext
@@ -69,6 +70,21 @@ def reach(target: Target, ways: Reach) -> Reach:
     Their ``target`` is on the first link that carries all that they need, on the main one if there is none.
     """
     return ways
+
+
+@pytest.fixture(params=WAYS)
+def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
+    """The target on a connection, over TCP and over WebSocket."""
+    return ways(f"messaging.{request.param}")
+
+
+@pytest.fixture
+def elsewhere(connection: Target, reach: Reach) -> Target:
+    """The same target on another link than the connection."""
+    name = next((name for name in reach.names if name != connection.link), None)
+    if name is None:
+        pytest.skip("the target has one link only")
+    return reach.link(name)
 
 
 @pytest.fixture

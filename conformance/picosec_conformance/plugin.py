@@ -13,7 +13,20 @@ import pytest
 
 from picosec_conformance import transcript
 from picosec_conformance.faults import faulty
-from picosec_conformance.fixtures import channel, control, links, production, reach, record, rng, settings, target, ways
+from picosec_conformance.fixtures import (
+    channel,
+    connection,
+    control,
+    elsewhere,
+    links,
+    production,
+    reach,
+    record,
+    rng,
+    settings,
+    target,
+    ways,
+)
 from picosec_conformance.links import LiveLinks, RecordedLinks
 from picosec_conformance.manifest import Manifest, load_manifest
 from picosec_conformance.reach import MAIN, link_for, of_links
@@ -27,7 +40,20 @@ from picosec_conformance.target import Record
 from picosec_conformance.verdicts import apply_known_failures, to_wire, verdict_of
 
 #: pytest takes a plugin's fixtures from its module.
-__all__ = ["channel", "control", "links", "production", "reach", "record", "rng", "settings", "target", "ways"]
+__all__ = [
+    "channel",
+    "connection",
+    "control",
+    "elsewhere",
+    "links",
+    "production",
+    "reach",
+    "record",
+    "rng",
+    "settings",
+    "target",
+    "ways",
+]
 
 _RESULT = pytest.StashKey[TestResult]()
 

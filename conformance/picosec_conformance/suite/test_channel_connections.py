@@ -8,12 +8,11 @@ import pytest
 
 from picosec.messaging.coap import Code
 from picosec_conformance.channel import Channel
+from picosec_conformance.connections import WAYS
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import as_initiator, meet
 from picosec_conformance.handshake import initiate, introduce, open_channel, respond
 from picosec_conformance.target import Target
-
-WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
 
 
 @pytest.mark.requirement("CHN-090", "CHN-130")

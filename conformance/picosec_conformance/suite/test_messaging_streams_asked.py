@@ -9,27 +9,10 @@ from picosec.messaging.stream_message import Signal, StreamMessage
 from picosec.registry import Problem
 from picosec_conformance.control import Control, Event
 from picosec_conformance.observing import ObservingTarget
-from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
 
-WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
 pytestmark = pytest.mark.needs("messaging.client", "conformance.test-interface")
 BOTH = pytest.mark.parametrize("what", ["request", "ping"])
-
-
-@pytest.fixture(params=WAYS)
-def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
-    """The target on a connection, over TCP and over WebSocket."""
-    return ways(f"messaging.{request.param}")
-
-
-@pytest.fixture
-def elsewhere(connection: Target, reach: Reach) -> Target:
-    """The same target on another link."""
-    name = next((name for name in reach.names if name != connection.link), None)
-    if name is None:
-        pytest.skip("the target has one link only")
-    return reach.link(name)
 
 
 def ask(connection: Target, what: str = "request") -> tuple[int, Message]:

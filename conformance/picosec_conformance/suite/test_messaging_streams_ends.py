@@ -8,37 +8,12 @@ from dataclasses import replace
 import pytest
 
 from picosec.messaging.coap import Code
-from picosec.messaging.stream_message import CsmOption, PingOption, Signal, StreamMessage
+from picosec.messaging.stream_message import CsmOption, Signal, StreamMessage
 from picosec_conformance.adapters import ConnectionEnded
 from picosec_conformance.adapters.base import Ending
+from picosec_conformance.connections import CUSTODY, arrived
 from picosec_conformance.control import Control
-from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
-
-WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
-CUSTODY = ((int(PingOption.CUSTODY), b""),)
-
-
-@pytest.fixture(params=WAYS)
-def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
-    """The target on a connection, over TCP and over WebSocket."""
-    return ways(f"messaging.{request.param}")
-
-
-@pytest.fixture
-def elsewhere(connection: Target, reach: Reach) -> Target:
-    """The same target on another link."""
-    name = next((name for name in reach.names if name != connection.link), None)
-    if name is None:
-        pytest.skip("the target has one link only")
-    return reach.link(name)
-
-
-def arrived(connection: Target) -> None:
-    """Wait until the target has read what was sent on a connection: links are not in step with each other."""
-    connection.send(StreamMessage(Signal.PING, b"arrived"))
-    connection.receive_signal(Signal.PONG)
-
 
 # -- the connection ends first -----------------------------------------------------------------------------------
 

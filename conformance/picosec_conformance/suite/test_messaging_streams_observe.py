@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes, uint_value
+from picosec.messaging.coap import Code, Message, Option, Type, uint_value
 from picosec.messaging.stream_message import (
     BASE_MESSAGE_SIZE,
     CsmOption,
@@ -15,28 +15,10 @@ from picosec.messaging.stream_message import (
 )
 from picosec_conformance.blockwise import block_in, read_block, read_whole
 from picosec_conformance.channel import Channel
+from picosec_conformance.connections import greet
 from picosec_conformance.control import Control
 from picosec_conformance.observing import DEREGISTER, OBSERVE, Observer, ObservingTarget, ProtectedObserver
-from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
-
-WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
-
-
-@pytest.fixture(params=WAYS)
-def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
-    """The target on a connection, over TCP and over WebSocket."""
-    return ways(f"messaging.{request.param}")
-
-
-@pytest.fixture
-def elsewhere(connection: Target, reach: Reach) -> Target:
-    """The same target on another link."""
-    name = next((name for name in reach.names if name != connection.link), None)
-    if name is None:
-        pytest.skip("the target has one link only")
-    return reach.link(name)
-
 
 # -- the target observes -----------------------------------------------------------------------------------------
 
@@ -156,13 +138,8 @@ def test_unwanted_success_is_not_sent_on_a_connection(connection: Target) -> Non
 # -- small peers -------------------------------------------------------------------------------------------------
 
 SIZES = [100, 128, 300, 1000, BASE_MESSAGE_SIZE]
-
-
-def greet(connection: Target, size: int, *, block_wise: bool) -> None:
-    """Make a new connection, and say on it how large a message may be."""
-    announced = ((int(CsmOption.BLOCK_WISE_TRANSFER), b""),) if block_wise else ()
-    options = ((int(CsmOption.MAX_MESSAGE_SIZE), uint_bytes(size)), *announced)
-    connection.connect(StreamMessage(Signal.CSM, b"", options))
+#: What a CSM has that knows block-wise transfer.
+BLOCKS = ((int(CsmOption.BLOCK_WISE_TRANSFER), b""),)
 
 
 @pytest.mark.requirement("MSG-2040", "MSG-1050")
@@ -172,7 +149,7 @@ def test_small_peer_gets_small_blocks(connection: Target, size: int, block_wise:
     """A sensor with a kilobyte of memory reads a large resource as long as each piece of it is small."""
     large = connection.manifest.resources.large
     whole = read_whole(connection, large)
-    greet(connection, size, block_wise=block_wise)
+    greet(connection, *(BLOCKS if block_wise else ()), size=size)
 
     said = connection.replies_to(connection.build(Code.GET, large))
 
@@ -187,10 +164,10 @@ def test_smallest_block_needs_no_more_room_than_it_has(connection: Target) -> No
     large = connection.manifest.resources.large
     size = len(only_reply(connection, read_block(connection, large, 0, size=16)))
 
-    greet(connection, size, block_wise=True)
+    greet(connection, *BLOCKS, size=size)
     assert connection.parse(only_reply(connection, read_block(connection, large, 0, size=16))).code == Code.CONTENT
 
-    greet(connection, size - 1, block_wise=True)
+    greet(connection, *BLOCKS, size=size - 1)
     assert connection.parse(only_reply(connection, read_block(connection, large, 0, size=16))).code >> 5 == 5
 
 
@@ -205,7 +182,7 @@ def test_block_that_was_asked_for_is_made_smaller(connection: Target) -> None:
     """The client asks for more than it said to take: the block begins where it asked, and ends earlier."""
     large = connection.manifest.resources.large
     whole = read_whole(connection, large)
-    greet(connection, 300, block_wise=True)
+    greet(connection, *BLOCKS, size=300)
 
     reply = connection.exchange(read_block(connection, large, 1, size=512))
 
@@ -220,7 +197,7 @@ def test_protection_counts(connection: Target, channel: Channel) -> None:
     """The block fits, and what protects it makes it too large."""
     large = connection.manifest.resources.large
     for size in range(120, BASE_MESSAGE_SIZE, 31):
-        greet(connection, size, block_wise=True)
+        greet(connection, *BLOCKS, size=size)
         reply = channel.ask(connection.build(Code.GET, large))
         assert (reply.code, block_in(reply).number) == (Code.CONTENT, 0)
 

@@ -6,34 +6,12 @@ import pytest
 
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code, Message, Type
-from picosec.messaging.stream_message import CsmOption, Signal, StreamMessage
+from picosec.messaging.stream_message import Signal, StreamMessage
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
+from picosec_conformance.connections import greet
 from picosec_conformance.control import Control, Event
 from picosec_conformance.observing import Observer, ObservingTarget
-from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
-
-WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
-
-
-@pytest.fixture(params=WAYS)
-def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
-    """The target on a connection, over TCP and over WebSocket."""
-    return ways(f"messaging.{request.param}")
-
-
-@pytest.fixture
-def elsewhere(connection: Target, reach: Reach) -> Target:
-    """The same target on another link."""
-    name = next((name for name in reach.names if name != connection.link), None)
-    if name is None:
-        pytest.skip("the target has one link only")
-    return reach.link(name)
-
-
-def greet(connection: Target, size: int) -> None:
-    """Make a new connection, and say on it how large a message may be."""
-    connection.connect(StreamMessage(Signal.CSM, b"", ((int(CsmOption.MAX_MESSAGE_SIZE), bytes((size,))),)))
 
 
 @pytest.mark.requirement("MSG-2030")
@@ -52,7 +30,7 @@ def test_registrations_go_with_a_released_connection(connection: Target) -> None
 @pytest.mark.needs("messaging.observe.server")
 def test_news_that_cannot_be_small_enough_are_not_sent(connection: Target) -> None:
     """A peer with room for one reading observes what becomes a long text."""
-    greet(connection, 24)
+    greet(connection, size=24)
     observer = Observer(connection)
     observer.put(b"x")
     if connection.exchange(observer.request(0)).code != Code.CONTENT:
@@ -67,7 +45,7 @@ def test_news_that_cannot_be_small_enough_are_not_sent(connection: Target) -> No
 @pytest.mark.needs("messaging.client", "conformance.test-interface")
 def test_request_that_the_peer_does_not_take_fails_at_once(connection: Target) -> None:
     """A setting is too long for a small peer: whoever makes it learns that, and not that nobody answered."""
-    greet(connection, 64)
+    greet(connection, size=64)
     act = cbor.dumps(["request", {1: int(Code.PUT), 2: "/x", 3: bytes(200)}])
     reply = connection.request(Code.POST, "/ps/test/act", act, content_format=CONTENT_FORMAT_CBOR)
     if reply.code == Code.CHANGED:

@@ -10,20 +10,12 @@ import pytest
 from picosec.messaging.coap import Code
 from picosec.messaging.stream_message import Signal, StreamMessage
 from picosec_conformance.adapters.base import Ending
-from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
 
-WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
 STORE = "/ps/test/store"
 BINARY, CONTINUATION, PING = 2, 0, 9
 #: Bytes of a WebSocket's header that say how long the rest is, for lengths that need more than one.
 _EXTENDED: Final = {126: 2, 127: 8}
-
-
-@pytest.fixture(params=WAYS)
-def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
-    """The target on a connection, over TCP and over WebSocket."""
-    return ways(f"messaging.{request.param}")
 
 
 def ping(token: bytes) -> StreamMessage:

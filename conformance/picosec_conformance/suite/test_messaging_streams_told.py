@@ -8,16 +8,7 @@ from picosec.messaging.coap import Code
 from picosec.messaging.stream_message import CsmOption, Signal, StreamMessage
 from picosec_conformance.control import Control
 from picosec_conformance.observing import Observer, is_ahead, number_of, only
-from picosec_conformance.reach import Reach
 from picosec_conformance.target import Target
-
-WAYS = [pytest.param(way, marks=pytest.mark.needs(f"messaging.{way}")) for way in ("stream", "websocket")]
-
-
-@pytest.fixture(params=WAYS)
-def connection(target: Target, ways: Reach, request: pytest.FixtureRequest) -> Target:
-    """The target on a connection, over TCP and over WebSocket."""
-    return ways(f"messaging.{request.param}")
 
 
 @pytest.mark.requirement("MSG-1620", "MSG-1640")
