@@ -51,7 +51,7 @@ def test_unknown_critical_option_of_the_first_csm_ends_the_connection(connection
 
 
 @pytest.mark.requirement("MSG-1160")
-@pytest.mark.parametrize("number", [3, CRITICAL])
+@pytest.mark.parametrize("number", [3, 5, CRITICAL])
 def test_bad_option_of_a_csm_is_named(connection: Target, number: int) -> None:
     """Who reads the log learns which of twenty options it was."""
     connection.send(StreamMessage(Signal.CSM, b"", ((number, b""),)))
