@@ -318,14 +318,14 @@ def test_what_the_peer_does_not_take_is_not_sent() -> None:
     assert sent(endpoint) == [StreamMessage(Code.INTERNAL_SERVER_ERROR, b"2")]
 
 
-def test_a_peer_that_takes_nothing_is_told_what_is_wrong() -> None:
-    """Not even an error would fit."""
+def test_a_peer_that_takes_nothing_is_told_no_more_than_that_it_is_over() -> None:
+    """Not even an error would fit, nor the reason of an Abort (MSG-1050)."""
     endpoint = opened()
     take(endpoint, StreamMessage(Signal.CSM, b"", ((CsmOption.MAX_MESSAGE_SIZE, b""),)))
     (event,) = take(endpoint, request(b"1"))
     assert isinstance(event, RequestReceived)
     endpoint.respond(event.exchange, content(), 0)
-    assert aborted(endpoint).option(AbortOption.BAD_CSM_OPTION) == b"\x02"
+    assert aborted(endpoint).options == ()
 
 
 def test_what_a_later_csm_leaves_out_stays() -> None:
