@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
@@ -76,7 +77,9 @@ def trusts_the_length_of_message_2() -> None:
 
     def unchecked(cls: type[Message2], data: bytes) -> Message2:
         (content,) = edhoc_messages.loads_sequence(data)[:1]
-        return cls(content[:32], content[32:])
+        if not isinstance(content, bytes) or len(content) <= edhoc_messages.KEY_LENGTH:
+            sys.exit("picosec: index out of bounds")
+        return cls(content[: edhoc_messages.KEY_LENGTH], content[edhoc_messages.KEY_LENGTH :])
 
     Message2.decode = classmethod(unchecked)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from picosec.channel import combined
+from picosec.channel.channels import Channel
 from picosec.channel.combined import Combined
 from picosec.channel.edhoc_error import ErrorMessage
 from picosec.channel.edhoc_messages import encode_identifier
@@ -16,6 +17,7 @@ from picosec.messaging.coap import Message, Option
 from picosec.messaging.options import DEFINITIONS
 from picosec.registry import Problem
 from picosec.roles import client, handshakes, openings, server
+from picosec.roles.channel_table import ChannelTable
 from picosec.roles.handshakes import Answer, Early, Opening, Responding
 from picosec.roles.handshaking import Handshaking
 from picosec.roles.openings import Openings
@@ -249,14 +251,17 @@ def opens_with_its_last_message() -> None:
     """The client has all keys when it sends message_3, so its channel is open: whoever dropped that message has a
     client that talks to nobody.
     """
-    original = Openings._ask
+    original, keep = Openings._ask, ChannelTable.keep
 
     def ask(self: Openings, handshake: Any, message: Message, now: float) -> None:
         original(self, handshake, message, now)
         if handshake.early is not None:
             self._channels.keep(handshake.early.channel, now, handshake.peer)
 
-    Openings._ask = ask
+    def once(self: ChannelTable, channel: Channel, *rest: Any) -> Channel:
+        return channel if self.holds(channel) else keep(self, channel, *rest)
+
+    Openings._ask, ChannelTable.keep = ask, once
 
 
 @fault("CHN-1600")

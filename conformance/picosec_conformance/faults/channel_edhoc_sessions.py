@@ -20,7 +20,7 @@ from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message
 from picosec.registry import Problem
-from picosec.roles import handshakes, resources
+from picosec.roles import handshakes, handshaking, resources
 from picosec.roles.handshakes import Answer, Early, Opening, Responding
 from picosec.roles.handshaking import Handshaking
 from picosec_conformance.faults import fault
@@ -31,15 +31,23 @@ from picosec_conformance.faults import fault
 @fault("CHN-530")
 def refuses_in_a_success() -> None:
     """Error messages come with 2.04: a client that looks at the response code takes every refusal for a success."""
-    handshakes.refusal = lambda error, message: Answer(
-        edhoc_coap.response(Code.CHANGED, message), failure=error.problem
-    )
+    original = handshakes.refusal
+
+    def refusal(error: ProtocolError, message: bytes | None = None) -> Answer:
+        answer = original(error, message)
+        return replace(answer, response=replace(answer.response, code=Code.CHANGED))
+
+    handshakes.refusal = handshaking.refusal = refusal
 
 
 @fault("CHN-530")
 def refuses_in_the_language_of_other_resources() -> None:
     """Problem details, as everywhere else on the device; an EDHOC library cannot read them."""
-    handshakes.refusal = lambda error, message: Answer(problem.error_response(error), failure=error.problem)
+
+    def refusal(error: ProtocolError, message: bytes | None = None) -> Answer:
+        return Answer(problem.error_response(error), failure=error.problem)
+
+    handshakes.refusal = handshaking.refusal = refusal
 
 
 @fault("CHN-530")
