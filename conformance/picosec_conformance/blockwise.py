@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from picosec.channel.oscore import Binding, protect_response, unprotect_request
 from picosec.errors import ProtocolError
 from picosec.messaging.blocks import Block, block_of, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type, code_text
+from picosec.registry import Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.target import Nonconformity, Target
+
+#: The sizes that blocks can have.
+SIZES: Final = (16, 32, 64, 128, 256, 512, 1024)
+#: Sends a request, in the open or over a channel, and returns its response.
+Ask = Callable[[Message], Message]
 
 
 def read_block(
@@ -65,7 +71,7 @@ class Upload:
     def __init__(
         self,
         target: Target,
-        send: Callable[[Message], Message],
+        send: Ask,
         path: str,
         *options: tuple[int, bytes],
         code: Code = Code.PUT,
@@ -189,3 +195,9 @@ class TargetAsClient:
             raise Nonconformity(f"expected one outcome, got {[event.name for event in found]}")
         (event,) = found
         return event.name, event.fields[2] if event.name == "response" else event.fields.get(1)
+
+
+def judge_refused(target: Target, path: str, before: bytes, reply: Message) -> None:
+    """Judge that a transfer failed for want of blocks, and that the resource is what it was."""
+    target.expect_refusal(reply, Code.REQUEST_ENTITY_INCOMPLETE, Problem.INCOMPLETE)
+    assert read_whole(target, path) == before

@@ -13,6 +13,7 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.target import Nonconformity, Target
 
+DAY = 86_400
 OBSERVE = int(Option.OBSERVE)
 REGISTER, DEREGISTER = 0, 1
 MODULUS, HALF = 1 << 24, 1 << 23

@@ -1,1 +1,54 @@
 """Fixtures that several themes of the suite share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from picosec.messaging.coap import Code
+from picosec_conformance.blockwise import Ask
+from picosec_conformance.channel import Channel
+from picosec_conformance.observing import Observer
+from picosec_conformance.settings import CONTROL
+from picosec_conformance.target import Target
+
+
+@pytest.fixture(
+    params=["open", pytest.param("channel", marks=pytest.mark.needs("channel.oscore.server", CONTROL))],
+)
+def ask(request: pytest.FixtureRequest, target: Target) -> Ask:
+    """Ask in the open, or over a fresh channel."""
+    if request.param == "open":
+        return target.exchange
+    channel: Channel = request.getfixturevalue("channel")
+    return channel.ask
+
+
+@pytest.fixture
+def large(target: Target) -> str:
+    """Where the target has something large that can be replaced."""
+    return target.manifest.resources.large
+
+
+@pytest.fixture
+def body(rng: random.Random) -> bytes:
+    """Return 200 bytes that nothing else holds."""
+    return rng.randbytes(200)
+
+
+@pytest.fixture
+def observer(target: Target) -> Iterator[Observer]:
+    """The suite, before it registers for something that is there."""
+    one = Observer(target)
+    target.request(Code.PUT, one.path, b"0")
+    yield one
+    one.deregister()
+
+
+@pytest.fixture
+def registered(observer: Observer) -> Observer:
+    """The suite as an observer."""
+    observer.register()
+    return observer

@@ -9,13 +9,12 @@ import pytest
 from picosec.messaging.blocks import Block, block_of, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes, uint_value
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM
-from picosec_conformance.blockwise import TargetAsClient, block_in, parts_of
+from picosec_conformance.blockwise import SIZES, TargetAsClient, block_in, parts_of
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.observing import ObservingTarget, only
 from picosec_conformance.target import Target
 
-SIZES = [16, 32, 64, 128, 256, 512, 1024]
 ETAG = (int(Option.ETAG), b"etag")
 OTHER_ETAG = (int(Option.ETAG), b"gate")
 

@@ -9,18 +9,10 @@ import pytest
 from picosec.messaging.blocks import Block, exponent_of
 from picosec.messaging.coap import Code, Option, Type, uint_value
 from picosec.registry import Problem
-from picosec_conformance.blockwise import block_in, read_block, read_whole
+from picosec_conformance.blockwise import SIZES, block_in, read_block, read_whole
 from picosec_conformance.control import Control
 from picosec_conformance.observing import REGISTER, Observer, only
 from picosec_conformance.target import Target
-
-SIZES = [16, 32, 64, 128, 256, 512, 1024]
-
-
-@pytest.fixture
-def large(target: Target) -> str:
-    """Where the target has something large."""
-    return target.manifest.resources.large
 
 
 @pytest.mark.requirement("MSG-1300", "MSG-540")
