@@ -32,6 +32,10 @@ else; 2 for a wrong request
 """
 
 
+#: Mutants after which a run says how far it is.
+_STEP = 50
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.description = "Mutation testing of the reference: what does the suite not notice?"
@@ -67,7 +71,11 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     try:
         with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:  # pytest keeps what is printed while it runs
-            results, sick = run_mutants(sample, jobs=options.jobs, done=lambda result: _show(result, listed, stream))
+            print(
+                f"{len(sample)} mutants to judge; first the whole reference, to see which test reaches what",
+                file=stream,
+            )
+            results, sick = run_mutants(sample, jobs=options.jobs, done=_Progress(len(sample), listed, stream))
     except MutantsError as error:
         print(f"picosec mutants: {error}", file=sys.stderr)
         return 1
@@ -86,10 +94,22 @@ def _sample(module: str, mutants: list[Mutant], size: int | None, seed: int) -> 
     return [mutants[index] for index in sorted(chosen)]
 
 
-def _show(result: Judgement, listed: Listed, stream: TextIO) -> None:
-    if not result.detected:
-        word = "listed" if reason_for(listed, result.mutant, result.tests) else result.outcome.upper()
-        print(f"{word:<9} {result.tests:>5} tests  {result.mutant}", file=stream, flush=True)
+class _Progress:
+    """Shows what survives as it is found, and how far the run is."""
+
+    def __init__(self, total: int, listed: Listed, stream: TextIO) -> None:
+        self._total = total
+        self._listed = listed
+        self._stream = stream
+        self._judged = 0
+
+    def __call__(self, result: Judgement) -> None:
+        self._judged += 1
+        if not result.detected:
+            word = "listed" if reason_for(self._listed, result.mutant, result.tests) else result.outcome.upper()
+            print(f"{word:<9} {result.tests:>5} tests  {result.mutant}", file=self._stream, flush=True)
+        if self._judged % _STEP == 0:
+            print(f"  {self._judged} of {self._total} mutants", file=self._stream, flush=True)
 
 
 def _conclude(

@@ -91,6 +91,8 @@ def test_an_unknown_elective_option_in_a_response_is_ignored(target: Target, con
 @pytest.mark.parametrize(
     "options",
     [
+        [(Option.IF_MATCH, bytes(9))],
+        [(Option.IF_NONE_MATCH, bytes(1))],
         [(Option.URI_HOST, b"")],
         [(Option.URI_HOST, bytes(256))],
         [(Option.URI_PORT, bytes(3))],
@@ -117,6 +119,7 @@ def test_a_critical_option_outside_its_definition_is_refused(target: Target, opt
 @pytest.mark.parametrize(
     "options",
     [
+        [(Option.OBSERVE, bytes(4))],
         [(Option.CONTENT_FORMAT, bytes(3))],
         [(Option.MAX_AGE, bytes(5))],
         [(Option.ETAG, b"")],
