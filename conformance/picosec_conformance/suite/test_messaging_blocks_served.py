@@ -175,10 +175,11 @@ def test_other_representation_has_another_etag(target: Target, large: str, contr
 
 @pytest.mark.requirement("MSG-1380")
 @pytest.mark.parametrize("number", [0, 1])
-def test_size_is_told(target: Target, large: str, number: int) -> None:
+@pytest.mark.parametrize("asking", [b"", b"\xff\xff\xff\xff"], ids=["with-nothing", "with-the-longest"])
+def test_size_is_told(target: Target, large: str, number: int, asking: bytes) -> None:
     """A client that knows the size fetches what it has room for, and not until it has none."""
     whole = read_whole(target, large)
-    reply = target.exchange(read_block(target, large, number, (Option.SIZE2, b""), size=64))
+    reply = target.exchange(read_block(target, large, number, (Option.SIZE2, asking), size=64))
     size = reply.option(Option.SIZE2)
     assert size is not None
     assert uint_value(size) == len(whole)

@@ -30,6 +30,15 @@ def test_each_block_is_acknowledged(target: Target, ask: Ask, large: str, rng: r
         assert answered.size <= size
 
 
+@pytest.mark.requirement("MSG-1400")
+def test_option_of_a_body_in_one_smallest_block_is_empty(target: Target, large: str) -> None:
+    """The first block of 16 bytes and no other: all three numbers are zero, and so nothing of the option is left."""
+    reply = target.exchange(target.build(Code.PUT, large, b"sixteen bytes...", options=((Option.BLOCK1, b""),)))
+
+    assert reply.code >> 5 == 2
+    assert target.request(Code.GET, large).payload == b"sixteen bytes..."
+
+
 @pytest.mark.requirement("MSG-1390", "MSG-1400")
 def test_nothing_is_done_before_the_last_block(target: Target, ask: Ask, large: str, body: bytes) -> None:
     """Half a configuration is no configuration."""
