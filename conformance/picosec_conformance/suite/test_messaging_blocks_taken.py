@@ -219,6 +219,7 @@ def test_blocks_of_two_formats_are_not_joined(
         pytest.param([(Option.REQUEST_TAG, b"\x01")], [], id="tag-and-none"),
         pytest.param([(Option.REQUEST_TAG, b"\x01")], [(Option.REQUEST_TAG, b"\x02")], id="two-tags"),
         pytest.param([(Option.REQUEST_TAG, b"\x01")], [(Option.REQUEST_TAG, b"\x00\x01")], id="one-number-two-tags"),
+        pytest.param([(Option.REQUEST_TAG, b"longest1")], [(Option.REQUEST_TAG, b"longest2")], id="two-longest-tags"),
         pytest.param(
             [(Option.REQUEST_TAG, b"a")], [(Option.REQUEST_TAG, b"a"), (Option.REQUEST_TAG, b"b")], id="more-tags"
         ),
