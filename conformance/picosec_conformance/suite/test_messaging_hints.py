@@ -59,7 +59,7 @@ def test_interest_in_everything_is_answered(target: Target) -> None:
 
 @pytest.mark.requirement("MSG-1880")
 @pytest.mark.parametrize(
-    "value", [b"", b"\0", b"\1\0", b"\xff\xff", bytes(255)], ids=lambda value: value[:2].hex() + f"-{len(value)}"
+    "value", [b"", b"\0", b"\1\0", b"\xff\xff", bytes(256)], ids=lambda value: value[:2].hex() + f"-{len(value)}"
 )
 def test_hop_limit_that_cannot_be_is_refused(target: Target, value: bytes) -> None:
     """A request that went round for so long that its count is used up should not have arrived."""

@@ -301,7 +301,13 @@ def test_notification_that_crosses_the_deregistration_is_not_its_answer(observin
 @pytest.mark.needs("messaging.datagram")
 @pytest.mark.parametrize(
     ("code", "observe"),
-    [(Code.NOT_FOUND, False), (Code.SERVICE_UNAVAILABLE, False), (Code.CONTENT, False), (Code.NOT_FOUND, True)],
+    [
+        (Code.NOT_FOUND, False),
+        (Code.NOT_ACCEPTABLE, False),
+        (Code.SERVICE_UNAVAILABLE, False),
+        (Code.CONTENT, False),
+        (Code.NOT_FOUND, True),
+    ],
 )
 def test_last_word_ends_the_observation(observing: ObservingTarget, code: Code, observe: bool) -> None:
     """The resource is gone: what still comes under the token is for nobody."""

@@ -45,6 +45,15 @@ def test_error_registers_nobody(observer: Observer) -> None:
     assert observer.put(b"1") == []
 
 
+@pytest.mark.requirement("MSG-540", "MSG-1610")
+def test_registration_with_a_number_that_is_too_long_registers_nobody(observer: Observer) -> None:
+    """Four bytes are outside the definition, and the request is one without the option."""
+    request = observer.target.build(Code.GET, observer.path, options=((OBSERVE, bytes(4)),))
+
+    assert observer.target.exchange(request).option(OBSERVE) is None
+    assert observer.put(b"1") == []
+
+
 @pytest.mark.requirement("MSG-1620")
 @pytest.mark.parametrize("kind", [Type.CON, Type.NON], ids=lambda kind: kind.name)
 def test_change_is_told(observer: Observer, kind: Type) -> None:

@@ -87,6 +87,23 @@ def test_an_unknown_elective_option_in_a_response_is_ignored(target: Target, con
     assert control.event("response").fields[2] == b"answer"
 
 
+@pytest.mark.requirement("MSG-530", "MSG-540")
+@pytest.mark.needs("messaging.client", "conformance.test-interface")
+@pytest.mark.parametrize("number", [Option.LOCATION_PATH, Option.LOCATION_QUERY], ids=lambda number: number.name)
+def test_response_that_tells_where_something_was_made_is_taken(
+    target: Target, control: Control, number: Option
+) -> None:
+    """A place takes several options of one kind; a client that has no use for them has its answer all the same."""
+    control.act("request", {1: int(Code.POST), 2: "/x"})
+    request = target.receive("a request")
+    place = tuple((int(number), part) for part in (b"location1", b"location2", b"location3"))
+    target.send(Message(Type.ACK, Code.CREATED, request.message_id, request.token, place, b"made"))
+    target.until_probe_answered()
+
+    response = control.event("response")
+    assert (response.fields[1], response.fields[2]) == (Code.CREATED, b"made")
+
+
 @pytest.mark.requirement("MSG-540")
 @pytest.mark.parametrize(
     "options",
@@ -121,7 +138,6 @@ def test_a_critical_option_outside_its_definition_is_refused(target: Target, opt
 @pytest.mark.parametrize(
     "options",
     [
-        [(Option.OBSERVE, bytes(4))],
         [(Option.CONTENT_FORMAT, bytes(3))],
         [(Option.MAX_AGE, bytes(5))],
         [(Option.ETAG, b"")],

@@ -48,7 +48,7 @@ DEFINITIONS: Final[Mapping[int, Definition]] = {
     Option.CONTENT_FORMAT: Definition(0, 2),
     Option.MAX_AGE: Definition(0, 4),
     Option.URI_QUERY: Definition(0, 255, repeatable=True, text=True),
-    Option.HOP_LIMIT: Definition(0, 255),  # what is no hop limit is refused, not ignored (MSG-1880)
+    Option.HOP_LIMIT: Definition(0, 0xFFFF),  # what is no hop limit is refused, not ignored (MSG-1880)
     Option.ACCEPT: Definition(0, 2),
     Option.EDHOC: Definition(0, 0xFFFF),  # whatever its value, it means what an empty one does (CHN-1570)
     Option.LOCATION_QUERY: Definition(0, 255, repeatable=True, text=True),
