@@ -16,7 +16,7 @@ from picosec_conformance.report.model import (
 from picosec_conformance.wire.coap import CoAP, Payload, options
 from picosec_conformance.wire.slipmux import Slipmux
 
-REPLAY = "test_channel_oscore_requests.py::test_replayed_request_is_refused[window-32]"
+REPLAY = "test_channel_oscore.py::test_replayed_request_is_refused[window-32]"
 #: Text of a target that tries to leave its place on the page.
 HOSTILE = '<script>alert("x")</script>&\x1b[2J'
 
