@@ -29,7 +29,6 @@ class Game:
         self._rng = random.Random(f"moves:{setting.seed}")
         rng = setting.rng()
         link.begin(rng)
-        link.record_from_here()
         if able.control:
             self.control.reset(rng.randbytes(32))
         else:

@@ -43,6 +43,7 @@ class Stage(Game):
         """Do one step; return whether it could be done."""
         self.steps.append(step)
         self.tally.steps += 1
+        self.link.record.begin()  # a storm has no bound, a step has
         try:
             return _MOVES[step.move](self, **step.parameters) is not False
         except (Nonconformity, TargetDied) as error:
