@@ -132,3 +132,11 @@ def test_context_of_a_black_box_is_decoded() -> None:
 
     assert context is not None
     assert (context.sender_id, context.recipient_id, context.master_secret) == (b"\x01", b"", b"\x01\x02")
+
+
+def test_own_manifest_has_the_same_name_wherever_the_suite_is_installed() -> None:
+    """A bundle names its manifest; a path would tie the verdict to the machine on which it was reached."""
+    reference, other = load_manifest(REFERENCE), load_manifest(REFERENCE.with_name("aiocoap-server.toml"))
+
+    assert (reference.source, reference.argument) == ("reference", ())
+    assert (other.source, other.argument) == ("aiocoap-server", ("aiocoap-server",))
