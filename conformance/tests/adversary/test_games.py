@@ -76,7 +76,7 @@ def test_fault_is_found_and_shrunk(arena: Arena, fault: str, examples: int, inva
     assert found.broken.invariant in invariants
     assert found.reproduced
     assert found.scenario is not None
-    assert len(found.scenario.steps) <= 12
+    assert len(found.scenario.steps) <= 8
     assert arena.replay(found.scenario.setting, found.scenario.steps)[0] is None
 
 
