@@ -17,6 +17,8 @@ from picosec_conformance.target import Nonconformity, Target
 
 #: The sizes that blocks can have.
 SIZES: Final = (16, 32, 64, 128, 256, 512, 1024)
+ETAG: Final = (int(Option.ETAG), b"etag")
+OTHER_ETAG: Final = (int(Option.ETAG), b"gate")
 #: Sends a request, in the open or over a channel, and returns its response.
 Ask = Callable[[Message], Message]
 

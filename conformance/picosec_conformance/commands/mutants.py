@@ -56,7 +56,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         listed = load_survivors()
         if unknown or options.jobs < 1 or (options.sample is not None and options.sample < 1):
-            raise ListError(f"there is no module {unknown[0]!r}" if unknown else "give numbers of at least 1")
+            raise ListError(
+                f"there is no module {unknown[0]!r}; `picosec mutants --list` shows what there is"
+                if unknown
+                else "give numbers of at least 1"
+            )
     except ListError as error:
         print(f"picosec mutants: {error}", file=sys.stderr)
         return 2

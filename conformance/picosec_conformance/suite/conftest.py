@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from picosec.messaging.coap import Code
-from picosec_conformance.blockwise import Ask
+from picosec_conformance.blockwise import Ask, TargetAsClient
 from picosec_conformance.channel import Channel
+from picosec_conformance.control import Control
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Target
@@ -52,3 +53,11 @@ def registered(observer: Observer) -> Observer:
     """The suite as an observer."""
     observer.register()
     return observer
+
+
+@pytest.fixture(
+    params=["open", pytest.param("channel", marks=pytest.mark.needs("channel.oscore.client", "channel.oscore.server"))],
+)
+def client(request: pytest.FixtureRequest, target: Target, control: Control) -> TargetAsClient:
+    """The target asking in the open, or over a fresh channel."""
+    return TargetAsClient(target, control, request.getfixturevalue("channel") if request.param == "channel" else None)

@@ -9,22 +9,11 @@ import pytest
 from picosec.messaging.blocks import Block, block_of, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes, uint_value
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_OCTET_STREAM
-from picosec_conformance.blockwise import SIZES, TargetAsClient, block_in, parts_of
+from picosec_conformance.blockwise import ETAG, OTHER_ETAG, SIZES, TargetAsClient, block_in, parts_of
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.observing import ObservingTarget, only
 from picosec_conformance.target import Target
-
-ETAG = (int(Option.ETAG), b"etag")
-OTHER_ETAG = (int(Option.ETAG), b"gate")
-
-
-@pytest.fixture(
-    params=["open", pytest.param("channel", marks=pytest.mark.needs("channel.oscore.client", "channel.oscore.server"))],
-)
-def client(request: pytest.FixtureRequest, target: Target, control: Control) -> TargetAsClient:
-    """The target asking in the open, or over a fresh channel."""
-    return TargetAsClient(target, control, request.getfixturevalue("channel") if request.param == "channel" else None)
 
 
 def part(number: int, size: int, *, more: bool = True) -> tuple[int, bytes]:

@@ -6,20 +6,7 @@ import pytest
 
 from picosec.messaging.blocks import Block
 from picosec.messaging.coap import Code, Option
-from picosec_conformance.blockwise import TargetAsClient, block_in
-from picosec_conformance.control import Control
-from picosec_conformance.target import Target
-
-ETAG = (int(Option.ETAG), b"etag")
-OTHER_ETAG = (int(Option.ETAG), b"gate")
-
-
-@pytest.fixture(
-    params=["open", pytest.param("channel", marks=pytest.mark.needs("channel.oscore.client", "channel.oscore.server"))],
-)
-def client(request: pytest.FixtureRequest, target: Target, control: Control) -> TargetAsClient:
-    """The target asking in the open, or over a fresh channel."""
-    return TargetAsClient(target, control, request.getfixturevalue("channel") if request.param == "channel" else None)
+from picosec_conformance.blockwise import ETAG, OTHER_ETAG, TargetAsClient, block_in
 
 
 @pytest.mark.requirement("MSG-1550")
