@@ -1,4 +1,4 @@
-"""aiocoap as a target: ``python -m picosec_conformance.peers.aiocoap_server PORT [--edhoc]`` serves until it is killed.
+"""aiocoap as a target: ``python -m picosec_conformance.peers.aiocoap_server PORT [--edhoc]`` serves until SIGTERM.
 
 It is aiocoap as it comes, with its default transports, its own files for OSCORE contexts, and its map of credentials.
 The contexts are B and D of the OSCORE interoperability tests; they begin anew with each start. ``--edhoc`` adds the
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -26,6 +27,8 @@ from picosec_conformance.peers.known import INITIATOR, RESPONDER
 from picosec_conformance.peers.lakers import Party
 
 HOST = "127.0.0.1"
+#: It waits for the disk before it answers. One that is busy must not be taken for a server that is silent.
+_MEMORY = Path("/dev/shm")
 _KCCS = 14
 _KTY, _EC2, _CURVE, _P256, _D = 1, 2, -1, 1, -4
 
@@ -66,12 +69,14 @@ def credentials(port: int, folder: Path, *, edhoc: bool) -> CredentialsMap:
 
 
 async def serve(port: int, folder: Path, *, edhoc: bool) -> None:
-    """Serve until the task is cancelled."""
+    """Serve until the process is asked to end."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     held = credentials(port, folder, edhoc=edhoc)
     await aiocoap.Context.create_server_context(
         OscoreSiteWrapper(site(), held), bind=(HOST, port), server_credentials=held
     )
-    await asyncio.get_running_loop().create_future()
+    await ended.wait()
 
 
 def main(arguments: list[str]) -> int:
@@ -82,7 +87,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="aiocoap-") as folder:
+    with tempfile.TemporaryDirectory(prefix="aiocoap-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         asyncio.run(serve(options.port, Path(folder), edhoc=options.edhoc))
     return 0
 
