@@ -50,7 +50,7 @@ ROLES: Mapping[str, tuple[str, str]] = {
     "get": ("answers GET", "/ps/info"),
     "put": ("a PUT changes", "/ps/test/store"),
     "slow": ("answers late", "/ps/test/slow"),
-    "large": ("does not fit into one message", "/ps/test/large"),
+    "large": ("has more than 2,048 bytes, which a PUT replaces, and turns round what is posted", "/ps/test/large"),
     "observable": ("can be observed and a PUT changes", "/ps/test/store"),
     "protected_get": ("answers GET over a channel", "/sensors/temperature"),
     "protected_put": ("a PUT over a channel changes", "/actuators/lamp"),

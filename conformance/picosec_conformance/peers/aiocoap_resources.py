@@ -9,7 +9,7 @@ import asyncio
 from typing import Any
 
 import aiocoap
-from aiocoap.resource import ObservableResource, Resource, Site, WKCResource
+from aiocoap.resource import ObservableResource, Resource, Site, WKCResource, hashing_etag
 from aiocoap.transports.oscore import OSCOREAddress
 
 _HELLO = b"Hello World!"
@@ -76,8 +76,10 @@ class Store(ObservableResource):  # type: ignore[misc]
         self._value = b"nothing yet"
 
     async def render_get(self, request: aiocoap.Message) -> aiocoap.Message:
-        """Return the value."""
-        return aiocoap.Message(payload=self._value, content_format=0)
+        """Return the value, under an ETag of its own."""
+        response = aiocoap.Message(payload=self._value, content_format=0)
+        hashing_etag(request, response)
+        return response
 
     async def render_put(self, request: aiocoap.Message) -> aiocoap.Message:
         """Change the value."""
@@ -99,12 +101,16 @@ class Slow(Resource):  # type: ignore[misc]
         return aiocoap.Message(payload=_HELLO, content_format=0)
 
 
-class Large(Resource):  # type: ignore[misc]
-    """Does not fit into one message."""
+class Large(Store):
+    """Does not fit into one message, and turns round what is posted."""
 
-    async def render_get(self, request: aiocoap.Message) -> aiocoap.Message:
-        """Return 2,048 bytes."""
-        return aiocoap.Message(payload=b"0123456789abcdef" * 128, content_format=0)
+    def __init__(self) -> None:
+        super().__init__()
+        self._value = b"0123456789abcdef" * 200
+
+    async def render_post(self, request: aiocoap.Message) -> aiocoap.Message:
+        """Return what was posted, the last byte first."""
+        return aiocoap.Message(code=aiocoap.CHANGED, payload=request.payload[::-1])
 
 
 def site() -> Site:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from picosec.messaging.coap import Code
-from picosec_conformance.blockwise import Ask, TargetAsClient
+from picosec.messaging.coap import Code, code_text
+from picosec_conformance.blockwise import Ask, TargetAsClient, Upload, read_whole
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.target import Target
+from picosec_conformance.target import Nonconformity, Target
 
 
 @pytest.fixture(
@@ -28,9 +28,20 @@ def ask(request: pytest.FixtureRequest, target: Target) -> Ask:
 
 
 @pytest.fixture
-def large(target: Target) -> str:
-    """Where the target has something large that can be replaced."""
-    return target.manifest.resources.large
+def large(target: Target) -> Iterator[str]:
+    """Where the target has something large that can be replaced.
+
+    What nothing resets gets back what it had: the next test wants something large as well.
+    """
+    path = target.manifest.resources.large
+    if not target.manifest.black_box:
+        yield path
+        return
+    before = read_whole(target, path)
+    yield path
+    reply = Upload(target, target.exchange, path).whole(before, 1024)
+    if reply.code >> 5 != 2:
+        raise Nonconformity(f"{path} does not take back what it had: {code_text(reply.code)}")
 
 
 @pytest.fixture
