@@ -89,7 +89,13 @@ def transcript(test: TestResult) -> list[str]:
         lines += [f"    {'  ' * line.depth}{line.text}"[:_WIDTH] for line in wire.lines(frame.data, frame.layer)]
     if not any(frame.direction == "received" for frame in test.frames[-1:]):
         lines.append("target → suite  nothing")
-    return [*lines, f"judged: {' '.join(test.reason.split())[:200]}"]
+    return [*lines, f"judged: {_judged(test)}"]
+
+
+def _judged(test: TestResult) -> str:
+    """Return why a test failed; for a bare assertion, what it asserts in words."""
+    reason = " ".join(test.reason.split())
+    return f"it does not hold that {test.title}" if reason.startswith("assert ") else reason[:200]
 
 
 def _shortened(text: str) -> str:
