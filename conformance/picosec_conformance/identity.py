@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential
-from picosec.channel.cwt import to_be_signed
 from picosec.channel.trust import parse_credential
 from picosec.crypto.curves import Curve, PublicKey
 from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import SoftwareVault
 from picosec.messaging.cbor import dumps
+from picosec.objects.structures import signature_structure
 
 Entropy = Callable[[int], bytes]
 
@@ -107,7 +107,7 @@ def _key(curve: Curve, entropy: Entropy) -> tuple[bytes, PublicKey]:
 
 def _cwt(content: dict[int, Any], issuer_private: bytes) -> bytes:
     protected, payload = dumps({_ALG: _EDDSA}), dumps(content)
-    signature = Ed25519PrivateKey.from_private_bytes(issuer_private).sign(to_be_signed(protected, b"", payload))
+    signature = Ed25519PrivateKey.from_private_bytes(issuer_private).sign(signature_structure(protected, b"", payload))
     return dumps([protected, {}, payload, signature])
 
 

@@ -44,6 +44,10 @@ class Problem(IntEnum):
     OUT_OF_ORDER = 47
     DELIVERY_CHANGED = 48
     DELIVERY_LOST = 49
+    UNSUPPORTED_ALGORITHM = 50
+    MISDIRECTED = 51
+    STALE = 52
+    WRONG_PURPOSE = 53
 
 
 #: CoAP response code of each error, as one byte.
@@ -85,6 +89,10 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.OUT_OF_ORDER: 0x89,
     Problem.DELIVERY_CHANGED: 0x89,
     Problem.DELIVERY_LOST: 0x89,
+    Problem.UNSUPPORTED_ALGORITHM: 0x80,
+    Problem.MISDIRECTED: 0x83,
+    Problem.STALE: 0x83,
+    Problem.WRONG_PURPOSE: 0x83,
 }
 
 #: What each error means, in words.
@@ -126,6 +134,10 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.OUT_OF_ORDER: "the delivery number is not the next one of its stream",
     Problem.DELIVERY_CHANGED: "the delivery number was used before, for another request",
     Problem.DELIVERY_LOST: "the stream is not known: begun before memory was lost, or given up",
+    Problem.UNSUPPORTED_ALGORITHM: "the object is signed or encrypted with an algorithm that is not supported",
+    Problem.MISDIRECTED: "the object is meant for another recipient",
+    Problem.STALE: "the object is older than its recipient accepts, or comes from the future",
+    Problem.WRONG_PURPOSE: "the key may not be used for this purpose",
 }
 
 CONTENT_FORMAT_LINK_FORMAT: Final = 40
@@ -135,8 +147,16 @@ CONTENT_FORMAT_EDHOC: Final = 64
 CONTENT_FORMAT_CID_EDHOC: Final = 65
 CONTENT_FORMAT_SENML_CBOR: Final = 112
 CONTENT_FORMAT_PROBLEM_DETAILS: Final = 257
+CONTENT_FORMAT_COSE_ENCRYPT0: Final = 16
+CONTENT_FORMAT_COSE_SIGN1: Final = 18
+CONTENT_FORMAT_COSE_ENCRYPT: Final = 96
 OPTION_OSCORE: Final = 9
 PROBLEM_DETAIL_KEY: Final = 65000
 EXPORTER_LABEL_KEY_UPDATE: Final = 32768
 OPTION_DELIVERY: Final = 65001
 CONTENT_FORMAT_BUNDLE_LISTING: Final = 65001
+CONTENT_FORMAT_PLATFORM_OBJECT: Final = 65002
+CONTENT_FORMAT_APPLICATION_OBJECT: Final = 65003
+CLAIM_RECIPIENT: Final = -65537
+CLAIM_SEQUENCE: Final = -65538
+CLAIM_PURPOSE: Final = -65539

@@ -12,9 +12,9 @@ import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from picosec.channel.cwt import to_be_signed
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
+from picosec.objects.structures import signature_structure
 from picosec.registry import CONTENT_FORMAT_BUNDLE_LISTING
 from picosec_conformance.bundle.archive import BundleError
 from picosec_conformance.bundle.keys import cose_key, public_of, thumbprint
@@ -86,7 +86,7 @@ class Listing:
 def sign(listing: Listing, key: Ed25519PrivateKey) -> bytes:
     """Return the listing inside its signature."""
     payload, protected = listing.encode(), _protected(listing.signer)
-    signature = key.sign(to_be_signed(protected, b"", payload))
+    signature = key.sign(signature_structure(protected, b"", payload))
     return cbor.dumps(cbor2.CBORTag(_COSE_SIGN1, [protected, {}, payload, signature]))
 
 
@@ -110,7 +110,7 @@ def open_listing(data: bytes) -> Listing:
     if listing.encode() != payload or protected != _protected(listing.signer) or unprotected:
         raise BundleError(LISTING, "it holds something else than a listing and the header of its signer's key")
     try:
-        listing.signer.verify(signature, to_be_signed(protected, b"", payload))
+        listing.signer.verify(signature, signature_structure(protected, b"", payload))
     except InvalidSignature as error:
         raise BundleError(LISTING, "its signature does not verify") from error
     return listing

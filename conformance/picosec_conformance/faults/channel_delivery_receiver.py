@@ -7,8 +7,8 @@ from dataclasses import replace
 from picosec.channel import delivery
 from picosec.channel.channels import KEY_SPAN, Channel
 from picosec.channel.delivery import VERDICTS, Arrival, Inbox, Place, Standing, Verdict
-from picosec.channel.replay import ReplayWindow
 from picosec.messaging.coap import Message, Option
+from picosec.messaging.replay import ReplayWindow
 from picosec.roles.channel_table import ChannelTable
 from picosec_conformance.faults import fault
 

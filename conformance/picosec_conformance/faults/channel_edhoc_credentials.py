@@ -18,7 +18,6 @@ from picosec.channel import (
     trust,
 )
 from picosec.channel.credentials import BOTH_USAGES, Credential, Kind, Usage, parse_ccs
-from picosec.channel.cwt import to_be_signed
 from picosec.channel.edhoc_config import EdhocConfig
 from picosec.channel.initiator import Initiator
 from picosec.channel.session import Role
@@ -27,6 +26,7 @@ from picosec.crypto.curves import Curve
 from picosec.crypto.suites import Suite
 from picosec.errors import ProtocolError
 from picosec.messaging.cbor import dumps, loads
+from picosec.objects.structures import signature_structure
 from picosec.registry import Problem
 from picosec.roles import handshakes
 from picosec_conformance.faults import fault
@@ -185,7 +185,7 @@ def believes_claims_around_a_known_key() -> None:
 @fault("CHN-430")
 def checks_a_cwt_over_its_payload() -> None:
     """The signature is checked over the claims instead of the structure around them: no issuer's CWT verifies."""
-    cwt.to_be_signed = lambda protected, external_aad, payload: payload
+    cwt.signature_structure = lambda protected, external_aad, payload: payload
 
 
 @fault("CHN-440")
@@ -214,7 +214,9 @@ def takes_a_mac_for_a_signature() -> None:
         protected, _, payload, tag = loads(token)
         if protected != dumps({1: 5}):
             original(token, issuers)
-        elif tag not in [digest(each.key.x, to_be_signed(protected, b"", payload), "sha256") for each in issuers]:
+        elif tag not in [
+            digest(each.key.x, signature_structure(protected, b"", payload), "sha256") for each in issuers
+        ]:
             raise ProtocolError(Problem.BAD_CREDENTIAL, "CHN-440")
 
     trust.check_issued = check

@@ -10,11 +10,11 @@ from picosec.channel.limits import KeyLimits
 from picosec.channel.oscore import Binding, RefusedInside
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.oscore_option import OscoreOption
-from picosec.channel.replay import ReplayWindow
 from picosec.channel.sequence import Counter
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message, Option
+from picosec.messaging.replay import ReplayWindow
 from picosec.registry import Problem
 from picosec.roles import client
 from picosec.roles.events import Response

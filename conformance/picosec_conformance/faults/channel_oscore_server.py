@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from picosec.channel import channels, oscore
 from picosec.channel.oscore_context import SecurityContext
 from picosec.channel.oscore_option import OscoreOption
-from picosec.channel.replay import ReplayWindow
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message, Option
 from picosec.messaging.options import DEFINITIONS
+from picosec.messaging.replay import ReplayWindow
 from picosec.registry import Problem
 from picosec.roles import resources, server
 from picosec_conformance.faults import fault

@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picosec.channel.credentials import Kind, Usage
-from picosec.channel.cwt import to_be_signed
 from picosec.crypto.curves import Curve, PublicKey
 from picosec.messaging.cbor import dumps, loads
+from picosec.objects.structures import signature_structure
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_run import sign
 from picosec_conformance.identity import claims, make_identity
@@ -79,7 +79,7 @@ def signed_by_itself(meeting: Meeting, payload: bytes) -> list[object]:
     if curve is Curve.X25519:
         pytest.skip("a key on X25519 cannot sign")
     protected = dumps({1: -7 if curve is Curve.P256 else -8})
-    message = to_be_signed(protected, b"", payload)
+    message = signature_structure(protected, b"", payload)
     return [protected, {}, payload, sign(curve, meeting.parties.own.private_key, message)]
 
 
@@ -103,7 +103,7 @@ def test_cwt_that_no_trusted_issuer_signed_is_refused(
             "signature": [protected, unprotected, payload, signature[:-1] + bytes((signature[-1] ^ 1,))],
             "claims": [protected, unprotected, dumps({**loads(payload), 2: "administrator"}), signature],
             "issuer": [protected, unprotected, payload, signature],
-            "mac": [mac, {}, payload, digest(issuer_key, to_be_signed(mac, b"", payload), "sha256")],
+            "mac": [mac, {}, payload, digest(issuer_key, signature_structure(mac, b"", payload), "sha256")],
             "itself": signed_by_itself(meeting, payload) if how == "itself" else [],
             "algorithm-unprotected": [b"", loads(protected), payload, signature],
             "not-signed": [protected, unprotected, payload, b""],

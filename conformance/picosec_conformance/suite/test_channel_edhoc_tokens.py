@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_priva
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picosec.channel.credentials import Kind, Usage
-from picosec.channel.cwt import to_be_signed
 from picosec.crypto.curves import Curve, public_from_native
 from picosec.messaging.cbor import dumps
+from picosec.objects.structures import signature_structure
 from picosec_conformance.control import Control, trusted_credential
 from picosec_conformance.edhoc_run import sign
 from picosec_conformance.identity import claims, make_identity
@@ -52,7 +52,7 @@ class Issued:
         """Show the CWT that the issuer makes of these parts; return whether the target accepted it."""
         header = protected if isinstance(protected, bytes) else dumps(protected)
         content = payload if isinstance(payload, bytes) else dumps(payload)
-        signature = sign(self._curve, self._private, to_be_signed(header, b"", content))
+        signature = sign(self._curve, self._private, signature_structure(header, b"", content))
         cwt = dumps([header, unprotected, content, signature])
         return self.meeting.shown(b"\xa1\x0d" + cwt, cwt)
 

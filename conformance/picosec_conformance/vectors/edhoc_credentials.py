@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from picosec.channel.credentials import Kind, Usage
 from picosec.crypto.curves import Curve
 from picosec.messaging.cbor import dumps, loads
+from picosec.objects.structures import signature_structure
 from picosec_conformance.edhoc_run import sign
 from picosec_conformance.identity import Identity, make_identity
 from picosec_conformance.vectors.edhoc_message_2 import FLAGS as FLAGS_2
@@ -244,7 +245,7 @@ def _not_found() -> Iterator[Case]:
     rows = [Party(signed, b"", b"").trusted_as()]
     stranger = [Party(_identity(Kind.KCWT, name="stranger"), b"", b"").trusted_as()]
     forged = signature[:-1] + bytes((signature[-1] ^ 1,))
-    own = sign(Curve.P256, signed.private_key, to_be_signed_cwt(dumps({1: -7}), payload))
+    own = sign(Curve.P256, signed.private_key, signature_structure(dumps({1: -7}), b"", payload))
     renamed = dumps({**loads(payload), 2: "somebody else"})
     for id, cwt, issuers, comment in (
         ("signature", [protected, unprotected, payload, forged], rows, "One bit of the signature is wrong."),
@@ -302,11 +303,6 @@ def _not_found() -> Iterator[Case]:
         inputs = {"id_cred": id_cred, "trusted": rows, "time": time}
         comment = f"One second {when} the validity."
         yield rejected(FIND, f"one-second-{when}", comment, ("CHN-490",), inputs, "bad_credential", ("Expired",))
-
-
-def to_be_signed_cwt(protected: bytes, payload: bytes) -> bytes:
-    """Return the Sig_structure of a CWT."""
-    return dumps(["Signature1", protected, b"", payload])
 
 
 def _flipped(certificate: bytes) -> bytes:

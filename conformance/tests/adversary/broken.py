@@ -13,13 +13,13 @@ from typing import Any
 
 from picosec import cli
 from picosec.channel import authentication, edhoc_messages, responder
-from picosec.channel.replay import ReplayWindow
 from picosec.channel.sequence import Counter
 from picosec.crypto.aead import InvalidTag, seal
 from picosec.crypto.vault import SoftwareVault
 from picosec.errors import ProtocolError
 from picosec.messaging import coap, problem
 from picosec.messaging.message_ids import ReceivedIds
+from picosec.messaging.replay import ReplayWindow
 from picosec.registry import Problem
 from picosec.roles import client, handshakes, server
 from picosec.roles.events import Response

@@ -8,8 +8,8 @@ from dataclasses import replace
 import cbor2
 import pytest
 
-from picosec.channel.cwt import to_be_signed
 from picosec.messaging import cbor
+from picosec.objects.structures import signature_structure
 from picosec_conformance.bundle.archive import BundleError
 from picosec_conformance.bundle.keys import thumbprint
 from picosec_conformance.bundle.listing import Listing, Part, Run, open_listing, sign
@@ -70,7 +70,7 @@ def forged(change: Callable[[list[object]], None], payload: bytes | None = None)
     """Sign anything at all with the right key."""
     payload = LISTED.encode() if payload is None else payload
     protected = cbor2.loads(sign(LISTED, LAB)).value[0]
-    parts: list[object] = [protected, {}, payload, LAB.sign(to_be_signed(protected, b"", payload))]
+    parts: list[object] = [protected, {}, payload, LAB.sign(signature_structure(protected, b"", payload))]
     change(parts)
     return cbor.dumps(cbor2.CBORTag(18, parts))
 
@@ -78,7 +78,9 @@ def forged(change: Callable[[list[object]], None], payload: bytes | None = None)
 def resigned(header: dict[int, object]) -> bytes:
     """Sign the listing under another protected header."""
     protected, payload = cbor.dumps(header), LISTED.encode()
-    return cbor.dumps(cbor2.CBORTag(18, [protected, {}, payload, LAB.sign(to_be_signed(protected, b"", payload))]))
+    return cbor.dumps(
+        cbor2.CBORTag(18, [protected, {}, payload, LAB.sign(signature_structure(protected, b"", payload))])
+    )
 
 
 KID = thumbprint(LAB.public_key())

@@ -62,7 +62,7 @@ def test_names_stay_when_lines_move(
 
 def test_every_mutant_of_the_reference_compiles_and_has_a_name() -> None:
     """A mutant that does not compile is killed by nobody's merit."""
-    mutants = list(generate.mutants_of("channel/replay.py"))
+    mutants = list(generate.mutants_of("messaging/replay.py"))
 
     assert mutants
     for mutant in mutants:

@@ -12,11 +12,11 @@ from picosec_conformance.mutants.generate import Mutant, modules
 from picosec_conformance.mutants.run import Judgement, Outcome, score
 from picosec_conformance.mutants.survivors import ListError, Survivor, load_survivors, reason_for
 
-ENTRY = '[[survivor]]\nmodule = "channel/replay.py"\nplace = "f"\nbefore = "a"\nafter = "b"\n'
+ENTRY = '[[survivor]]\nmodule = "messaging/replay.py"\nplace = "f"\nbefore = "a"\nafter = "b"\n'
 
 
 def result(after: str, outcome: Outcome) -> Judgement:
-    return Judgement(Mutant("channel/replay.py", "f", 1, "", "a", after, ""), outcome, "", "", 1, 0.0)
+    return Judgement(Mutant("messaging/replay.py", "f", 1, "", "a", after, ""), outcome, "", "", 1, 0.0)
 
 
 def test_each_listed_survivor_names_a_module_and_a_reason() -> None:
@@ -51,7 +51,7 @@ def test_score_leaves_out_what_nobody_can_observe() -> None:
     results = [result("1", "killed"), result("2", "timeout"), result("3", "killed"), result("4", "survived")]
     results.append(result("5", "survived"))
 
-    assert score(results, [Survivor("channel/replay.py", "f", "a", "5", "reason")]) == 0.75
+    assert score(results, [Survivor("messaging/replay.py", "f", "a", "5", "reason")]) == 0.75
 
 
 def test_what_the_suite_broke_on_is_not_killed() -> None:
@@ -61,7 +61,7 @@ def test_what_the_suite_broke_on_is_not_killed() -> None:
 
 def test_entry_for_a_place_explains_only_what_no_test_reaches() -> None:
     """Once a test goes there, each survivor has to be looked at again."""
-    entry = Survivor("channel/replay.py", "f", "", "", "the device never does this")
+    entry = Survivor("messaging/replay.py", "f", "", "", "the device never does this")
 
     assert reason_for([entry], result("b", "survived").mutant, 0)
     assert not reason_for([entry], result("b", "survived").mutant, 1)
@@ -69,7 +69,7 @@ def test_entry_for_a_place_explains_only_what_no_test_reaches() -> None:
 
 def test_entry_for_a_line_explains_every_change_of_it() -> None:
     """A code that the device never sends may have any number."""
-    entry = Survivor("channel/replay.py", "f", "a", "", "never sent")
+    entry = Survivor("messaging/replay.py", "f", "a", "", "never sent")
 
     assert reason_for([entry], result("b", "survived").mutant, 7)
-    assert not reason_for([Survivor("channel/replay.py", "g", "a", "", "r")], result("b", "survived").mutant, 7)
+    assert not reason_for([Survivor("messaging/replay.py", "g", "a", "", "r")], result("b", "survived").mutant, 7)

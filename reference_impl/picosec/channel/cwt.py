@@ -10,16 +10,11 @@ from cryptography.exceptions import InvalidSignature
 from picosec.channel.credentials import Credential, bad_credential, credential_from_claims, loads_credential
 from picosec.crypto.curves import Curve
 from picosec.errors import ProtocolError
-from picosec.messaging.cbor import dumps
+from picosec.objects.structures import signature_structure
 from picosec.registry import Problem
 
 _ALG, _KID = 1, 4
 _CURVES: Final = {-7: Curve.P256, -8: Curve.ED25519}
-
-
-def to_be_signed(protected: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    """Return the encoded Sig_structure of a COSE_Sign1."""
-    return dumps(["Signature1", protected, external_aad, payload])
 
 
 def parse_cwt(cwt: bytes) -> Credential:
@@ -32,7 +27,7 @@ def check_issued(cwt: bytes, issuers: Iterable[Credential]) -> None:
     """Check that one of ``issuers`` signed an untagged CWT (CHN-430, CHN-440). Raises ``bad_credential``."""
     protected, payload, signature = _parts(loads_credential(cwt))
     curve = _CURVES[loads_credential(protected)[_ALG]]
-    message = to_be_signed(protected, b"", payload)
+    message = signature_structure(protected, b"", payload)
     for issuer in issuers:
         if issuer.key.curve is curve:
             try:

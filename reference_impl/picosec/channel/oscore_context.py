@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from picosec.channel.limits import KEY_LIMITS
-from picosec.channel.replay import WINDOW_SIZE, ReplayWindow
 from picosec.channel.sequence import Counter, Reservations
 from picosec.crypto.aead import Aead, Cipher, cipher
 from picosec.crypto.kdf import hkdf_expand, hkdf_extract
 from picosec.errors import ProtocolError
 from picosec.messaging.cbor import dumps
+from picosec.messaging.replay import WINDOW_SIZE, ReplayWindow
 from picosec.registry import Problem
 
 #: Bytes of a nonce that are not the identifier's: one for its length, five for the Partial IV.

@@ -27,7 +27,7 @@ MAX_SIZE: Final = 65536
 #: Arrays, maps and tags around the innermost item.
 MAX_DEPTH: Final = 16
 #: The tags that are understood; they stay opaque: COSE_Sign1 (18) and CWT (61).
-TAGS: Final = frozenset({18, 61})
+TAGS: Final = frozenset({16, 18, 61, 96})
 
 CANONICAL_NAN: Final = b"\xf9\x7e\x00"
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from oscore_pair import ANSWER, SWITCH, pair
 
 from picosec.channel.oscore import protect_request, protect_response, unprotect_request, unprotect_response
-from picosec.channel.replay import ReplayWindow
 from picosec.crypto.aead import Aead
 from picosec.errors import ProtocolError
 from picosec.messaging.coap import HEADER_SIZE, Message, Option
+from picosec.messaging.replay import ReplayWindow
 
 ERRORS = {"BAD_OPTION", "UNKNOWN_CONTEXT", "DECRYPTION_FAILED", "UNPROTECTED", "MALFORMED"}
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from picosec.channel.replay import WINDOW_SIZE, ReplayWindow
+from picosec.messaging.replay import WINDOW_SIZE, ReplayWindow
 
 numbers = st.integers(0, 200) | st.integers(0, 2**40 - 1)
 

@@ -1,0 +1,116 @@
+"""The operations of objects: the three COSE messages by their parts, and whole objects as a recipient opens them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from picosec.crypto.aead import Aead
+from picosec.crypto.curves import Curve, decode_public
+from picosec.crypto.vault import software_vault
+from picosec.messaging.cbor import loads
+from picosec.objects.headers import Headers, Label, decode_headers
+from picosec.objects.inbox import Inbox
+from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey
+from picosec.objects.sealed import Sealed, Sealed0, encode_ephemeral
+from picosec.objects.signed import Signed
+from picosec.objects.structures import derivation_context, encryption_structure, signature_structure
+from picosec_conformance.vectors.model import octets
+from picosec_conformance.vectors.operations import Result, operation
+
+#: Curves and purposes as vectors name them.
+CURVES: Final = {"P-256": Curve.P256, "X25519": Curve.X25519, "Ed25519": Curve.ED25519}
+PURPOSES: Final = {"platform": Purpose.PLATFORM, "application": Purpose.APPLICATION}
+
+
+@operation("cose.sign1.verify")
+def _verify(inputs: dict[str, Any]) -> Result:
+    """Verify a COSE_Sign1 that is given in parts; ``algorithm`` is the unprotected ``alg``, if that has it."""
+    head, external = _headers(inputs), octets(inputs, "external_aad", b"")
+    signed = Signed(head, octets(inputs, "payload"), octets(inputs, "signature"))
+    key = inputs["key"]
+    signed.verify(decode_public(CURVES[key["curve"]], octets(key, "x"), octets(key, "y", b"") or None), external)
+    return Result({}, {"to_be_signed": signature_structure(head.protected, external, signed.payload)})
+
+
+@operation("cose.encrypt0.open")
+def _open0(inputs: dict[str, Any]) -> Result:
+    """Decrypt a COSE_Encrypt0 that is given in parts."""
+    head, external = _headers(inputs), octets(inputs, "external_aad", b"")
+    contents = Sealed0(head, octets(inputs, "ciphertext")).open(octets(inputs, "key"), external)
+    return Result({"contents": contents}, {"aad": encryption_structure("Encrypt0", head.protected, external)})
+
+
+@operation("cose.encrypt.open")
+def _open(inputs: dict[str, Any]) -> Result:
+    """Decrypt a COSE_Encrypt for one recipient with ECDH-ES, given in parts; ``party_v`` names the recipient."""
+    head, ephemeral, curve = _headers(inputs), inputs["ephemeral_key"], CURVES[inputs["ephemeral_key"]["curve"]]
+    point = decode_public(curve, octets(ephemeral, "x"), octets(ephemeral, "y", b"") or None)
+    unprotected = {int(Label.EPHEMERAL_KEY): encode_ephemeral(point)}
+    recipient = decode_headers(octets(inputs, "recipient_protected"), unprotected)
+    vault = software_vault(bytes)
+    handle = vault.import_key(curve, octets(inputs, "private_key"))
+    party_v = octets(inputs, "party_v") if "party_v" in inputs else None
+    sealed = Sealed(head, octets(inputs, "ciphertext"), recipient)
+    contents = sealed.open(vault, handle, party_v=party_v)
+    aead = Aead(head.integer(Label.ALG))
+    steps = {
+        "secret": vault.agree(handle, point),
+        "context": derivation_context(aead, recipient.protected, None, party_v),
+        "aad": encryption_structure("Encrypt", head.protected, b""),
+    }
+    return Result({"contents": contents}, steps)
+
+
+def _headers(inputs: dict[str, Any]) -> Headers:
+    unprotected = {int(Label.ALG): inputs["algorithm"]} if "algorithm" in inputs else {}
+    if "nonce" in inputs:
+        unprotected[int(Label.IV)] = octets(inputs, "nonce")
+    protected = octets(inputs, "protected")
+    if protected == b"\xa0":  # the empty map, written out: RFC 9052 section 3 wants it taken for the empty string
+        protected = b""
+    return Headers(protected, loads(protected) if protected else {}, unprotected)
+
+
+@operation("object.open")
+def _open_object(inputs: dict[str, Any]) -> Result:
+    """Open an object as the recipient that ``inbox`` describes; ``taken`` are objects that it opened before."""
+    inbox = _inbox(inputs["inbox"])
+    now = inputs.get("now")
+    for earlier in inputs.get("taken", []):
+        inbox.open(bytes.fromhex(earlier), now)
+    said = inbox.open(octets(inputs, "object"), now)
+    output = {
+        "sender": said.sender,
+        "recipient": said.recipient,
+        "purpose": said.purpose.name.lower(),
+        "sequence": said.sequence,
+        "issued": said.issued,
+        "content_format": said.content_format,
+        "content": said.content,
+    }
+    return Result(output if said.expires is None else {**output, "expires": said.expires})
+
+
+def _inbox(rows: dict[str, Any]) -> Inbox:
+    vault = software_vault(bytes)
+    own = [
+        OwnKey(
+            octets(row, "kid"),
+            vault.import_key(CURVES[row["curve"]], octets(row, "private_key")),
+            PURPOSES[row["purpose"]],
+        )
+        for row in rows.get("own", [])
+    ]
+    senders = [
+        SenderKey(
+            octets(row, "kid"),
+            decode_public(CURVES[row["curve"]], octets(row, "x"), octets(row, "y", b"") or None),
+            PURPOSES[row["purpose"]],
+        )
+        for row in rows.get("senders", [])
+    ]
+    groups = [
+        GroupKey(octets(row, "kid"), octets(row, "key"), Aead(row["algorithm"]), PURPOSES[row["purpose"]])
+        for row in rows.get("groups", [])
+    ]
+    return Inbox(vault, Keys(own), Keys(senders), Keys(groups))

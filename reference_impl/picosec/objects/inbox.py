@@ -1,0 +1,140 @@
+"""Opening objects: everything is judged, in order, before anything is delivered or remembered (spec/v1/objects.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from picosec.crypto.vault import Vault
+from picosec.errors import ProtocolError
+from picosec.messaging.replay import ReplayWindow
+from picosec.objects.headers import Headers, Label, check_algorithm, check_only, malformed
+from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey
+from picosec.objects.sealed import TAG_ENCRYPT, TAG_ENCRYPT0, Sealed, Sealed0, content_algorithm
+from picosec.objects.signed import TAG, Signed
+from picosec.objects.statement import MAX_KID, MAX_SIZE, Statement, read_purpose, read_statement
+from picosec.registry import CONTENT_FORMAT_COSE_SIGN1, Problem
+
+#: Seconds by which a sender's clock may be ahead (OBJ-240).
+MAX_AHEAD: Final = 300
+#: Seconds after which an object without an end is refused, unless a policy says otherwise: 30 days (OBJ-250).
+MAX_AGE: Final = 30 * 86400
+#: How far behind a sender's highest number an object may come (OBJ-260).
+WINDOW: Final = 64
+
+#: Bytes of the shortest tag: an object can be tried for years, and nobody counts failures (OBJ-120).
+MIN_TAG: Final = 16
+
+_SEALED_HEADER: Final = {int(Label.ALG), int(Label.CONTENT_TYPE), int(Label.TYP)}
+_GROUP_HEADER: Final = {*_SEALED_HEADER, int(Label.KID)}
+
+
+@dataclass(slots=True)
+class Inbox:
+    """One recipient: its own keys, whom it believes, which groups it is in, and what it took already.
+
+    What was taken is remembered by sender, so memory is bounded by the senders that are believed.
+    """
+
+    vault: Vault
+    own: Keys[OwnKey] = field(default_factory=Keys)
+    senders: Keys[SenderKey] = field(default_factory=Keys)
+    groups: Keys[GroupKey] = field(default_factory=Keys)
+    max_age: int = MAX_AGE
+    _taken: dict[bytes, ReplayWindow] = field(default_factory=dict)
+
+    def open(self, data: bytes, now: float | None) -> Statement:
+        """Return what an object says, once; ``now`` is in seconds since 1970, ``None`` without a trusted clock.
+
+        Raises ``too_large``, ``malformed``, ``not_deterministic``, ``unsupported_algorithm``, ``unknown_credential``,
+        ``wrong_purpose``, ``bad_key``, ``authentication_failed``, ``misdirected``, ``stale`` or ``replayed``; then
+        nothing has changed.
+        """
+        if len(data) > MAX_SIZE:
+            raise ProtocolError(Problem.TOO_LARGE, "OBJ-010", f"{len(data)} bytes")
+        statement = self._verified(data)
+        self._check_time(statement, now)
+        window = self._taken.get(statement.sender) or ReplayWindow(WINDOW)
+        if window.seen(statement.sequence):
+            raise ProtocolError(Problem.REPLAYED, "OBJ-260", f"object {statement.sequence} of this sender")
+        window.mark(statement.sequence)
+        self._taken[statement.sender] = window
+        return statement
+
+    def _verified(self, data: bytes) -> Statement:
+        tag = _tag(data)
+        if tag == TAG:
+            return self._believed(Signed.decode(data), None)
+        purpose, signed = self._unsealed(data) if tag == TAG_ENCRYPT else self._unsealed0(data)
+        return self._believed(Signed.decode(signed), purpose)
+
+    def _believed(self, signed: Signed, purpose: Purpose | None) -> Statement:
+        statement = read_statement(signed)
+        _ = signed.algorithm
+        sender = self.senders.find(statement.sender, statement.purpose)
+        signed.verify(sender.key)
+        if purpose not in (None, statement.purpose):
+            raise ProtocolError(Problem.WRONG_PURPOSE, "OBJ-220", "sealed for another purpose than it was signed for")
+        self._check_recipient(statement)
+        return statement
+
+    def _check_recipient(self, statement: Statement) -> None:
+        if statement.recipient not in self.own and statement.recipient not in self.groups:
+            raise ProtocolError(Problem.MISDIRECTED, "OBJ-230", "the object is signed for somebody else")
+
+    def _unsealed(self, data: bytes) -> tuple[Purpose, bytes]:
+        sealed = Sealed.decode(data)
+        purpose = _judged(sealed.headers, _SEALED_HEADER)
+        check_only(sealed.recipient.entries, {Label.ALG}, "OBJ-170")
+        check_only(sealed.recipient.unprotected, {Label.KID, Label.EPHEMERAL_KEY}, "OBJ-170")
+        check_algorithm(sealed.recipient.entries, "OBJ-170")
+        kid, ephemeral = (sealed.recipient.unprotected.get(label) for label in (Label.KID, Label.EPHEMERAL_KEY))
+        if ephemeral is None:
+            raise malformed("OBJ-170", "no ephemeral key")
+        sealed.check_agreement()
+        key = self.own.find(_kid(kid), purpose)
+        return purpose, sealed.open(self.vault, key.handle, party_v=key.kid)
+
+    def _unsealed0(self, data: bytes) -> tuple[Purpose, bytes]:
+        sealed = Sealed0.decode(data)
+        purpose = _judged(sealed.headers, _GROUP_HEADER)
+        key = self.groups.find(_kid(sealed.headers.entries.get(Label.KID)), purpose)
+        if content_algorithm(sealed.headers) is not key.aead:
+            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-180", "not the algorithm of the group's key")
+        return purpose, sealed.open(key.key)
+
+    def _check_time(self, statement: Statement, now: float | None) -> None:
+        if now is None:
+            return
+        if statement.issued > now + MAX_AHEAD:
+            raise ProtocolError(Problem.STALE, "OBJ-240", f"issued {statement.issued - now:.0f} s from now")
+        ends = statement.issued + self.max_age if statement.expires is None else statement.expires
+        if now > ends:
+            raise ProtocolError(Problem.STALE, "OBJ-250", f"ended {now - ends:.0f} s ago")
+
+
+def _judged(head: Headers, known: set[int]) -> Purpose:
+    """Judge the outer header of an encrypted object and return what it is for."""
+    check_only(head.entries, known, "OBJ-170")
+    check_only(head.unprotected, {Label.IV}, "OBJ-170")
+    check_algorithm(head.entries, "OBJ-170")
+    if head.integer(Label.CONTENT_TYPE) != CONTENT_FORMAT_COSE_SIGN1:
+        raise malformed("OBJ-170", "what is sealed is a signed object")
+    purpose, aead = read_purpose(head), content_algorithm(head)
+    if aead.tag_length < MIN_TAG:
+        raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"{aead.name} has a short tag")
+    return purpose
+
+
+def _kid(value: object) -> bytes:
+    if type(value) is not bytes or not 0 < len(value) <= MAX_KID:
+        raise malformed("OBJ-170", f"a key identifier is 1 to {MAX_KID} bytes")
+    return value
+
+
+def _tag(data: bytes) -> int:
+    """Return the tag that an object begins with. Raises ``malformed`` for any other beginning (OBJ-020)."""
+    for tag, head in ((TAG, b"\xd2"), (TAG_ENCRYPT0, b"\xd0"), (TAG_ENCRYPT, b"\xd8\x60")):
+        if data.startswith(head):
+            return tag
+    raise malformed("OBJ-020", "not one of the three tagged forms of an object")
