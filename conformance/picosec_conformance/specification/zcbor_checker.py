@@ -10,8 +10,10 @@ once nothing matches that rule; a broken one is *refused* by a rule when it matc
 
 import contextlib
 import io
+import itertools
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import cbor2
@@ -28,12 +30,21 @@ every-sequence = (* any)
 
 
 class Matcher(DataTranslator):  # type: ignore[misc]
-    """zcbor's decoder, which takes any integer for a uint, and most of its time for names that nobody reads here."""
+    """zcbor's decoder, which takes any integer for a uint, what has no tag for what has to have one, and most of its
+    time for names that nobody reads here.
+    """
 
     def _check_value(self, obj: Any) -> None:
         super()._check_value(obj)
         self._decode_assert(self.type != "UINT" or obj >= 0)
         self._decode_assert(self.type != "NINT" or obj < 0)
+
+    def _decode_obj(self, it: "Iterator[Any]") -> "tuple[Iterator[Any], Any]":
+        if self.tags and self.key is None:
+            it, ahead = itertools.tee(it)
+            self._decode_assert(isinstance(next(ahead, None), cbor2.CBORTag))
+        result: tuple[Iterator[Any], Any] = super()._decode_obj(it)
+        return result
 
     def _construct_obj(self, members: "list[tuple[str, Any]]") -> "tuple[Any, ...] | None":
         return tuple(value for _, value in members) or None

@@ -191,10 +191,10 @@ def _refused_forms(judge: _Judge, cast: _Cast, good: bytes) -> Iterator[Case]:
     text = "The head of the array takes two bytes."
     yield judge.refused("longer-head", text, "MSG-060", "not_deterministic", "Form", b"\xd2\x98\x04" + good[2:])
     text = "16,385 bytes."
-    overhead = len(cast.signed(content=bytes(16000))) - 16000
-    large = cast.signed(content=bytes(16385 - overhead))
+    overhead = len(cast.signed(content_format=42, content=bytes(16000))) - 16000
+    large = cast.signed(content_format=42, content=bytes(16385 - overhead))
     yield judge.refused("too-large", text, "OBJ-010", "too_large", "Size", large)
-    largest = cast.signed(content=bytes(16384 - overhead))
+    largest = cast.signed(content_format=42, content=bytes(16384 - overhead))
     yield judge.taken("largest", "16,384 bytes.", ["OBJ-010"], largest)
     head = {1: -7, 3: 60, 4: SENDER, 15: {6: NOW, -65537: READER, -65538: 7}, 16: 65002}
     for id, text, change, unprotected in (
