@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from picosec.crypto.vault import Vault
 from picosec.errors import ProtocolError
@@ -33,7 +34,8 @@ _GROUP_HEADER: Final = {*_SEALED_HEADER, int(Label.KID)}
 class Inbox:
     """One recipient: its own keys, whom it believes, which groups it is in, and what it took already.
 
-    What was taken is remembered by sender, so memory is bounded by the senders that are believed.
+    What was taken is remembered by the key that signed it, so memory is bounded by the keys that were believed. It has
+    to outlive a loss of power (OBJ-280): whoever owns an inbox keeps it.
     """
 
     vault: Vault
@@ -43,26 +45,51 @@ class Inbox:
     max_age: int = MAX_AGE
     _taken: dict[bytes, ReplayWindow] = field(default_factory=dict)
 
-    def open(self, data: bytes, now: float | None) -> Statement:
-        """Return what an object says, once; ``now`` is in seconds since 1970, ``None`` without a trusted clock.
+    def admit(
+        self, own: Iterable[OwnKey] = (), senders: Iterable[SenderKey] = (), groups: Iterable[GroupKey] = ()
+    ) -> None:
+        """Take in more keys; one of a known identifier takes the place of the one there was."""
+        self.own = Keys([*self.own, *own])
+        self.senders = Keys([*self.senders, *senders])
+        self.groups = Keys([*self.groups, *groups])
 
-        Raises ``too_large``, ``malformed``, ``not_deterministic``, ``unsupported_algorithm``, ``unknown_credential``,
-        ``wrong_purpose``, ``bad_key``, ``authentication_failed``, ``misdirected``, ``stale`` or ``replayed``; then
-        nothing has changed.
-        """
-        if len(data) > MAX_SIZE:
-            raise ProtocolError(Problem.TOO_LARGE, "OBJ-010", f"{len(data)} bytes")
-        statement = self._verified(data)
-        self._check_time(statement, now)
-        window = self._taken.get(statement.sender) or ReplayWindow(WINDOW)
-        if window.seen(statement.sequence):
-            raise ProtocolError(Problem.REPLAYED, "OBJ-260", f"object {statement.sequence} of this sender")
-        window.mark(statement.sequence)
-        self._taken[statement.sender] = window
+    def open(self, data: bytes, now: float | None) -> Statement:
+        """Judge an object and take it at once; raises as :meth:`judge` does, and then nothing has changed."""
+        statement = self.judge(data, now)
+        self.take(statement)
         return statement
 
+    def judge(self, data: bytes, now: float | None) -> Statement:
+        """Return what an object says; ``now`` is in seconds since 1970, ``None`` without a trusted clock.
+
+        Nothing changes: whoever acts on it calls :meth:`take` first. Raises ``too_large``, ``malformed``,
+        ``not_deterministic``, ``unsupported_algorithm``, ``unknown_credential``, ``wrong_purpose``, ``bad_key``,
+        ``authentication_failed``, ``misdirected``, ``stale`` or ``replayed``.
+        """
+        statement = self._verified(data)
+        self._check_time(statement, now)
+        window = self._taken.get(self._signer(statement))
+        if window is not None and window.seen(statement.sequence):
+            raise ProtocolError(Problem.REPLAYED, "OBJ-260", f"object {statement.sequence} of this sender")
+        return statement
+
+    def take(self, statement: Statement) -> None:
+        """Remember that an object, just judged, was taken, so that it is never taken again (OBJ-260)."""
+        self._taken.setdefault(self._signer(statement), ReplayWindow(WINDOW)).mark(statement.sequence)
+
+    def state(self) -> list[Any]:
+        """Return, as a CBOR value for a digest, which keys there are, without secrets, and what was taken."""
+        kinds: tuple[Iterable[OwnKey | SenderKey | GroupKey], ...] = (self.own, self.senders, self.groups)
+        keys = [[[key.kid, int(key.purpose)] for key in kind] for kind in kinds]
+        return [keys, sorted([signer, *window.state] for signer, window in self._taken.items())]
+
+    def _signer(self, statement: Statement) -> bytes:
+        """Return what names the key that signed, whatever identifier it goes by."""
+        key = self.senders.find(statement.sender, statement.purpose).key
+        return bytes([key.curve.value]) + key.x + key.y
+
     def _verified(self, data: bytes) -> Statement:
-        tag = _tag(data)
+        tag = form_of(data)
         if tag == TAG:
             return self._believed(Signed.decode(data), None)
         purpose, signed = self._unsealed(data) if tag == TAG_ENCRYPT else self._unsealed0(data)
@@ -70,7 +97,7 @@ class Inbox:
 
     def _believed(self, signed: Signed, purpose: Purpose | None) -> Statement:
         statement = read_statement(signed)
-        _ = signed.algorithm
+        signed.check_algorithm()
         sender = self.senders.find(statement.sender, statement.purpose)
         signed.verify(sender.key)
         if purpose not in (None, statement.purpose):
@@ -132,8 +159,13 @@ def _kid(value: object) -> bytes:
     return value
 
 
-def _tag(data: bytes) -> int:
-    """Return the tag that an object begins with. Raises ``malformed`` for any other beginning (OBJ-020)."""
+def form_of(data: bytes) -> int:
+    """Return the tag that an object begins with: 18 signed, 96 sealed, 16 for a group.
+
+    Raises ``too_large`` (OBJ-010), and ``malformed`` for any other beginning (OBJ-020).
+    """
+    if len(data) > MAX_SIZE:
+        raise ProtocolError(Problem.TOO_LARGE, "OBJ-010", f"{len(data)} bytes")
     for tag, head in ((TAG, b"\xd2"), (TAG_ENCRYPT0, b"\xd0"), (TAG_ENCRYPT, b"\xd8\x60")):
         if data.startswith(head):
             return tag

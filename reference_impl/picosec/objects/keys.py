@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, TypeVar
@@ -61,15 +61,23 @@ class Keys(Generic[K]):
     def __init__(self, keys: Iterable[K] = ()) -> None:
         self._keys: Mapping[bytes, K] = {key.kid: key for key in keys}
 
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._keys.values())
+
     def __contains__(self, kid: bytes) -> bool:
         """Whether there is a key of this identifier, for whatever purpose."""
         return kid in self._keys
 
-    def find(self, kid: bytes, purpose: Purpose) -> K:
-        """Return the key. Raises ``unknown_credential`` (OBJ-190) or ``wrong_purpose`` (OBJ-200)."""
+    def named(self, kid: bytes) -> K:
+        """Return the key, for whatever purpose. Raises ``unknown_credential`` (OBJ-190)."""
         key = self._keys.get(kid)
         if key is None:
             raise ProtocolError(Problem.UNKNOWN_CREDENTIAL, "OBJ-190", "no key of this identifier")
+        return key
+
+    def find(self, kid: bytes, purpose: Purpose) -> K:
+        """Return the key. Raises ``unknown_credential`` (OBJ-190) or ``wrong_purpose`` (OBJ-200)."""
+        key = self.named(kid)
         if key.purpose is not purpose:
             raise ProtocolError(Problem.WRONG_PURPOSE, "OBJ-200", f"a key for {key.purpose.name.lower()} objects")
         return key

@@ -42,18 +42,21 @@ class Signed:
             raise malformed("OBJ-020", "a signed object is a tagged COSE_Sign1 with its payload inside")
         return cls(decode_headers(*parts[:2]), parts[2], parts[3])
 
-    @property
-    def algorithm(self) -> Signature:
-        """The algorithm. Raises ``unsupported_algorithm``."""
+    def read_algorithm(self) -> Signature:
+        """Return the algorithm that the header names. Raises ``unsupported_algorithm``."""
         value: Any = self.headers.entries.get(Label.ALG, self.headers.unprotected.get(Label.ALG))
         try:
             return Signature(value)
         except ValueError as error:
             raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"signature algorithm {value!r}") from error
 
+    def check_algorithm(self) -> None:
+        """Raise ``unsupported_algorithm`` unless the header names an algorithm of the profile (OBJ-120)."""
+        self.read_algorithm()
+
     def verify(self, key: PublicKey, external_aad: bytes = b"") -> None:
         """Check the signature. Raises ``authentication_failed``, also when ``alg`` and key do not belong together."""
-        if self.algorithm.curve is not key.curve:
+        if self.read_algorithm().curve is not key.curve:
             raise ProtocolError(Problem.AUTHENTICATION_FAILED, "OBJ-130", "the key makes no such signatures")
         try:
             key.verify(self.signature, signature_structure(self.headers.protected, external_aad, self.payload))

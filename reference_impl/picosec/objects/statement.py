@@ -42,9 +42,8 @@ class Statement:
     expires: int | None = None
 
     def sign(self, vault: Vault, key: OwnKey) -> Signed:
-        """Return the signed object. Raises ``wrong_purpose`` for a key that was made for something else (OBJ-210)."""
-        if key.purpose is not self.purpose:
-            raise ProtocolError(Problem.WRONG_PURPOSE, "OBJ-210", f"a key for {key.purpose.name.lower()} objects")
+        """Return the signed object. Raises as :func:`check_signer` does."""
+        check_signer(vault, key, self.purpose)
         return sign(self._headers(vault.public(key.handle)), self.content, vault, key.handle)
 
     def _headers(self, key: PublicKey) -> Headers:
@@ -60,6 +59,15 @@ class Statement:
                 int(Label.TYP): int(self.purpose),
             }
         )
+
+
+def check_signer(vault: Vault, key: OwnKey, purpose: Purpose) -> None:
+    """Raise ``wrong_purpose`` for a key that is for something else (OBJ-210), ``bad_key`` for one that cannot sign."""
+    if key.purpose is not purpose:
+        raise ProtocolError(Problem.WRONG_PURPOSE, "OBJ-210", f"a key for {key.purpose.name.lower()} objects")
+    curve = vault.public(key.handle).curve
+    if curve not in _ALGORITHMS:
+        raise ProtocolError(Problem.BAD_KEY, "OBJ-110", f"a key on {curve.name} does not sign")
 
 
 def read_statement(signed: Signed) -> Statement:

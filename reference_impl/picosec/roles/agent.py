@@ -86,9 +86,8 @@ class Agent:
         self._handshaking.offered = self._renewals.offers
         self._upkeep = Upkeep(self.channels, self._client, self._renewals, self._report)
         resources = {**resources, CHANNEL_PATH: self._upkeep.resource()}
-        self._server = Server(
-            self._endpoint, self.channels, Site(resources), self._handshaking.finish, self._reachability
-        )
+        self._site = Site(resources)
+        self._server = Server(self._endpoint, self.channels, self._site, self._handshaking.finish, self._reachability)
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 

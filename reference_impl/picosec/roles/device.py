@@ -13,7 +13,10 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
+from picosec.roles.events import ObjectMade
 from picosec.roles.keyring import DEFAULT_POLICY, Keyring
+from picosec.roles.objects import PATH as OBJECTS_PATH
+from picosec.roles.objects import Draft, Objects
 from picosec.roles.resources import INDEX, Access, Reply, Request, Resource
 
 ROLE: Final = "device"
@@ -54,6 +57,8 @@ FEATURES: Final = (
     "channel.life",
     "channel.renewal",
     "channel.resume",
+    "objects.recipient",
+    "objects.sender",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -130,6 +135,7 @@ class Device(Agent):
         shelf: Shelf | None = None,
     ) -> None:
         self.lamp = Lamp()
+        self._objects = Objects(keyring.inbox, entropy, self._date, self._closed)
         features = [each for each in FEATURES if each != "channel.resume" or shelf is not None]
         info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": features}
         self._info = cbor.dumps(info)
@@ -140,6 +146,7 @@ class Device(Agent):
                 gives=(CONTENT_FORMAT_CBOR,),
                 attributes={"rt": "ps.info", "sz": str(len(self._info))},
             ),
+            OBJECTS_PATH: self._objects.resource(),
             "/sensors": INDEX,
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators": INDEX,
@@ -149,6 +156,13 @@ class Device(Agent):
             entropy, keyring, {**resources, **(further or {})}, responder=True, knows_date=knows_date, shelf=shelf
         )
 
+    def make_object(self, draft: Draft, now: float) -> int:
+        """Make an object; an ObjectMade follows. Raises as :meth:`Objects.make` does."""
+        made = self._objects.make(draft, now)
+        handle = self._new_handle()
+        self._report(ObjectMade(handle, made), now)
+        return handle
+
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""
         return {"/actuators/lamp": self.lamp.changes} if self.lamp.changes else {}
@@ -156,6 +170,15 @@ class Device(Agent):
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
         return [super().state(), self.lamp.on, self.lamp.changes]
+
+    def _date(self, now: float) -> float | None:
+        """Return the seconds since 1970, None for a device that cannot tell them."""
+        if self._knows_date:
+            return now
+        return None if self._keyring.epoch is None else self._keyring.epoch + now
+
+    def _closed(self, path: str) -> bool:
+        return self._site.closed(path)
 
     def _get_info(self, request: Request) -> Reply:
         return Reply(Code.CONTENT, self._info, CONTENT_FORMAT_CBOR)

@@ -69,6 +69,14 @@ class ChannelFailed:
     reason: Problem
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectMade:
+    """An object was made; what becomes of it is up to whoever asked for it."""
+
+    handle: int
+    object: bytes
+
+
 class ChannelEnd(Enum):
     """Why a channel ended."""
 
@@ -101,5 +109,5 @@ class Released:
 
 
 #: What an act, or a handshake that the peer began, leads to.
-Outcome = Response | Notification | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed
+Outcome = Response | Notification | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed | ObjectMade
 Event = Outcome | Released

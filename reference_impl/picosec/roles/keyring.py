@@ -14,6 +14,7 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Vault
+from picosec.objects.inbox import Inbox
 from picosec.roles.channel_table import ChannelPolicy
 
 #: Every method and suite there is, the mandatory suites first.
@@ -74,6 +75,10 @@ class Keyring:
         self._policy = policy
         self.channel_policy = ChannelPolicy()
         self.config = EdhocConfig(vault, (), TrustStore(), policy)
+        #: Keys for objects, and which objects were taken.
+        self.inbox = Inbox(vault)
+        #: The date when this party's clock showed 0, in seconds since 1970; None if nobody said.
+        self.epoch: int | None = None
 
     def add(
         self,
@@ -123,4 +128,5 @@ class Keyring:
                 self.channel_policy.renew_after,
                 self.channel_policy.store,
             ],
+            [self.inbox.state(), self.epoch],
         ]

@@ -36,7 +36,8 @@ class Access(Enum):
 class Request:
     """A request as a handler sees it: unprotected already, and judged against its resource.
 
-    ``channel`` is the one it came over, None without one. ``now`` is in seconds.
+    ``channel`` is the one it came over, None without one. ``author`` names the key that signed the platform object it
+    came in, None without one. ``now`` is in seconds.
     """
 
     code: int
@@ -49,6 +50,12 @@ class Request:
     now: float
     conditions: Conditions = Conditions()  # noqa: RUF009 - frozen
     queries: tuple[str, ...] = ()
+    author: bytes | None = None
+
+    @property
+    def protected(self) -> bool:
+        """Whether it is known who asks: over a channel, or by an object that is good for as much (OBJ-320)."""
+        return self.channel is not None or self.author is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Reply:
     delay: float = 0.0
     #: Entity-tag of the representation, empty without one.
     etag: bytes = b""
+    #: A request that came inside of the one that this answers, to be served after that: nobody is told its outcome.
+    carried: Request | None = None
 
 
 Handler = Callable[[Request], Reply]
@@ -136,7 +145,7 @@ class Site:
         resource = self._resources.get(request.path)
         if resource is None:
             raise ProtocolError(Problem.NOT_FOUND, "MSG-560", request.path)
-        if resource.access is Access.CHANNEL and request.channel is None:
+        if resource.access is Access.CHANNEL and not request.protected:
             raise ProtocolError(Problem.UNPROTECTED, "CHN-800", request.path)
         handler = resource.handlers.get(request.code)
         if handler is None:
@@ -146,6 +155,11 @@ class Site:
         if request.accept is not None and resource.gives and request.accept not in resource.gives:
             raise ProtocolError(Problem.NOT_ACCEPTABLE, "MSG-580", f"{request.path}: {request.accept}")
         return handler
+
+    def closed(self, path: str) -> bool:
+        """Whether there is a resource at a path that is not open to everybody."""
+        resource = self._resources.get(path)
+        return resource is not None and resource.access is Access.CHANNEL
 
     def repeatable(self, code: int, path: str) -> bool:
         """Whether a request may be served twice without harm."""

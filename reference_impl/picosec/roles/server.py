@@ -52,13 +52,15 @@ class _Settled(Exception):
 class _Answering:
     """A request that is being answered, the channel that it came over, if any, and its place if it is ordered.
 
-    All that is known of these when a request turns out to be wrong decides how it is refused.
+    All that is known of these when a request turns out to be wrong decides how it is refused. ``carried`` is what it
+    had inside, to be served next.
     """
 
     exchange: Exchange
     channel: Channel | None = None
     binding: Binding | None = None
     place: Place | None = None
+    carried: Request | None = None
 
 
 class Server:
@@ -103,6 +105,18 @@ class Server:
         self._send(answering, message, response, delay, now)
         if acted and message.code != Code.GET and response.code >> 5 == _SUCCESS:
             self.observers.changed(message.path, now)
+        self._serve_carried(answering.carried)
+
+    def _serve_carried(self, request: Request | None) -> None:
+        """Serve what was inside of a request, and what is inside of that; nobody is told what comes of it (OBJ-310)."""
+        while request is not None:
+            try:
+                reply = self._site.answer(request)
+            except ProtocolError:
+                return
+            if request.code != Code.GET and reply.code >> 5 == _SUCCESS:
+                self.observers.changed(request.path, request.now)
+            request = reply.carried
 
     def _opened(self, answering: _Answering, message: Message, now: float) -> Message:
         """Return what a request asks for, out of the handshake and the protection that may be around it.
@@ -170,6 +184,7 @@ class Server:
             request, token = _request(whole, exchange.peer, channel, now), exchange.request.token
             self.observers.arrived(whole, request, token)
             reply = self._site.answer(request)
+            answering.carried = reply.carried
             response = self.observers.answered(whole, request, as_message(reply), token, answering.binding)
             return Answer(response, reply.delay, acted=True)
 

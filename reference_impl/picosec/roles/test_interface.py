@@ -31,6 +31,7 @@ from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
+from picosec.roles.test_objects import read_draft, read_objects
 from picosec.roles.test_resources import Large, Store, slow
 
 PREFIX: Final = "/ps/test"
@@ -194,7 +195,8 @@ class TestBuild:
     # -- provisioning --------------------------------------------------------------------------------------------
 
     def _provision(self, request: Request) -> Reply:
-        entries = fields(payload(request.payload, dict), {}, {1: list, 2: list, 3: list, 4: dict})
+        entries = fields(payload(request.payload, dict), {}, {1: list, 2: list, 3: list, 4: dict, 5: dict})
+        objects = read_objects(entries.get(5, {}), self._keyring.vault)
         self._device.provision(
             each(entries.get(1, []), self._own),
             each(entries.get(2, []), _trusted),
@@ -202,6 +204,7 @@ class TestBuild:
             _policy(entries[4]) if 4 in entries else None,
             _channel_policy(entries[4]) if 4 in entries else None,
         )
+        objects.give_to(self._keyring)
         return Reply(Code.CHANGED)
 
     def _own(self, value: Any) -> OwnCredential:
@@ -298,6 +301,9 @@ class TestBuild:
         self._device.release(request.peer, request.now, alternatives, entries.get(2))
         return 0  # there is nothing to report of it
 
+    def _object(self, parameters: dict[int, Any], request: Request) -> int:
+        return self._device.make_object(read_draft(parameters), request.now)
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
@@ -308,6 +314,7 @@ class TestBuild:
         "close": _close,
         "renew": _renew,
         "release": _release,
+        "object": _object,
     }
 
     def _events(self, request: Request) -> Reply:
@@ -428,6 +435,8 @@ def _event(event: events.Outcome) -> list[Any]:
             return ["notification", {0: handle, 1: message.code, 2: message.payload, 3: protected}]
         case events.Failed(handle, reason):
             return ["failed", {0: handle, 1: reason.name.lower()}]
+        case events.ObjectMade(handle, made):
+            return ["object", {0: handle, 1: made}]
         case events.Reset(handle):
             return ["reset", {0: handle}]
         case events.Pong(handle):

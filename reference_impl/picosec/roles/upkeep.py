@@ -100,7 +100,6 @@ class Upkeep:
 
 def _opened_by_handshake(request: Request) -> Channel:
     channel = request.channel
-    assert channel is not None  # the resource is served over channels only
-    if channel.session is None:
-        raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "CHN-1280", "a provisioned channel")
+    if channel is None or channel.session is None:
+        raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "CHN-1280", "a provisioned channel, or an object")
     return channel
