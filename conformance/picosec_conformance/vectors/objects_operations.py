@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from picosec.crypto.aead import Aead
-from picosec.crypto.curves import Curve, decode_public
+from picosec.crypto.curves import Curve, PublicKey, decode_public, public_from_native
+from picosec.crypto.kdf import hkdf_expand, hkdf_extract
 from picosec.crypto.vault import software_vault
 from picosec.messaging.cbor import loads
 from picosec.objects.headers import Headers, Label, decode_headers
@@ -44,7 +45,7 @@ def _open0(inputs: dict[str, Any]) -> Result:
 def _open(inputs: dict[str, Any]) -> Result:
     """Decrypt a COSE_Encrypt for one recipient with ECDH-ES, given in parts; ``party_v`` names the recipient."""
     head, ephemeral, curve = _headers(inputs), inputs["ephemeral_key"], CURVES[inputs["ephemeral_key"]["curve"]]
-    point = decode_public(curve, octets(ephemeral, "x"), octets(ephemeral, "y", b"") or None)
+    point = _point(curve, ephemeral)
     unprotected = {int(Label.EPHEMERAL_KEY): encode_ephemeral(point)}
     recipient = decode_headers(octets(inputs, "recipient_protected"), unprotected)
     vault = software_vault(bytes)
@@ -53,12 +54,21 @@ def _open(inputs: dict[str, Any]) -> Result:
     sealed = Sealed(head, octets(inputs, "ciphertext"), recipient)
     contents = sealed.open(vault, handle, party_v=party_v)
     aead = Aead(head.integer(Label.ALG))
+    secret, context = vault.agree(handle, point), derivation_context(aead, recipient.protected, None, party_v)
     steps = {
-        "secret": vault.agree(handle, point),
-        "context": derivation_context(aead, recipient.protected, None, party_v),
+        "secret": secret,
+        "context": context,
+        "key": hkdf_expand(hkdf_extract(b"", secret), context, aead.key_length),
         "aad": encryption_structure("Encrypt", head.protected, b""),
     }
     return Result({"contents": contents}, steps)
+
+
+def _point(curve: Curve, key: dict[str, Any]) -> PublicKey:
+    """Return a public key with both coordinates; on P-256 the inputs may hold the sign of ``y`` in its place."""
+    y = key.get("y")
+    point = decode_public(curve, octets(key, "x"), y if type(y) is bool else octets(key, "y", b"") or None)
+    return public_from_native(curve, point.native)
 
 
 def _headers(inputs: dict[str, Any]) -> Headers:
