@@ -10,11 +10,18 @@ from picosec.channel.credentials import Kind
 from picosec.channel.delivery import Place
 from picosec.channel.oscore import unprotect_request
 from picosec.channel.session import Role
+from picosec.crypto.curves import Curve
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.blocks import Block, block_of, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type
-from picosec.registry import CONTENT_FORMAT_LINK_FORMAT, CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec.registry import (
+    CONTENT_FORMAT_CBOR,
+    CONTENT_FORMAT_COSE_SIGN1,
+    CONTENT_FORMAT_LINK_FORMAT,
+    CONTENT_FORMAT_PLATFORM_OBJECT,
+    CONTENT_FORMAT_PROBLEM_DETAILS,
+)
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.combined import asked_together, edhoc_link, served_together
@@ -284,6 +291,23 @@ def _outlives_a_reboot(target: Target, rng: random.Random) -> bool:
     return bool(control.state()[2])
 
 
+def _takes_objects(target: Target, rng: random.Random) -> bool:
+    reply = target.request(Code.POST, "/ps/objects", b"\xd2\x80", content_format=CONTENT_FORMAT_COSE_SIGN1)
+    return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
+
+
+def _makes_objects(target: Target, rng: random.Random) -> bool:
+    purpose = CONTENT_FORMAT_PLATFORM_OBJECT
+    key = {1: b"signer", 2: Curve.ED25519.value, 3: rng.randbytes(32), 4: purpose}
+    provisioning = cbor.dumps({5: {1: [key], 4: 1_800_000_000}})
+    target.request(Code.POST, "/ps/test/provision", provisioning, content_format=CONTENT_FORMAT_CBOR)
+    try:
+        Control(target).act("object", {1: b"signer", 2: b"reader", 3: 42, 4: b"", 5: purpose})
+        return isinstance(Control(target).event("object").fields.get(1), bytes)
+    except Nonconformity:
+        return False
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -322,5 +346,7 @@ PROBES: dict[str, Probe] = {
     "channel.oscore.client": Probe(_asks_over_a_channel),
     "channel.delivery": Probe(_delivers),
     "channel.migration": Probe(_over_a_channel),
+    "objects.recipient": Probe(_takes_objects, needs_control=False),
+    "objects.sender": Probe(_makes_objects),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }
