@@ -77,6 +77,17 @@ def check_algorithm(found: dict[Any, Any], requirement: str) -> None:
         raise malformed(requirement, "the protected header names no algorithm")
 
 
+def algorithm_of(head: Headers) -> int:
+    """Return the algorithm that a header names, wherever it stands.
+
+    Raises ``unsupported_algorithm`` for what is no integer, such as true or 1.0, which Python takes for 1 (OBJ-120).
+    """
+    value = head.entries.get(Label.ALG, head.unprotected.get(Label.ALG))
+    if type(value) is not int:
+        raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"the algorithm {value!r}")
+    return value
+
+
 def malformed(requirement: str, detail: str) -> ProtocolError:
     """Return the error for an object of the wrong form."""
     return ProtocolError(Problem.MALFORMED, requirement, f"COSE: {detail}")

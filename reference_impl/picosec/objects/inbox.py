@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from picosec.crypto.vault import Vault
 from picosec.errors import ProtocolError
+from picosec.messaging import cbor
 from picosec.messaging.replay import ReplayWindow
 from picosec.objects.headers import Headers, Label, check_algorithm, check_only, malformed
 from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey
@@ -99,9 +100,9 @@ class Inbox:
         statement = read_statement(signed)
         signed.check_algorithm()
         sender = self.senders.find(statement.sender, statement.purpose)
-        signed.verify(sender.key)
         if purpose not in (None, statement.purpose):
             raise ProtocolError(Problem.WRONG_PURPOSE, "OBJ-220", "sealed for another purpose than it was signed for")
+        signed.verify(sender.key)
         self._check_recipient(statement)
         return statement
 
@@ -162,11 +163,12 @@ def _kid(value: object) -> bytes:
 def form_of(data: bytes) -> int:
     """Return the tag that an object begins with: 18 signed, 96 sealed, 16 for a group.
 
-    Raises ``too_large`` (OBJ-010), and ``malformed`` for any other beginning (OBJ-020).
+    Raises ``too_large`` (OBJ-010), and for any other beginning ``malformed`` (OBJ-020) or ``not_deterministic``.
     """
     if len(data) > MAX_SIZE:
         raise ProtocolError(Problem.TOO_LARGE, "OBJ-010", f"{len(data)} bytes")
     for tag, head in ((TAG, b"\xd2"), (TAG_ENCRYPT0, b"\xd0"), (TAG_ENCRYPT, b"\xd8\x60")):
         if data.startswith(head):
             return tag
+    cbor.loads(data)  # says what is wrong with it, if it is not only that it is something else
     raise malformed("OBJ-020", "not one of the three tagged forms of an object")

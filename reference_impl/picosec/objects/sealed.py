@@ -14,7 +14,7 @@ from picosec.crypto.kdf import hkdf_expand, hkdf_extract
 from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
-from picosec.objects.headers import Headers, Label, decode_headers, headers, malformed
+from picosec.objects.headers import Headers, Label, algorithm_of, decode_headers, headers, malformed
 from picosec.objects.structures import ECDH_ES_HKDF_256, derivation_context, encryption_structure
 from picosec.registry import Problem
 
@@ -73,9 +73,9 @@ class Sealed:
 
     def check_agreement(self) -> None:
         """Raise ``unsupported_algorithm`` unless the content key is agreed on by ECDH-ES with HKDF-SHA-256."""
-        algorithm = self.recipient.entries.get(Label.ALG)
+        algorithm = algorithm_of(self.recipient)
         if algorithm != ECDH_ES_HKDF_256:
-            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"key agreement {algorithm!r}")
+            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"key agreement {algorithm}")
 
     def open(
         self,
@@ -135,16 +135,15 @@ def encode_ephemeral(key: PublicKey) -> dict[int, Any]:
 
 
 def decode_ephemeral(value: Any) -> PublicKey:
-    """Return the key of a COSE_Key. Raises ``malformed`` for another form, ``bad_key`` for no point of its curve."""
+    """Return the key of a COSE_Key of the grammar. Raises ``bad_key`` for another form, or no point of its curve."""
     members = value if type(value) is dict else {}
+    types = {label: type(member) for label, member in members.items()}  # to Python, true and 1.0 are 1
     kind = members.get(_KTY), members.get(_CRV)
-    x, y = members.get(_X), members.get(_Y)
-    if kind == (_EC2, Curve.P256.value) and type(x) is bytes and len(members) == 4:
-        if type(y) is bool or (type(y) is bytes and len(y) == 32):
-            return decode_public(Curve.P256, x, y, "OBJ-160")
-    elif kind == (_OKP, Curve.X25519.value) and type(x) is bytes and len(members) == 3:
-        return decode_public(Curve.X25519, x, requirement="OBJ-160")
-    raise malformed("OBJ-160", "the ephemeral key is no COSE_Key on a curve of the profile")
+    if types == {_KTY: int, _CRV: int, _X: bytes, _Y: bytes} and kind == (_EC2, Curve.P256.value):
+        return decode_public(Curve.P256, members[_X], members[_Y], "OBJ-160")
+    if types == {_KTY: int, _CRV: int, _X: bytes} and kind == (_OKP, Curve.X25519.value):
+        return decode_public(Curve.X25519, members[_X], requirement="OBJ-160")
+    raise ProtocolError(Problem.BAD_KEY, "OBJ-160", "no COSE_Key on a curve of the profile")
 
 
 def _content_key(aead: Aead, secret: bytes, context: bytes) -> bytes:
@@ -167,11 +166,11 @@ def _ciphertext(value: Any) -> bytes:
 
 def content_algorithm(head: Headers) -> Aead:
     """Return the algorithm of the contents. Raises ``unsupported_algorithm``."""
-    value = head.entries.get(Label.ALG, head.unprotected.get(Label.ALG))
+    value = algorithm_of(head)
     try:
         return Aead(value)
     except ValueError as error:
-        raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"content encryption {value!r}") from error
+        raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"content encryption {value}") from error
 
 
 def _nonce(head: Headers, aead: Aead) -> bytes:

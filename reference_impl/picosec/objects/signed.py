@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
@@ -13,11 +13,13 @@ from picosec.crypto.suites import Signature
 from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
-from picosec.objects.headers import Headers, Label, decode_headers, malformed
+from picosec.objects.headers import Headers, algorithm_of, decode_headers, malformed
 from picosec.objects.structures import signature_structure
 from picosec.registry import Problem
 
 TAG: Final = 18
+#: Bytes of a signature, whichever of the algorithms made it.
+SIGNATURE_SIZE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,17 @@ class Signed:
         parts = item.value if isinstance(item, cbor2.CBORTag) and item.tag == TAG else None
         if type(parts) is not list or len(parts) != 4 or [type(part) for part in parts[2:]] != [bytes, bytes]:
             raise malformed("OBJ-020", "a signed object is a tagged COSE_Sign1 with its payload inside")
+        if len(parts[3]) != SIGNATURE_SIZE:
+            raise malformed("OBJ-020", f"a signature has {SIGNATURE_SIZE} bytes")
         return cls(decode_headers(*parts[:2]), parts[2], parts[3])
 
     def read_algorithm(self) -> Signature:
         """Return the algorithm that the header names. Raises ``unsupported_algorithm``."""
-        value: Any = self.headers.entries.get(Label.ALG, self.headers.unprotected.get(Label.ALG))
+        value = algorithm_of(self.headers)
         try:
             return Signature(value)
         except ValueError as error:
-            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"signature algorithm {value!r}") from error
+            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"signature algorithm {value}") from error
 
     def check_algorithm(self) -> None:
         """Raise ``unsupported_algorithm`` unless the header names an algorithm of the profile (OBJ-120)."""

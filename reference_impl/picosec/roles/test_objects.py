@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,6 @@ from picosec.crypto.aead import Aead
 from picosec.crypto.curves import Curve, PublicKey, decode_public
 from picosec.crypto.vault import Vault
 from picosec.objects.keys import GroupKey, OwnKey, Purpose, SenderKey
-from picosec.objects.sealed import decode_ephemeral
 from picosec.objects.statement import MAX_KID
 from picosec.roles.keyring import Keyring
 from picosec.roles.objects import Draft
@@ -17,9 +17,10 @@ from picosec.roles.test_fields import each, fields, mismatch, unsigned
 
 #: Algorithms of group keys: those with a tag of 16 bytes.
 _ALGORITHMS: Final = {aead.value: aead for aead in Aead if aead.tag_length == 16}
-#: Members of a COSE_Key on Ed25519: kty OKP and crv, besides x.
-_ED25519: Final = {1: 1, -1: Curve.ED25519.value}
-_X: Final = -2
+#: Of a COSE_Key on each curve, the kty and how many members it has.
+_FORMS: Final = {Curve.P256: (2, 4), Curve.X25519: (1, 3), Curve.ED25519: (1, 3)}
+#: Curves whose keys agree on secrets, so that something can be sealed to them.
+_READING: Final = (Curve.P256, Curve.X25519)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def read_draft(parameters: Any) -> Draft:
         entries[3],
         entries[4],
         entries.get(6),
-        decode_ephemeral(entries[7]) if 7 in entries else None,
+        _cose_key(entries[7], _READING) if 7 in entries else None,
         _kid(entries[8]) if 8 in entries else None,
     )
 
@@ -77,7 +78,7 @@ def _own(value: Any, vault: Vault) -> OwnKey:
 
 def _sender(value: Any) -> SenderKey:
     entries = fields(value, {1: bytes, 2: dict, 4: int}, {})
-    return SenderKey(_kid(entries[1]), _cose_key(entries[2]), _purpose(entries[4]))
+    return SenderKey(_kid(entries[1]), _cose_key(entries[2], tuple(Curve)), _purpose(entries[4]))
 
 
 def _group(value: Any) -> GroupKey:
@@ -88,11 +89,12 @@ def _group(value: Any) -> GroupKey:
     return GroupKey(_kid(entries[1]), entries[2], aead, _purpose(entries[4]))
 
 
-def _cose_key(value: dict[Any, Any]) -> PublicKey:
-    x = value.get(_X)
-    if type(x) is bytes and value == {**_ED25519, _X: x}:
-        return decode_public(Curve.ED25519, x)
-    return decode_ephemeral(value)
+def _cose_key(value: Any, curves: Sequence[Curve]) -> PublicKey:
+    members = fields(value, {1: int, -1: int, -2: bytes}, {-3: bytes})
+    for curve in curves:
+        if (members[1], len(members)) == _FORMS[curve] and members[-1] == curve.value:
+            return decode_public(curve, members[-2], members.get(-3))
+    raise mismatch("no COSE_Key on a curve that serves here")
 
 
 def _purpose(value: Any) -> Purpose:
