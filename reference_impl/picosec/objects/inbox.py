@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
+from picosec.crypto.curves import PublicKey
 from picosec.crypto.vault import Vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
@@ -80,14 +82,16 @@ class Inbox:
 
     def state(self) -> list[Any]:
         """Return, as a CBOR value for a digest, which keys there are, without secrets, and what was taken."""
-        kinds: tuple[Iterable[OwnKey | SenderKey | GroupKey], ...] = (self.own, self.senders, self.groups)
-        keys = [[[key.kid, int(key.purpose)] for key in kind] for kind in kinds]
+        keys = [
+            [[key.kid, int(key.purpose), _name(self.vault.public(key.handle))] for key in self.own],
+            [[key.kid, int(key.purpose), _name(key.key)] for key in self.senders],
+            [[key.kid, int(key.purpose), key.aead.value, sha256(key.key).digest()] for key in self.groups],
+        ]
         return [keys, sorted([signer, *window.state] for signer, window in self._taken.items())]
 
     def _signer(self, statement: Statement) -> bytes:
         """Return what names the key that signed, whatever identifier it goes by."""
-        key = self.senders.find(statement.sender, statement.purpose).key
-        return bytes([key.curve.value]) + key.x + key.y
+        return _name(self.senders.find(statement.sender, statement.purpose).key)
 
     def _verified(self, data: bytes) -> Statement:
         tag = form_of(data)
@@ -139,6 +143,10 @@ class Inbox:
         ends = statement.issued + self.max_age if statement.expires is None else statement.expires
         if now > ends:
             raise ProtocolError(Problem.STALE, "OBJ-250", f"ended {now - ends:.0f} s ago")
+
+
+def _name(key: PublicKey) -> bytes:
+    return bytes([key.curve.value]) + key.x + key.y
 
 
 def _judged(head: Headers, known: set[int]) -> Purpose:
