@@ -15,9 +15,14 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picosec.channel.session import Role
+from picosec.crypto.aead import Aead
+from picosec.crypto.curves import Curve
+from picosec.crypto.vault import SoftwareVault
 from picosec.messaging import cbor
 from picosec.messaging.blocks import block_of
 from picosec.messaging.coap import Code, Message, Option, Type
+from picosec.objects.keys import Purpose
+from picosec.objects.sealed import encode_ephemeral
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_PROBLEM_DETAILS
 from picosec_conformance.blockwise import read_whole
 from picosec_conformance.bundle.contents import PARTS
@@ -64,6 +69,7 @@ def instances_of_conversation() -> Iterator[Instance]:
         target = Target(links.open("target", manifest.adapter), manifest)
         target.begin(random.Random(1))
         _converse(target, Control(target))
+        _make_objects(target, Control(target))
         frames = tuple(target.frames)
         record, _ = links.end()
     yield from _said(frames)
@@ -129,6 +135,28 @@ def _converse(target: Target, control: Control) -> None:
     control.state()
     control.reboot()
     control.put_back()
+
+
+def _make_objects(target: Target, control: Control) -> None:
+    """Give the target keys for objects, and have it make one of each form."""
+    vault = SoftwareVault(bytes(64), {})
+    curves = (Curve.P256, Curve.ED25519, Curve.X25519)
+    keys = [(curve, bytes([curve.value]) * 32) for curve in curves]
+    agreeing, signing, _ = (vault.public(vault.import_key(curve, private)) for curve, private in keys)
+    reader = encode_ephemeral(agreeing)
+    control.reset(bytes(32))
+    own = [{1: bytes([curve.value]), 2: curve.value, 3: private, 4: Purpose.PLATFORM} for curve, private in keys]
+    senders = [
+        {1: b"\x07", 2: reader, 4: Purpose.PLATFORM},
+        {1: b"\x08", 2: {1: 1, -1: Curve.ED25519.value, -2: signing.x}, 4: Purpose.APPLICATION},
+    ]
+    groups = [{1: b"\x09", 2: bytes(16), 3: Aead.A128GCM.value, 4: Purpose.PLATFORM}]
+    objects = cbor.dumps({5: {1: own, 2: senders, 3: groups, 4: 1_800_000_000}})
+    target.request(Code.POST, "/ps/test/provision", objects, content_format=CONTENT_FORMAT_CBOR)
+    draft = {1: b"\x01", 2: b"\x07", 3: CONTENT_FORMAT_CBOR, 4: b"\xf5", 5: Purpose.PLATFORM}
+    for further in ({}, {6: 1_800_000_300, 7: reader}, {8: b"\x09"}):
+        control.act("object", {**draft, **further})
+    control.events()
 
 
 def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:

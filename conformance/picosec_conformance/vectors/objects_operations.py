@@ -7,13 +7,16 @@ from typing import Any, Final
 from picosec.crypto.aead import Aead
 from picosec.crypto.curves import Curve, PublicKey, decode_public, public_from_native
 from picosec.crypto.kdf import hkdf_expand, hkdf_extract
-from picosec.crypto.vault import software_vault
+from picosec.crypto.vault import SoftwareVault, software_vault
 from picosec.messaging.cbor import loads
+from picosec.objects.compose import group_object, sealed_object
 from picosec.objects.headers import Headers, Label, decode_headers
 from picosec.objects.inbox import Inbox
 from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey
+from picosec.objects.request import read_request
 from picosec.objects.sealed import Sealed, Sealed0, encode_ephemeral
 from picosec.objects.signed import Signed
+from picosec.objects.statement import Statement
 from picosec.objects.structures import derivation_context, encryption_structure, signature_structure
 from picosec_conformance.vectors.model import octets
 from picosec_conformance.vectors.operations import Result, operation
@@ -119,8 +122,90 @@ def _inbox(rows: dict[str, Any]) -> Inbox:
         )
         for row in rows.get("senders", [])
     ]
-    groups = [
-        GroupKey(octets(row, "kid"), octets(row, "key"), Aead(row["algorithm"]), PURPOSES[row["purpose"]])
-        for row in rows.get("groups", [])
-    ]
+    groups = [_group_key(row) for row in rows.get("groups", [])]
     return Inbox(vault, Keys(own), Keys(senders), Keys(groups))
+
+
+def _group_key(row: dict[str, Any]) -> GroupKey:
+    return GroupKey(octets(row, "kid"), octets(row, "key"), Aead(row["algorithm"]), PURPOSES[row["purpose"]])
+
+
+@operation("object.compose")
+def _compose(inputs: dict[str, Any]) -> Result:
+    """Make an object: signed, and encrypted for ``reader`` or for ``group`` if there is one.
+
+    ES256 signs with the nonce of RFC 6979. ``nonce`` and ``ephemeral_key``, a private key, are what a sender draws.
+    """
+    vault, row = software_vault(bytes), inputs["signer"]
+    handle = vault.import_key(CURVES[row["curve"]], octets(row, "private_key"))
+    purpose = PURPOSES[inputs["purpose"]]
+    statement = Statement(
+        octets(row, "kid"),
+        octets(inputs, "recipient"),
+        purpose,
+        inputs["sequence"],
+        inputs["issued"],
+        inputs["content_format"],
+        octets(inputs, "content"),
+        inputs.get("expires"),
+    )
+    signed = statement.sign(vault, OwnKey(statement.sender, handle, PURPOSES[row["purpose"]]))
+    made = signed.encode()
+    steps: dict[str, Any] = {
+        "protected": signed.headers.protected,
+        "to_be_signed": signature_structure(signed.headers.protected, b"", signed.payload),
+    }
+    if "reader" in inputs:
+        steps["signed_object"] = made
+        made = _seal(made, purpose, inputs, vault)
+        steps |= _agreement(Sealed.decode(made), inputs, vault)
+    elif "group" in inputs:
+        steps["signed_object"] = made
+        group = Keys([_group_key(inputs["group"])]).find(octets(inputs["group"], "kid"), purpose)
+        made = group_object(made, group, Drawn(octets(inputs, "nonce")))
+        steps["aad"] = encryption_structure("Encrypt0", Sealed0.decode(made).headers.protected, b"")
+    return Result({"object": made}, steps)
+
+
+class Drawn:
+    """Entropy that was drawn before, in order."""
+
+    def __init__(self, *values: bytes) -> None:
+        self._values = list(values)
+
+    def __call__(self, size: int) -> bytes:
+        """Return the next value. Raises ``ValueError`` when it has another size."""
+        value = self._values.pop(0)
+        if len(value) != size:
+            raise ValueError(f"{len(value)} bytes are not the {size} that are drawn")
+        return value
+
+
+def _seal(signed: bytes, purpose: Purpose, inputs: dict[str, Any], vault: SoftwareVault) -> bytes:
+    row = inputs["reader"]
+    reader = decode_public(CURVES[row["curve"]], octets(row, "x"), octets(row, "y", b"") or None)
+    entropy = Drawn(octets(inputs, "nonce"), octets(inputs, "ephemeral_key"))
+    return sealed_object(signed, purpose, reader, octets(row, "kid"), vault, entropy, Aead(inputs["algorithm"]))
+
+
+def _agreement(sealed: Sealed, inputs: dict[str, Any], vault: SoftwareVault) -> dict[str, Any]:
+    row, aead = inputs["reader"], Aead(inputs["algorithm"])
+    curve = CURVES[row["curve"]]
+    reader = decode_public(curve, octets(row, "x"), octets(row, "y", b"") or None)
+    secret = vault.agree(vault.import_key(curve, octets(inputs, "ephemeral_key")), reader)
+    context = derivation_context(aead, sealed.recipient.protected, None, octets(row, "kid"))
+    return {
+        "secret": secret,
+        "context": context,
+        "key": hkdf_expand(hkdf_extract(b"", secret), context, aead.key_length),
+        "aad": encryption_structure("Encrypt", sealed.headers.protected, b""),
+    }
+
+
+@operation("object.request.decode")
+def _decode_request(inputs: dict[str, Any]) -> Result:
+    """Read the contents of an object for a device as a request."""
+    format, content = inputs["content_format"], octets(inputs, "content")
+    request = read_request(Statement(b"\0", b"\0", Purpose.PLATFORM, 0, 0, format, content))
+    output: dict[str, Any] = {"code": request.code, "path": request.path, "payload": request.payload}
+    return Result(output if request.content_format is None else {**output, "content_format": request.content_format})
