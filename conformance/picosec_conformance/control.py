@@ -123,6 +123,40 @@ class Control:
         }
         self._post("provision", {key: value for key, value in fields.items() if value is not None})
 
+    def provision_objects(
+        self,
+        *,
+        own: Sequence[dict[int, Any]] = (),
+        senders: Sequence[dict[int, Any]] = (),
+        groups: Sequence[dict[int, Any]] = (),
+        date: int | None = None,
+    ) -> None:
+        """Give the target keys for objects, and the date at virtual time 0 in seconds since 1970."""
+        fields = {1: list(own) or None, 2: list(senders) or None, 3: list(groups) or None, 4: date}
+        self._post("provision", {5: {key: value for key, value in fields.items() if value is not None}})
+
+    def make_object(
+        self,
+        signer: bytes,
+        recipient: bytes,
+        contents: bytes,
+        purpose: int,
+        *,
+        content_format: int = CONTENT_FORMAT_CBOR,
+        ends: int | None = None,
+        reader: dict[int, Any] | None = None,
+        group: bytes | None = None,
+    ) -> bytes:
+        """Make the target compose an object, sealed for the owner of ``reader`` or for a group, and return it."""
+        optional = {6: ends, 7: reader, 8: group}
+        given = {key: value for key, value in optional.items() if value is not None}
+        handle = self.act("object", {1: signer, 2: recipient, 3: content_format, 4: contents, 5: purpose, **given})
+        event = self.event("object")
+        made = event.fields.get(1)
+        if event.fields.get(0) != handle or not isinstance(made, bytes):
+            raise Nonconformity("the event of an object has its handle and its bytes")
+        return made
+
     def advance(self, seconds: float) -> list[bytes]:
         """Advance the target's clock and return the frames it sends on account of that, in order."""
         request = self._target.build(

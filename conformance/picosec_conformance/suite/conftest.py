@@ -11,6 +11,7 @@ from picosec.messaging.coap import Code, code_text
 from picosec_conformance.blockwise import Ask, TargetAsClient, Upload, read_whole
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
+from picosec_conformance.courier import Courier
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Nonconformity, Target
@@ -72,3 +73,9 @@ def registered(observer: Observer) -> Observer:
 def client(request: pytest.FixtureRequest, target: Target, control: Control) -> TargetAsClient:
     """The target asking in the open, or over a fresh channel."""
     return TargetAsClient(target, control, request.getfixturevalue("channel") if request.param == "channel" else None)
+
+
+@pytest.fixture
+def courier(target: Target, control: Control, rng: random.Random) -> Courier:
+    """Everybody whom the target, which knows the date, has to do with by objects."""
+    return Courier(target, control, rng)
