@@ -38,8 +38,9 @@ ECDH_ES: Final = -25
 #: The date at the target's virtual time 0, in seconds since 1970.
 NOW: Final = 1_800_000_000
 
+Properties = tuple[int, int, int, Callable[[bytes], Any]]
 #: Bytes of key, nonce and tag, and what encrypts. The last has a tag that is too short for an object.
-ALGORITHMS: Final[dict[int, tuple[int, int, int, Callable[[bytes], Any]]]] = {
+ALGORITHMS: Final[dict[Any, Properties]] = {
     A128GCM: (16, 12, 16, AESGCM),
     CHACHA20: (32, 12, 16, ChaCha20Poly1305),
     CCM_16: (16, 13, 16, AESCCM),
@@ -175,7 +176,7 @@ class Sealed:
             TYP: reader.purpose if purpose is None else purpose,
         }
         self.protected: bytes | None = None
-        self.unprotected: Any = {IV: rng.randbytes(ALGORITHMS.get(algorithm, ALGORITHMS[A128GCM])[1])}
+        self.unprotected: Any = {IV: rng.randbytes(_properties(algorithm)[1])}
         self.agreement: Any = {ALG: ECDH_ES}
         self.reader: Any = {KID: reader.kid, EPHEMERAL: dict(self._ephemeral.cose_key)}
         self.tag = ENCRYPT
@@ -194,7 +195,7 @@ class Sealed:
     def parts(self, contents: bytes) -> list[Any]:
         """Return the four parts of the message, to be changed after they were authenticated."""
         algorithm = self.header.get(ALG)
-        size = ALGORITHMS.get(algorithm if isinstance(algorithm, int) else 0, ALGORITHMS[A128GCM])[0]
+        size = _properties(algorithm)[0]
         bits = 8 * size if self.key_bits is None else self.key_bits
         agreement = protect(self.agreement)
         info = dumps([algorithm, self.party_u, self.party_v, [bits, agreement]])
@@ -227,7 +228,7 @@ class Grouped:
             TYP: group.purpose if purpose is None else purpose,
         }
         self.protected: bytes | None = None
-        self.unprotected: Any = {IV: rng.randbytes(ALGORITHMS.get(algorithm, ALGORITHMS[A128GCM])[1])}
+        self.unprotected: Any = {IV: rng.randbytes(_properties(algorithm)[1])}
         self.key = group.key
         self.tag = ENCRYPT0
         self.context: Literal["Encrypt", "Encrypt0", "Enc_Recipient"] = "Encrypt0"
@@ -248,13 +249,20 @@ class Grouped:
         return protect(self.header) if self.protected is None else self.protected
 
 
+def _properties(algorithm: Any) -> Properties:
+    """Return what an algorithm takes; for one that does not exist, what another one does."""
+    return ALGORITHMS.get(algorithm if isinstance(algorithm, int | float) else A128GCM, ALGORITHMS[A128GCM])
+
+
 def _nonce(header: dict[Any, Any], unprotected: Any) -> Any:
     return header.get(IV, unprotected.get(IV) if isinstance(unprotected, dict) else None)
 
 
 def _encrypted(algorithm: Any, key: bytes, nonce: Any, contents: bytes, aad: bytes) -> bytes:
     """Encrypt with what there is; where no algorithm can do it, nothing that decrypts comes out."""
-    _size, _nonce, _tag, make = ALGORITHMS.get(algorithm if isinstance(algorithm, int) else 0, ALGORITHMS[A128GCM])
+    _size, _nonce, _tag, make = ALGORITHMS.get(
+        algorithm if isinstance(algorithm, int | float) else 0, ALGORITHMS[A128GCM]
+    )
     try:
         encrypted: bytes = make(key).encrypt(nonce, contents, aad)
     except (TypeError, ValueError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
+from picosec.crypto.aead import Aead
 from picosec.crypto.curves import PublicKey
 from picosec.crypto.vault import Vault
 from picosec.errors import ProtocolError
@@ -14,7 +15,7 @@ from picosec.messaging import cbor
 from picosec.messaging.replay import ReplayWindow
 from picosec.objects.headers import Headers, Label, check_algorithm, check_only, malformed
 from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey
-from picosec.objects.sealed import TAG_ENCRYPT, TAG_ENCRYPT0, Sealed, Sealed0, content_algorithm
+from picosec.objects.sealed import TAG_ENCRYPT, TAG_ENCRYPT0, Sealed, Sealed0, content_algorithm, content_nonce
 from picosec.objects.signed import TAG, Signed
 from picosec.objects.statement import MAX_KID, MAX_SIZE, Statement, read_purpose, read_statement
 from picosec.registry import CONTENT_FORMAT_COSE_SIGN1, Problem
@@ -116,22 +117,25 @@ class Inbox:
 
     def _unsealed(self, data: bytes) -> tuple[Purpose, bytes]:
         sealed = Sealed.decode(data)
-        purpose = _judged(sealed.headers, _SEALED_HEADER)
+        purpose = _read_outer(sealed.headers, _SEALED_HEADER)
         check_only(sealed.recipient.entries, {Label.ALG}, "OBJ-170")
         check_only(sealed.recipient.unprotected, {Label.KID, Label.EPHEMERAL_KEY}, "OBJ-170")
         check_algorithm(sealed.recipient.entries, "OBJ-170")
-        kid, ephemeral = (sealed.recipient.unprotected.get(label) for label in (Label.KID, Label.EPHEMERAL_KEY))
-        if ephemeral is None:
+        kid = _kid(sealed.recipient.unprotected.get(Label.KID))
+        if Label.EPHEMERAL_KEY not in sealed.recipient.unprotected:
             raise malformed("OBJ-170", "no ephemeral key")
+        _encryption(sealed.headers)
         sealed.check_agreement()
-        key = self.own.find(_kid(kid), purpose)
+        key = self.own.find(kid, purpose)
         return purpose, sealed.open(self.vault, key.handle, party_v=key.kid)
 
     def _unsealed0(self, data: bytes) -> tuple[Purpose, bytes]:
         sealed = Sealed0.decode(data)
-        purpose = _judged(sealed.headers, _GROUP_HEADER)
-        key = self.groups.find(_kid(sealed.headers.entries.get(Label.KID)), purpose)
-        if content_algorithm(sealed.headers) is not key.aead:
+        purpose = _read_outer(sealed.headers, _GROUP_HEADER)
+        kid = _kid(sealed.headers.entries.get(Label.KID))
+        aead = _encryption(sealed.headers)
+        key = self.groups.find(kid, purpose)
+        if aead is not key.aead:
             raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-180", "not the algorithm of the group's key")
         return purpose, sealed.open(key.key)
 
@@ -149,17 +153,25 @@ def _name(key: PublicKey) -> bytes:
     return bytes([key.curve.value]) + key.x + key.y
 
 
-def _judged(head: Headers, known: set[int]) -> Purpose:
-    """Judge the outer header of an encrypted object and return what it is for."""
+def _read_outer(head: Headers, known: set[int]) -> Purpose:
+    """Hold the outer header of an encrypted object against the grammar, and return what it is for."""
     check_only(head.entries, known, "OBJ-170")
     check_only(head.unprotected, {Label.IV}, "OBJ-170")
     check_algorithm(head.entries, "OBJ-170")
+    if type(head.unprotected.get(Label.IV)) is not bytes:
+        raise malformed("OBJ-140", "no nonce")
     if head.integer(Label.CONTENT_TYPE) != CONTENT_FORMAT_COSE_SIGN1:
         raise malformed("OBJ-170", "what is sealed is a signed object")
-    purpose, aead = read_purpose(head), content_algorithm(head)
+    return read_purpose(head)
+
+
+def _encryption(head: Headers) -> Aead:
+    """Return the algorithm of the contents, whose tag and nonce have the lengths that they must have."""
+    aead = content_algorithm(head)
     if aead.tag_length < MIN_TAG:
         raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"{aead.name} has a short tag")
-    return purpose
+    content_nonce(head, aead)
+    return aead
 
 
 def _kid(value: object) -> bytes:

@@ -173,7 +173,8 @@ def content_algorithm(head: Headers) -> Aead:
         raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"content encryption {value}") from error
 
 
-def _nonce(head: Headers, aead: Aead) -> bytes:
+def content_nonce(head: Headers, aead: Aead) -> bytes:
+    """Return the nonce. Raises ``malformed`` for one of another length than the algorithm takes (OBJ-140)."""
     nonce = head.entries.get(Label.IV, head.unprotected.get(Label.IV))
     if type(nonce) is not bytes or len(nonce) != aead.nonce_length:
         raise malformed("OBJ-140", f"{aead.name} takes a nonce of {aead.nonce_length} bytes")
@@ -185,7 +186,7 @@ def _encrypt(
 ) -> bytes:
     aead = content_algorithm(head)
     aad = encryption_structure(context, head.protected, external_aad)
-    return seal(aead, key, _nonce(head, aead), contents, aad)
+    return seal(aead, key, content_nonce(head, aead), contents, aad)
 
 
 def _decrypt(
@@ -194,6 +195,6 @@ def _decrypt(
     aead = content_algorithm(head)
     aad = encryption_structure(context, head.protected, external_aad)
     try:
-        return open_(aead, key, _nonce(head, aead), ciphertext, aad)
+        return open_(aead, key, content_nonce(head, aead), ciphertext, aad)
     except InvalidTag as error:
         raise ProtocolError(Problem.AUTHENTICATION_FAILED, "OBJ-150", "the ciphertext does not authenticate") from error
