@@ -144,7 +144,10 @@ def test_the_answer_says_nothing_of_what_came_of_the_request(driver, peer, reque
 
 def test_an_application_reaches_what_is_open_to_everybody(driver, peer):
     """A reading for the store comes by the hand of a hub."""
-    assert hand_over(driver, peer.signed(request=KEEP, purpose=APP)).code == Code.CHANGED
+    reading = CarriedRequest(Code.GET, "/ps/info", None, b"")
+
+    assert hand_over(driver, peer.signed(0, KEEP, purpose=APP)).code == Code.CHANGED
+    assert hand_over(driver, peer.signed(1, reading, purpose=APP)).code == Code.CHANGED
     assert changes(driver, STORE) == 1
 
 
@@ -259,8 +262,8 @@ def test_without_a_date_the_number_alone_protects(peer):
     driver = Driver()
     provision(driver, peer, date=None)
 
-    assert hand_over(driver, peer.signed(issued=0, expires=1)).code == Code.CHANGED
-    assert refusal(driver, peer.signed(issued=0, expires=1)) is Problem.REPLAYED
+    assert hand_over(driver, peer.signed(issued=NOW, expires=1)).code == Code.CHANGED
+    assert refusal(driver, peer.signed(issued=NOW, expires=1)) is Problem.REPLAYED
 
 
 def test_a_later_provisioning_leaves_the_date_alone(driver, peer):
