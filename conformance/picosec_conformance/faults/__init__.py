@@ -62,6 +62,7 @@ CHAPTERS = (
     "channel_delivery",
     "channel_delivery_receiver",
     "channel_migration",
+    "objects_written",
     "conformance",
     "conformance_target",
 )
