@@ -171,7 +171,7 @@ REQUIREMENTS = {
     Problem.MISDIRECTED: "OBJ-230",
     Problem.STALE: "OBJ-240",
 }
-BY_CASE = {
+BY_CASE: dict[Made, str] = {
     headers_before_algorithm: "OBJ-110",
     headers_before_algorithm_of_sealed: "OBJ-170",
     nonce_before_group: "OBJ-140",
