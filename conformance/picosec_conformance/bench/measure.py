@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from picosec_conformance.bench import device, edhoc, layers, memory, migration, observing, oscore
+from picosec_conformance.bench import device, edhoc, layers, memory, migration, objects, observing, oscore
 from picosec_conformance.bench.certifying import certify
 from picosec_conformance.bench.report import (
     Channel,
@@ -18,23 +21,29 @@ from picosec_conformance.bench.report import (
     Layers,
     MeasurementFailed,
     Measurements,
+    Objects,
     Observe,
     Oscore,
 )
-from picosec_conformance.bench.rounds import FULL, QUICK, rates
+from picosec_conformance.bench.rounds import FULL, QUICK, Contender, Plan, rates
 
 T = TypeVar("T")
 
 PACKAGES = ("picosec", "cryptography", "cbor2", "lakers-python", "aiocoap")
 
 
-def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements, dict[str, Any], list[str]]:
+def measure(
+    quick: bool, progress: Callable[[str], None], folder_of_cwt: Path | None = None
+) -> tuple[Measurements, dict[str, Any], list[str]]:
     """Measure everything; return it with the environment it was measured in, and why something is missing.
 
-    Raises ``PeerMissing`` before any work when a peer is not installed.
+    ``folder_of_cwt`` holds python-cwt and its own cbor2; without it, only the reference makes objects. Raises
+    ``PeerMissing`` before any work when a peer is not installed.
     """
     plan = QUICK if quick else FULL
     started = monotonic()
+    with _cwt(folder_of_cwt) as (turns, versions):
+        of_objects = _objects(turns, plan, progress)
     handshakes = {"picosec": edhoc.reference(), "lakers": edhoc.lakers(), "primitives": edhoc.bare()}
     exchanges = {"picosec": oscore.reference(), "aiocoap": oscore.aiocoap()}
     of_edhoc = rates(handshakes, plan, lambda text: progress(f"EDHOC, {text}"))
@@ -74,12 +83,13 @@ def measure(quick: bool, progress: Callable[[str], None]) -> tuple[Measurements,
         oscore=Oscore(round(of_oscore["picosec"], 1), round(of_oscore["aiocoap"], 1), *oscore.overheads()),
         observe=Observe(round(of_observe["picosec"], 1), round(of_observe["aiocoap"], 1)),
         layers=Layers(*(round(of_layers[name], 1) for name in of_layers)),
+        objects=of_objects,
         channel=Channel(state),
         device=Device(size),
         delivery=tuple(delivered or ()),
         certify=certified,
     )
-    return found, environment(quick, plan.rounds, monotonic() - started), failures
+    return found, environment(quick, plan.rounds, monotonic() - started, versions), failures
 
 
 def _tried(measurement: Callable[[], T], failures: list[str]) -> T | None:
@@ -91,14 +101,49 @@ def _tried(measurement: Callable[[], T], failures: list[str]) -> T | None:
         return None
 
 
-def environment(quick: bool, rounds: int, seconds: float) -> dict[str, Any]:
-    """Describe where and how the figures came about."""
+@contextmanager
+def _cwt(folder: Path | None) -> Iterator[tuple[Mapping[str, Contender], Mapping[str, str]]]:
+    """Give the turns of python-cwt and its version, or nothing without a folder."""
+    if folder is None:
+        yield {}, {}
+    else:
+        with objects.cwt(folder) as (turns, versions):
+            yield turns, {"cwt": versions["cwt"], "cryptography of cwt": versions["cryptography"]}
+
+
+def _objects(of_cwt: Mapping[str, Contender], plan: Plan, progress: Callable[[str], None]) -> Objects:
+    """Measure objects, each kind by all who make it."""
+    of_reference, of_primitives = objects.reference(), objects.bare()
+    found: dict[str, dict[str, float]] = {}
+    for kind in ("signed", "sealed"):
+        contenders: dict[str, Contender] = {"picosec": of_reference[kind], "primitives": of_primitives[kind]}
+        if kind in of_cwt:
+            contenders["cwt"] = of_cwt[kind]
+        measured = rates(contenders, plan, partial(_of_objects, progress, kind))
+        found[kind] = {name: round(rate, 1) for name, rate in measured.items()}
+    signed, sealed = found["signed"], found["sealed"]
+    return Objects(
+        signed["picosec"],
+        sealed["picosec"],
+        signed.get("cwt"),
+        sealed.get("cwt"),
+        signed["primitives"],
+        sealed["primitives"],
+    )
+
+
+def _of_objects(progress: Callable[[str], None], kind: str, text: str) -> None:
+    progress(f"objects, {kind}, {text}")
+
+
+def environment(quick: bool, rounds: int, seconds: float, of_peers: Mapping[str, str]) -> dict[str, Any]:
+    """Describe where and how the figures came about; ``of_peers`` are versions in other processes."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
         "cores": os.cpu_count() or 1,
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {**{name: _version(name) for name in PACKAGES}, **of_peers},
         "quick": quick,
         "rounds": rounds,
         "seconds": round(seconds, 1),

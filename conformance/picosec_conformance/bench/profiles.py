@@ -7,13 +7,14 @@ from collections.abc import Callable
 from cProfile import Profile
 from pstats import Stats
 
-from picosec_conformance.bench import edhoc, observing, oscore
+from picosec_conformance.bench import edhoc, objects, observing, oscore
 
 #: What can be profiled, and how often it is called.
 SUBJECTS: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
     "edhoc": (edhoc.reference, 500),
     "oscore": (oscore.reference, 5000),
     "observe": (observing.reference, 10000),
+    "objects": (lambda: objects.reference()["sealed"], 1000),
 }
 
 

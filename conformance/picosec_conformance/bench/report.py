@@ -58,6 +58,21 @@ class Layers:
 
 
 @dataclass(frozen=True, slots=True)
+class Objects:
+    """Objects per second, each made by one end and opened by the other: signed, and signed and sealed for one reader.
+
+    What python-cwt does is ``None`` when it was not there to be measured.
+    """
+
+    signed_per_s: float
+    sealed_per_s: float
+    cwt_signed_per_s: float | None
+    cwt_sealed_per_s: float | None
+    primitives_signed_per_s: float
+    primitives_sealed_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Resident bytes of one channel; ``None`` where the system does not tell."""
 
@@ -107,6 +122,7 @@ class Measurements:
     oscore: Oscore
     observe: Observe
     layers: Layers
+    objects: Objects
     channel: Channel
     device: Device
     delivery: tuple[Delivered, ...]
@@ -158,6 +174,7 @@ def rows(found: Measurements) -> list[Row]:
         Row("OSCORE through the message layer, connection", f"{layers.connection_per_s:,.0f} per s", "", None),
         Row("OSCORE through the TCP codec, reference", f"{layers.codec_per_s:,.0f} per s", "", None),
         Row("OSCORE through the TCP codec, aiocoap", f"{layers.aiocoap_codec_per_s:,.0f} per s", "", None),
+        *_objects(found.objects),
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]
@@ -169,6 +186,19 @@ def rows(found: Measurements) -> list[Row]:
             Row("certify the reference, duration", f"{certify.seconds:.1f} s", "at most 10 s", certify.seconds <= 10),
         ]
     return table
+
+
+def _objects(found: Objects) -> list[Row]:
+    """Return the lines of objects; there is no budget for them."""
+    lines = []
+    for kind, *rates in (
+        ("signed", found.signed_per_s, found.cwt_signed_per_s, found.primitives_signed_per_s),
+        ("sealed", found.sealed_per_s, found.cwt_sealed_per_s, found.primitives_sealed_per_s),
+    ):
+        for who, rate in zip(("reference", "python-cwt", "bare primitives"), rates, strict=True):
+            measured = "not measured: --cwt DIR" if rate is None else f"{rate:,.0f} per s"
+            lines.append(Row(f"objects {kind} and opened, {who}", measured, "", None))
+    return lines
 
 
 def _delivered(found: Delivered) -> Row:

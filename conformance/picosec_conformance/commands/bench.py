@@ -18,6 +18,8 @@ examples:
   picosec bench                      measure everything; takes about half a minute
   picosec bench --json bench.json    and write the figures to a file
   picosec bench --quick              one breath, to see that it works; figures are not to be quoted
+  picosec bench --cwt DIR            and hold objects against python-cwt, which needs a folder of its own:
+                                     pip install --target DIR 'cwt>=3.3,<4' 'cbor2<6'
   picosec bench --profile edhoc      where the reference spends its time
 
 Rates are per second of processor time on one core, medians over rounds in which the contenders take turns.
@@ -34,9 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure the reference against its peers, and both against the budgets."
     parser.epilog = _EXAMPLES
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures")
+    parser.add_argument("--cwt", metavar="DIR", type=Path, help="folder that holds python-cwt and its own cbor2")
     parser.add_argument("--quick", action="store_true", help="short rounds, for trying out")
     parser.add_argument(
-        "--profile", metavar="WHAT", choices=list(SUBJECTS), help="profile that instead: edhoc, oscore, observe"
+        "--profile",
+        metavar="WHAT",
+        choices=list(SUBJECTS),
+        help=f"profile that instead: {', '.join(SUBJECTS)}",
     )
 
 
@@ -46,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         if options.profile:
             print(profile(options.profile))
             return DONE
-        found, environment, failures = measure(options.quick, _progress)
+        found, environment, failures = measure(options.quick, _progress, options.cwt)
     except PeerMissing as error:
         print(f"picosec bench: {error}", file=sys.stderr)
         return WRONG_REQUEST
