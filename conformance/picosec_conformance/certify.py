@@ -196,7 +196,7 @@ def _report(
     features = tuple(
         _truth(name, manifest, observed.get(name), complete=selection.complete)
         for name in load_registry().features
-        if _concerns(name, manifest)
+        if name in selection.judged_by.features and _concerns(name, manifest)
     )
     reasons = tuple(_reasons(selection, results, requirements, features))
     command = ["picosec", "certify", *manifest.argument, "--profile", manifest.profile.name, "--seed", str(seed)]

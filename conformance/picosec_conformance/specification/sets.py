@@ -62,6 +62,11 @@ class RequirementSet:
         """SHA-256 of the text, hexadecimal."""
         return sha256(self.text.encode()).hexdigest()
 
+    @cached_property
+    def features(self) -> frozenset[str]:
+        """The features that its profiles know; what was invented later is held against nobody."""
+        return frozenset().union(*(profile.features for profile in self.profiles.values()))
+
     @property
     def argument(self) -> tuple[str, ...]:
         """How a command line asks for this set."""

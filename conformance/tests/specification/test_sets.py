@@ -164,6 +164,21 @@ def test_feature_added_to_a_profile_later_is_not_required(folder: Path, frozen: 
     assert all(row.feature != "messaging.cbor" for row in select(manifest, (), (), load_set("1.0")).full.values())
 
 
+def test_feature_that_nobody_knew_is_held_against_nobody(folder: Path, frozen: Path) -> None:
+    """A vendor's next version has one feature more, and is to be certified by the set of its predecessor."""
+
+    def before_objects(content: dict[str, object]) -> None:
+        for profile in content["profiles"].values():  # type: ignore[attr-defined]
+            for kind in ("required", "allowed"):
+                profile[kind] = [name for name in profile[kind] if not name.startswith("objects.")]
+
+    frozen_earlier(folder, frozen, before_objects)
+    judged = {truth.name for truth in certify().features}
+
+    assert "channel.life" in judged
+    assert not {"objects.recipient", "objects.sender"} & judged
+
+
 def test_profile_that_a_set_does_not_have_is_refused(folder: Path, frozen: Path) -> None:
     """There was no hub when the first set was frozen."""
     frozen_earlier(folder, frozen, lambda content: content["profiles"].pop("pico"))  # type: ignore[attr-defined]
