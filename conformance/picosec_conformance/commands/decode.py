@@ -19,14 +19,14 @@ examples:
 The first column holds the bytes, the second what they mean; a line that starts with ! says where and why
 the bytes stop being valid. Invalid frames are explained too: that alone does not make the exit status 2.
 """
-_LAYERS = ("coap", "slipmux", "tcp", "websocket", "edhoc", "oscore", "cbor")
+_LAYERS = ("coap", "slipmux", "tcp", "websocket", "edhoc", "oscore", "object", "cbor")
 _BYTES = 10  # how many bytes of a part are shown in the first column
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.description = (
-        "Explain any frame: slipmux, CoAP on datagrams, TCP or WebSocket, OSCORE option, EDHOC message or CBOR."
+        "Explain any frame: slipmux, CoAP on datagrams, TCP or WebSocket, OSCORE option, EDHOC message, object or CBOR."
     )
     parser.epilog = _EXAMPLES
     parser.add_argument(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-LayerName = Literal["coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "cbor"]
+LayerName = Literal["coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "object", "cbor"]
 
 
 @dataclass(frozen=True, slots=True)

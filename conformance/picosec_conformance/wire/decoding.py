@@ -8,11 +8,13 @@ from functools import partial
 from picosec.registry import PROBLEM_DETAIL_KEY, TEXT, Problem
 from picosec_conformance.wire import Line
 from picosec_conformance.wire import slipmux as slip
-from picosec_conformance.wire.cbor import Item, sequence
+from picosec_conformance.wire.cbor import sequence
+from picosec_conformance.wire.cbor_lines import cbor_lines, nested, text_or_hex
 from picosec_conformance.wire.coap import MOST_OPTIONS, CoAP, Option, OscoreOption, Payload
 from picosec_conformance.wire.edhoc_lines import edhoc_lines
 from picosec_conformance.wire.names import (
     CBOR_FORMATS,
+    COSE_FORMATS,
     FORMATS,
     OPTIONS,
     PROBLEM_KEYS,
@@ -20,10 +22,8 @@ from picosec_conformance.wire.names import (
     code_text,
     option_name,
 )
+from picosec_conformance.wire.object_lines import object_lines
 from picosec_conformance.wire.stream import signal_parts, unframed
-
-_LONG = 72
-_SHOWN = 64
 
 
 def explain_layer(data: bytes, layer: str) -> list[Line]:
@@ -158,15 +158,13 @@ def _payload_lines(message: CoAP, options: list[tuple[int, Option]]) -> list[Lin
         inside = edhoc_lines(payload, reply=message.code > 0x1F)
     elif form == 257:
         inside = _problem_lines(payload)
+    elif form in COSE_FORMATS:
+        inside = object_lines(payload)
     elif form in CBOR_FORMATS:
         inside = cbor_lines(payload)
     else:
-        inside = [Line(0, payload, _text_or_hex(payload))]
-    return [title, *_nested(inside, 2)]
-
-
-def _nested(inside: list[Line], depth: int) -> list[Line]:
-    return [Line(line.depth + depth, line.data, line.text, line.wrong) for line in inside]
+        inside = [Line(0, payload, text_or_hex(payload))]
+    return [title, *nested(inside, 2)]
 
 
 def _protected(payload: bytes, *, edhoc: bool) -> list[Line]:
@@ -177,16 +175,6 @@ def _protected(payload: bytes, *, edhoc: bool) -> list[Line]:
         found.append(Line(2, payload[:end], f"EDHOC CIPHERTEXT_3, {end} bytes with its head", wrong=not items))
         payload = payload[end:]
     return [*found, Line(2, payload, f"OSCORE ciphertext and tag, {len(payload)} bytes")]
-
-
-def _text_or_hex(payload: bytes) -> str:
-    try:
-        text = payload.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    if text.isprintable():
-        return f'"{text}"'
-    return payload[:_SHOWN].hex() + (f"… {len(payload)} bytes" if len(payload) > _SHOWN else "")
 
 
 def problem_name(payload: bytes) -> str:
@@ -214,40 +202,6 @@ def _problem_lines(payload: bytes) -> list[Line]:
     return found + [line for line in cbor_lines(payload) if line.wrong]
 
 
-def cbor_lines(data: bytes) -> list[Line]:
-    """Decode a sequence of CBOR items; long collections are spread over lines."""
-    items, stop = sequence(data)
-    found: list[Line] = []
-    for one in items:
-        found += _item_lines(data, one, 0, "")
-    found += [
-        Line(0, b"", f"not deterministic: {fault} at byte {at}", wrong=True)
-        for one in items
-        for at, fault in one.faults
-    ]
-    if stop is not None:
-        start = items[-1].end if items else 0
-        found.append(Line(0, data[start:], f"not CBOR at byte {stop.offset}: {stop.reason}", wrong=True))
-    return found
-
-
-def _item_lines(data: bytes, one: Item, depth: int, label: str) -> list[Line]:
-    if len(one.text) <= _LONG or one.major not in (4, 5):
-        return [Line(depth, data[one.start : one.end], label + one.text)]
-    size = len(one.children) // (one.major - 3)
-    kind = "array of" if one.major == 4 else "map of"
-    found = [Line(depth, data[one.start : one.children[0].start], f"{label}{kind} {size}")]
-    if one.major == 4:
-        for child in one.children:
-            found += _item_lines(data, child, depth + 1, "")
-    else:
-        for key, value in one.pairs():
-            inner = _item_lines(data, value, depth + 1, f"{key.text}: ")
-            found.append(Line(depth + 1, data[key.start : key.end] + inner[0].data, inner[0].text))
-            found += inner[1:]
-    return found
-
-
 def stream_lines(data: bytes, layer: str) -> list[Line]:
     """Decode one message on TCP or WebSocket."""
     frame = unframed(data, layer)
@@ -264,7 +218,7 @@ def stream_lines(data: bytes, layer: str) -> list[Line]:
 
 def raw_lines(data: bytes) -> list[Line]:
     """Show bytes of a connection that need not be whole messages."""
-    return [Line(0, data, f"{len(data)} raw bytes: {_text_or_hex(data)}")]
+    return [Line(0, data, f"{len(data)} raw bytes: {text_or_hex(data)}")]
 
 
 def slipmux_lines(data: bytes) -> list[Line]:
@@ -275,9 +229,9 @@ def slipmux_lines(data: bytes) -> list[Line]:
         title = f"slipmux frame at byte {frame.at}: {kind}, {len(frame.message)} bytes"
         found.append(Line(0, bytes([frame.kind & 0xFF]), title))
         if frame.kind == slip.COAP:
-            found += _nested(coap_lines(frame.message), 1)
+            found += nested(coap_lines(frame.message), 1)
         else:
-            found.append(Line(1, frame.message, _text_or_hex(frame.message)))
+            found.append(Line(1, frame.message, text_or_hex(frame.message)))
         if frame.fcs is not None:
             found.append(Line(1, frame.fcs.to_bytes(2, "little"), f"frame check sequence 0x{frame.fcs:04x}"))
         found += [Line(1, b"", fault, wrong=True) for fault in frame.faults]
@@ -297,5 +251,6 @@ LAYERS: dict[str, Callable[[bytes], list[Line]]] = {
     "stream": raw_lines,
     "edhoc": edhoc_lines,
     "oscore": oscore_lines,
+    "object": object_lines,
     "cbor": cbor_lines,
 }

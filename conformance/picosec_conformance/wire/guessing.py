@@ -8,6 +8,7 @@ from picosec_conformance.wire.cbor import sequence
 from picosec_conformance.wire.decoding import dissect
 from picosec_conformance.wire.edhoc_lines import split
 from picosec_conformance.wire.names import CODES
+from picosec_conformance.wire.object_lines import object_name
 
 
 def guess(data: bytes) -> LayerName:
@@ -21,6 +22,8 @@ def guess(data: bytes) -> LayerName:
     if message is not None and not wrong and message.code in CODES:
         return "coap"
     items, stop = sequence(data)
+    if object_name(data):
+        return "object"
     if items and stop is None:
         return "cbor" if split(items)[1] is None else "edhoc"
     return "coap" if data[:1] and data[0] >> 6 == 1 and len(data) >= 4 else "cbor"

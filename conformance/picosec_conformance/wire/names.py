@@ -30,15 +30,20 @@ OPTIONS: Final[dict[int, tuple[str, Format]]] = {
 }  # fmt: skip
 
 FORMATS: Final = {
-    0: "text/plain", 40: "application/link-format", 42: "application/octet-stream", 50: "application/json",
+    0: "text/plain", 16: "application/cose, group object", 18: "application/cose, signed object",
+    40: "application/link-format", 42: "application/octet-stream", 50: "application/json",
     60: "application/cbor", 61: "application/cwt", 62: "application/multipart-core", 63: "application/cbor-seq",
     64: "application/edhoc+cbor-seq", 65: "application/cid-edhoc+cbor-seq", 110: "application/senml+json",
     112: "application/senml+cbor", 257: "application/concise-problem-details+cbor", 262: "application/ace-trl+cbor",
+    96: "application/cose, sealed object",
     271: "application/dots+cbor", 279: "application/statuslist+cwt", 290: "application/aif+cbor",
 }  # fmt: skip
 
 #: Content formats whose payload is CBOR, besides EDHOC's and problem details, which have layers of their own.
 CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 271, 290})
+
+#: Content formats of the three COSE messages that are objects.
+COSE_FORMATS: Final = frozenset({16, 18, 96})
 
 #: Standard keys of problem details, RFC 9290 section 2.
 PROBLEM_KEYS: Final = {

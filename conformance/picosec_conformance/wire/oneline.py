@@ -7,7 +7,8 @@ from picosec_conformance.wire.cbor import sequence
 from picosec_conformance.wire.coap import CoAP, Payload
 from picosec_conformance.wire.decoding import dissect, options_of, oscore_text, problem_name, uint, value_of
 from picosec_conformance.wire.edhoc_lines import name
-from picosec_conformance.wire.names import CBOR_FORMATS, TYPES, code_text
+from picosec_conformance.wire.names import CBOR_FORMATS, COSE_FORMATS, TYPES, code_text
+from picosec_conformance.wire.object_lines import object_name
 from picosec_conformance.wire.stream import signal_parts, unframed
 
 _SHORT = 32  # characters of a payload that fit on an arrow
@@ -25,6 +26,8 @@ def summarise(data: bytes, layer: str) -> str:
         return f"{data[:_SHORT].hex()}{'…' if len(data) > _SHORT else ''} {len(data)} raw bytes"
     if layer == "edhoc" and (message := name(data)):
         return f"{message} {len(data)} bytes"
+    if layer == "object" and (form := object_name(data)):
+        return f"{form}, {len(data)} bytes"
     if layer == "oscore":
         return f"OSCORE option {oscore_text(data)}".rstrip()
     items, stop = sequence(data)
@@ -80,6 +83,8 @@ def _content(message: CoAP) -> list[str]:
         return found
     if form is not None and uint(form) in (64, 65) and oscore is None:
         return [*found, name(payload, reply=message.code > 0x1F) or "no EDHOC message", f"{len(payload)} bytes"]
+    if form is not None and uint(form) in COSE_FORMATS and oscore is None:
+        return [*found, object_name(payload) or "no object", f"{len(payload)} bytes"]
     if form is not None and uint(form) == 257 and (error := problem_name(payload)):
         return [*found, error]
     return [*found, _brief(payload, None if form is None else uint(form), plain=oscore is None)]

@@ -211,7 +211,7 @@ def test_layer_is_found_out(frame: str, layer: str) -> None:
     assert wire.detect(bytes.fromhex(frame)) == layer
 
 
-LAYERS: tuple[wire.LayerName, ...] = ("coap", "slipmux", "edhoc", "oscore", "cbor")
+LAYERS: tuple[wire.LayerName, ...] = ("coap", "slipmux", "edhoc", "oscore", "object", "cbor")
 FRAMES = (
     st.binary(max_size=120)
     | st.binary(max_size=9).map(b"\xa9".__add__)
