@@ -68,7 +68,11 @@ def _frames(arguments: list[str]) -> list[tuple[str, bytes]]:
 
 
 def _looks_like_file(argument: str) -> bool:
-    return Path(argument).is_file() or "/" in argument or argument.endswith((".pcapng", ".pcap"))
+    try:
+        known = Path(argument).is_file()
+    except OSError:  # longer than a name can be, as a large frame is
+        known = False
+    return known or "/" in argument or argument.endswith((".pcapng", ".pcap"))
 
 
 def _unhex(text: str) -> bytes:

@@ -33,6 +33,14 @@ def test_hexadecimal_in_any_dress(arguments: tuple[str, ...], capsys: pytest.Cap
     assert '  04 69 6e 66 6f                     Uri-Path "info"' in out.splitlines()
 
 
+def test_frame_longer_than_a_file_name_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sealed object has more digits than any file system allows in a name."""
+    status, out, _ = decode("--as", "cbor", "59 0200" + "00" * 512, capsys=capsys)
+
+    assert status == 0
+    assert out.startswith("cbor, 515 bytes")
+
+
 def test_standard_input_holds_a_frame_a_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
