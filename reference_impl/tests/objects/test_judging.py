@@ -68,6 +68,20 @@ def test_what_was_taken_is_refused_from_then_on(cast):
     assert cast.refusal(cast.sealed(data)) is Problem.REPLAYED
 
 
+def test_the_same_object_in_other_bytes_is_the_same(cast):
+    """X25519 ignores the top bit of a key, and nothing authenticates it: a hop flips it, and fools a list of hashes."""
+    data = cast.sealed(cast.signed().encode())
+    item = cbor.loads(data)
+    key = item.value[3][0][1][-1]
+    key[-2] = key[-2][:31] + bytes([key[-2][31] ^ 0x80])
+    twin = cbor.dumps(item)
+
+    assert twin != data
+    assert cast.inbox.judge(twin, NOW) == STATEMENT
+    cast.inbox.take(cast.inbox.judge(data, NOW))
+    assert cast.refusal(twin) is Problem.REPLAYED
+
+
 def test_a_number_that_nobody_reaches_stops_only_its_sender(cast):
     """A sender with a bug signs 2^64 - 1, and bits are kept for 64 numbers all the same."""
     cast.inbox.take(cast.inbox.judge(cast.signed(sequence=2**64 - 1).encode(), NOW))
