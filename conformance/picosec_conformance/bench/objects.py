@@ -111,15 +111,26 @@ def _key(secret: bytes) -> bytes:
 
 
 class Elsewhere:
-    """One of the turns of python-cwt, timed by the process that it runs in."""
+    """One of the turns of python-cwt, timed by the process that it runs in.
+
+    Every method raises ``MeasurementFailed`` when that process ends.
+    """
 
     def __init__(self, ask: Callable[[dict[str, Any]], dict[str, Any]], turn: str) -> None:
         self._ask = ask
         self._turn = turn
 
     def seconds(self, times: int) -> float:
-        """Return the processor time that so many objects took. Raises ``MeasurementFailed``."""
+        """Return the processor time that so many objects took."""
         return float(self._ask({"turn": self._turn, "times": times})["seconds"])
+
+    def make(self) -> bytes:
+        """Return an object with number 7."""
+        return bytes.fromhex(self._ask({"turn": self._turn, "times": 0})["object"])
+
+    def open(self, data: bytes) -> bytes:
+        """Return the contents of an object."""
+        return bytes.fromhex(self._ask({"turn": self._turn, "object": data.hex()})["contents"])
 
 
 @contextmanager
