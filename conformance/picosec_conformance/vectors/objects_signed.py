@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 import cbor2
 
+from picosec.crypto.curves import P256_ORDER
 from picosec.messaging.cbor import dumps
 from picosec.objects.keys import Purpose
 from picosec_conformance.vectors.model import Case
@@ -22,6 +24,8 @@ from picosec_conformance.vectors.objects_cast import (
     Judge,
     with_part,
 )
+
+_ED25519_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
 
 def signed_cases(cast: Cast) -> Iterator[Case]:
@@ -39,14 +43,16 @@ def signed_cases(cast: Cast) -> Iterator[Case]:
     late = cast.signed(sequence=70)
     yield judge.taken("behind", "63 behind the highest.", ["OBJ-260"], good, taken=[late])
     yield judge.taken("next", "The next in the sequence.", ["OBJ-260"], cast.signed(sequence=8), taken=[good])
+    yield from _edges(judge, cast, good)
     yield from _refused_forms(judge, cast, good)
+    yield from _refused_signatures(judge, cast, good)
     text = "A bit of the contents changed."
     flipped = good.replace(b"lamp", b"lamq")
     yield judge.refused("changed-contents", text, "OBJ-130", "authentication_failed", "Forgery", flipped)
     text = "A bit of the signature changed."
     changed = good[:-1] + bytes((good[-1] ^ 1,))
     yield judge.refused("changed-signature", text, "OBJ-130", "authentication_failed", "Forgery", changed)
-    text = "Signed by the application, in the name of the sender."
+    text = "Signed with the reader's key, in the name of the sender."
     other = STATEMENT.sign(cast.vault, replace(cast.reader, purpose=Purpose.PLATFORM)).encode()
     yield judge.refused("other-key", text, "OBJ-130", "authentication_failed", "Forgery", other)
     text = "A key that nobody vouched for."
@@ -61,6 +67,41 @@ def signed_cases(cast: Cast) -> Iterator[Case]:
     text = "Signed for somebody else, and passed on."
     yield judge.refused("for-another", text, "OBJ-230", "misdirected", "Forwarding", cast.signed(recipient=OTHER))
     yield from _refused_times(judge, cast, good)
+
+
+def _edges(judge: Judge, cast: Cast, good: bytes) -> Iterator[Case]:
+    twin = good[:-32] + (P256_ORDER - int.from_bytes(good[-32:])).to_bytes(32, "big")
+    yield judge.taken("twin-signature", "(r, n - s) in place of (r, s): valid ECDSA.", ["OBJ-130"], twin)
+    yield judge.taken("first", "Number 0.", ["OBJ-260"], cast.signed(sequence=0))
+    large = cast.signed(sequence=2**53 - 1)
+    yield judge.taken("large-number", "A number of 53 bits.", ["OBJ-260"], large)
+    yield judge.taken("no-contents", "No contents.", ["OBJ-110"], cast.signed(content_format=42, content=b""))
+    yield judge.taken("last-format", "The last Content-Format.", ["OBJ-110"], cast.signed(content_format=65535))
+    text = "30 days old, and names no end."
+    yield judge.taken("as-old-as-can-be", text, ["OBJ-250"], cast.signed(issued=NOW - 30 * 86400))
+    text = "Older than 30 days, and not ended yet."
+    yield judge.taken("old-with-end", text, ["OBJ-250"], cast.signed(issued=NOW - 90 * 86400, expires=NOW + 1))
+    text = "A recipient without a clock, and an object that ended long ago."
+    yield judge.taken("ended-without-clock", text, ["OBJ-250"], cast.signed(expires=1), now=None)
+
+
+def _refused_signatures(judge: Judge, cast: Cast, good: bytes) -> Iterator[Case]:
+    short, long = (with_part(good, 3, (good[-64:] + b"\0")[:size]) for size in (63, 65))
+    yield judge.refused("signature-short", "A signature of 63 bytes.", "OBJ-020", "malformed", "Form", short)
+    yield judge.refused("signature-long", "A signature of 65 bytes.", "OBJ-020", "malformed", "Form", long)
+    eddsa = cast.signed(sender=APPLICATION, purpose=Purpose.APPLICATION, recipient=b"\x12")
+    r, s = eddsa[-64:-32], int.from_bytes(eddsa[-32:], "little")
+    for id, text, data in (
+        ("signature-zero", "r and s are zero.", with_part(good, 3, bytes(64))),
+        ("signature-order", "r and s are the order of the group.", with_part(good, 3, P256_ORDER.to_bytes(32) * 2)),
+        ("signature-r-zero", "r is zero.", with_part(good, 3, bytes(32) + good[-32:])),
+        ("eddsa-zero", "Nothing but zeros.", with_part(eddsa, 3, bytes(64))),
+        ("eddsa-twin", "S + L in place of S.", with_part(eddsa, 3, r + (s + _ED25519_ORDER).to_bytes(32, "little"))),
+    ):
+        yield judge.refused(id, text, "OBJ-130", "authentication_failed", "Forgery", data)
+    text = "alg says EdDSA, and the key is on P-256."
+    other = dumps(cbor2.CBORTag(18, [cbor2.loads(good).value[0].replace(b"\x01\x26", b"\x01\x27"), {}, b"", bytes(64)]))
+    yield judge.refused("algorithm-of-other-curve", text, "OBJ-130", "authentication_failed", "Forgery", other)
 
 
 def _refused_forms(judge: Judge, cast: Cast, good: bytes) -> Iterator[Case]:
