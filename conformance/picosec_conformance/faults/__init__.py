@@ -72,6 +72,7 @@ CHAPTERS = (
     "objects_written",
     "conformance",
     "conformance_target",
+    "conformance_objects",
 )
 
 

@@ -214,6 +214,36 @@ def test_parameter_that_stands_twice_is_refused(courier: Courier) -> None:
     courier.refuses(signed.close(), Problem.MALFORMED)
 
 
+@pytest.mark.requirement("OBJ-020")
+@pytest.mark.parametrize("value", [None, {}, "", [], 0, True, {ALG: -7}], ids=str)
+def test_protected_header_that_is_no_byte_string_is_refused(courier: Courier, value: Any) -> None:
+    """A map in its place could be written in a second way after it was signed."""
+    signed = courier.signed()
+    signature = signed.sender.sign(signed.to_be_signed())
+
+    courier.refuses(tagged(18, value, {}, signed.payload, signature), Problem.MALFORMED)
+
+
+@pytest.mark.requirement("OBJ-020")
+@pytest.mark.parametrize("value", [None, b"", b"\xa0", "", [], [1], 0, False], ids=str)
+def test_unprotected_header_that_is_no_map_is_refused(courier: Courier, value: Any) -> None:
+    """Nothing at all is not an empty map."""
+    signed = courier.signed()
+    signed.unprotected = value
+
+    courier.refuses(signed.close(), Problem.MALFORMED)
+
+
+@pytest.mark.requirement("OBJ-110")
+@pytest.mark.parametrize("value", [[1], [ALG, -7], 7, "header", True, None, b"\xa1\x01\x26"], ids=str)
+def test_protected_header_that_holds_no_map_is_refused(courier: Courier, value: Any) -> None:
+    """The bytes decode, and what they decode to has no members to look for."""
+    signed = courier.signed()
+    signed.protected = dumps(value)
+
+    courier.refuses(signed.close(), Problem.MALFORMED)
+
+
 WRONG_VALUES = [
     (CONTENT_TYPE, "application/cbor"),
     (CONTENT_TYPE, 65536),
