@@ -132,6 +132,17 @@ def test_headers_that_are_not_of_the_grammar_are_refused(courier: Courier, what:
     courier.refuses(grouped.close(inside(courier)), Problem.MALFORMED)
 
 
+@pytest.mark.requirement("OBJ-020", "OBJ-170")
+@pytest.mark.parametrize("value", [None, [1], "", 0], ids=str)
+@pytest.mark.parametrize("where", ["protected", "inside", "unprotected"])
+def test_header_of_another_type_is_refused(courier: Courier, where: str, value: Any) -> None:
+    """No byte string, no map in it, no map beside it."""
+    parts = courier.grouped().parts(inside(courier))
+    parts[1 if where == "unprotected" else 0] = dumps(value) if where == "inside" else value
+
+    courier.refuses(tagged(16, *parts), Problem.MALFORMED)
+
+
 @pytest.mark.requirement("OBJ-120")
 @pytest.mark.parametrize("algorithm", [CCM_8, 2, 3, 11, 12, 31, -7, "A128GCM"], ids=str)
 def test_other_encryption_is_refused(courier: Courier, algorithm: Any) -> None:

@@ -263,6 +263,34 @@ def test_empty_protected_header_is_refused(courier: Courier, where: str, protect
     refuses(courier, sealed, Problem.MALFORMED)
 
 
+@pytest.mark.requirement("OBJ-170")
+@pytest.mark.parametrize("value", [[1], 7, "header", None, b"\xa1\x01\x01"], ids=str)
+@pytest.mark.parametrize("where", ["outer", "recipient"])
+def test_protected_header_that_holds_no_map_is_refused(courier: Courier, where: str, value: Any) -> None:
+    """The bytes decode, and what they decode to has no members to look for."""
+    sealed = courier.sealed()
+    if where == "outer":
+        sealed.protected = dumps(value)
+    else:
+        sealed.agreement = dumps(value)
+
+    refuses(courier, sealed, Problem.MALFORMED)
+
+
+@pytest.mark.requirement("OBJ-020", "OBJ-170")
+@pytest.mark.parametrize("value", [None, [], "", 0], ids=str)
+@pytest.mark.parametrize("where", ["protected", "unprotected", "agreement", "reader"])
+def test_header_of_another_type_is_refused(courier: Courier, where: str, value: Any) -> None:
+    """Nothing where byte strings and maps belong, in either pair of headers."""
+    parts = courier.sealed().parts(courier.signed().close())
+    if where in ("protected", "unprotected"):
+        parts[("protected", "unprotected").index(where)] = value
+    else:
+        parts[3][0][("agreement", "reader").index(where)] = value
+
+    courier.refuses(tagged(96, *parts), Problem.MALFORMED)
+
+
 @pytest.mark.requirement("OBJ-120")
 @pytest.mark.parametrize(
     "algorithm", [CCM_8, 2, 3, 11, 12, 13, 31, 33, -7, -25, 0, "A128GCM", 2**40, 1.0, True, [1]], ids=str
