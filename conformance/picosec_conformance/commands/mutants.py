@@ -21,7 +21,7 @@ Listed = tuple[Survivor, ...]
 
 _EXAMPLES = """\
 examples:
-  picosec mutants                                  every mutant of messaging and channel; takes its time
+  picosec mutants                                  every mutant there is; takes its time
   picosec mutants --sample 20 --seed 7             20 of each module, chosen by the seed
   picosec mutants channel/oscore.py --json out.json
   picosec mutants --unlisted --jobs 2              all that nobody has explained yet; a third of the time

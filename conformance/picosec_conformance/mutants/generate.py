@@ -18,7 +18,7 @@ import picosec
 from picosec_conformance.mutants.statements import RemoveStatement
 
 REFERENCE = Path(picosec.__file__).parent
-PACKAGES = ("messaging", "channel")
+PACKAGES = ("messaging", "channel", "objects")
 
 _COMPARISONS = "Eq_NotEq NotEq_Eq Lt_LtE Lt_GtE LtE_Lt LtE_Gt Gt_GtE Gt_LtE GtE_Gt GtE_Lt Is_IsNot IsNot_Is"
 _ARITHMETIC = (

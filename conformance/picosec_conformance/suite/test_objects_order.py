@@ -52,6 +52,13 @@ def headers_before_algorithm_of_sealed(courier: Courier) -> bytes:
     return sealed.close(courier.signed().close())
 
 
+def nonce_before_algorithm(courier: Courier) -> bytes:
+    """Return an object with a strange algorithm and no nonce."""
+    sealed = courier.sealed()
+    sealed.header[ALG], sealed.unprotected = 3, {}
+    return sealed.close(courier.signed().close())
+
+
 def algorithm_before_key(courier: Courier) -> bytes:
     """Return an object with a strange algorithm under a strange key."""
     signed = courier.signed(sender=courier.key(b"\x99", Curve.P256))
@@ -146,6 +153,7 @@ ORDER: list[tuple[Made, Problem]] = [
     (form_before_headers, Problem.NOT_DETERMINISTIC),
     (headers_before_algorithm, Problem.MALFORMED),
     (headers_before_algorithm_of_sealed, Problem.MALFORMED),
+    (nonce_before_algorithm, Problem.MALFORMED),
     (algorithm_before_key, Problem.UNSUPPORTED_ALGORITHM),
     (algorithm_before_reader, Problem.UNSUPPORTED_ALGORITHM),
     (agreement_before_reader, Problem.UNSUPPORTED_ALGORITHM),
@@ -174,6 +182,7 @@ REQUIREMENTS = {
 BY_CASE: dict[Made, str] = {
     headers_before_algorithm: "OBJ-110",
     headers_before_algorithm_of_sealed: "OBJ-170",
+    nonce_before_algorithm: "OBJ-170",
     nonce_before_group: "OBJ-140",
     purpose_before_signature: "OBJ-200",
     layers_before_signature: "OBJ-220",

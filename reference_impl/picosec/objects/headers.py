@@ -39,13 +39,6 @@ class Headers:
             raise malformed("OBJ-110", f"the protected header has no integer {label.name}")
         return value
 
-    def bytes_of(self, label: Label) -> bytes:
-        """Return a protected parameter that is a byte string. Raises ``malformed`` without one."""
-        value = self.entries.get(label)
-        if type(value) is not bytes:
-            raise malformed("OBJ-110", f"the protected header has no bytes {label.name}")
-        return value
-
 
 def headers(entries: dict[Any, Any], unprotected: dict[Any, Any] | None = None) -> Headers:
     """Return headers to send; an empty protected map is the empty string (RFC 9052 section 3)."""
