@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -257,6 +258,21 @@ def test_answer_does_not_say_what_came_of_the_request(courier: Courier, what: st
     courier.refuses(data, Problem.REPLAYED)
     courier.takes(courier.signed().close())
     assert courier.switched() == 1
+
+
+@pytest.mark.requirement("OBJ-310", "OBJ-320")
+@pytest.mark.parametrize("payload", [b"", b"\xf5", b"\xff"], ids=bytes.hex)
+def test_no_request_takes_the_target_down(courier: Courier, payload: bytes) -> None:
+    """Every method of every path that there may be: behind some of them, somebody relies on a channel being there."""
+    listed = re.findall(
+        r"<([^>]*)>", courier.target.request(Code.GET, "/.well-known/core").payload.decode(errors="replace")
+    )
+    paths = {*listed, courier.lamp, "/ps/channel", "/.well-known/edhoc", "/.well-known/core", PATH}
+    for path in sorted(paths):
+        for code in (*range(1, 6), 31):
+            contents = asking(code, path, payload, CONTENT_FORMAT_CBOR if payload else None)
+            courier.takes(courier.signed(contents).close())
+    courier.control.alive()
 
 
 @pytest.mark.requirement("OBJ-310", "OBJ-320")
