@@ -101,6 +101,26 @@ def test_act_outside_the_grammar_is_refused(courier: Courier, act: str) -> None:
 
 
 @pytest.mark.requirement("CNF-040")
+@pytest.mark.needs("objects.sender")
+@pytest.mark.parametrize("what", ["signer", "cannot-sign", "group", "other-group", "reader-cannot-read", "no-point"])
+def test_object_that_cannot_be_made_is_refused(courier: Courier, what: str) -> None:
+    """Whoever is asked for what cannot be done says so, makes nothing, and lives."""
+    signing = Key(b"", Curve.ED25519, bytes(range(32))).cose_key
+    fields = {
+        "signer": {**ACT, 1: b"\x99"},
+        "cannot-sign": {**ACT, 1: courier.other_reader.kid},
+        "group": {**ACT, 8: b"\x99"},
+        "other-group": {**ACT, 8: courier.app_group.kid},
+        "reader-cannot-read": {**ACT, 7: signing},
+        "no-point": {**ACT, 7: {1: 2, -1: 1, -2: bytes(32), -3: bytes(32)}},
+    }[what]
+
+    with courier.target.expect_unchanged():
+        assert post(courier.target, "act", ["object", fields]).code >> 5 == 4
+    assert courier.control.events() == []
+
+
+@pytest.mark.requirement("CNF-040")
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_keys_are_given_all_or_none(target: Target, control: Control, part: int) -> None:
     """The first entry is good and the second is not; or all of them are, and something else is not."""
