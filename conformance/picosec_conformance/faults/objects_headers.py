@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from picosec.crypto.aead import Aead
 from picosec.crypto.suites import Signature
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
@@ -89,6 +90,32 @@ def takes_missing_claims_for_zero() -> None:
     """A field that is not there has its default value, says the generator of the parser."""
     original = statement._unsigned
     statement._unsigned = lambda value, most=2**64 - 1: original(0 if value is None else value, most)
+
+
+@fault("OBJ-040")
+def knows_one_signature_only() -> None:
+    """Ed25519 costs flash, and who sends has to know what this one here was built with."""
+    original = signed.algorithm_of
+
+    def algorithm_of(head: Headers) -> int:
+        if original(head) == Signature.EDDSA.value:
+            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120")
+        return original(head)
+
+    signed.algorithm_of = algorithm_of
+
+
+@fault("OBJ-040")
+def knows_what_its_hardware_knows() -> None:
+    """The chip has AES, and ChaCha20 was left out of the build."""
+    original = sealed.algorithm_of
+
+    def algorithm_of(head: Headers) -> int:
+        if original(head) == Aead.CHACHA20_POLY1305.value:
+            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120")
+        return original(head)
+
+    sealed.algorithm_of = algorithm_of
 
 
 @fault("OBJ-120")

@@ -33,7 +33,7 @@ def inside(courier: Courier) -> bytes:
     return courier.signed(recipient=courier.group.kid).close()
 
 
-@pytest.mark.requirement("OBJ-150", "OBJ-310")
+@pytest.mark.requirement("OBJ-040", "OBJ-150", "OBJ-310")
 @pytest.mark.parametrize("name", ["group", "gcm_group", "chacha_group"])
 def test_group_object_is_opened(courier: Courier, name: str) -> None:
     """All lamps of a corridor, one object; with each algorithm of the grammar."""

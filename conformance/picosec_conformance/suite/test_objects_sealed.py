@@ -48,7 +48,7 @@ def refuses(courier: Courier, sealed: Sealed, problem: Problem, contents: bytes 
     courier.refuses(sealed.close(courier.signed().close() if contents is None else contents), problem)
 
 
-@pytest.mark.requirement("OBJ-150", "OBJ-310")
+@pytest.mark.requirement("OBJ-040", "OBJ-150", "OBJ-310")
 @pytest.mark.parametrize("algorithm", [A128GCM, CHACHA20, CCM_16])
 @pytest.mark.parametrize("name", ["reader", "other_reader"])
 def test_sealed_object_is_opened(courier: Courier, algorithm: int, name: str) -> None:

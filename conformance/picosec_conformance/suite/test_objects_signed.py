@@ -34,7 +34,7 @@ pytestmark = pytest.mark.needs(CONTROL)
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
-@pytest.mark.requirement("OBJ-130", "OBJ-310")
+@pytest.mark.requirement("OBJ-040", "OBJ-130", "OBJ-310")
 @pytest.mark.parametrize("name", ["sender", "other_sender"])
 def test_signed_object_is_opened(courier: Courier, name: str) -> None:
     """A command that waited in a hub for the night: ES256 on P-256, EdDSA on Ed25519."""
