@@ -198,6 +198,27 @@ def test_parameter_that_is_not_listed_is_refused(courier: Courier, where: str) -
     refuses(courier, sealed, Problem.MALFORMED)
 
 
+@pytest.mark.requirement("OBJ-170")
+@pytest.mark.parametrize("where", ["protected", "unprotected", "agreement", "reader"])
+def test_parameter_that_stands_twice_is_refused(courier: Courier, where: str) -> None:
+    """One decoder takes the first and another one the last; with the same value in both, a careless one takes it."""
+    sealed = courier.sealed()
+    parts = sealed.parts(courier.signed().close())
+    twice = {
+        "protected": sealed.header,
+        "unprotected": sealed.unprotected,
+        "agreement": sealed.agreement,
+        "reader": sealed.reader,
+    }[where]
+    old = dumps(twice)
+    (last, value) = list(twice.items())[-1]
+    new = bytes((old[0] + 1,)) + old[1:] + dumps(last) + dumps(value)
+    if where in ("protected", "agreement"):
+        old, new = dumps(old), dumps(new)
+
+    courier.refuses(tagged(96, *parts).replace(old, new, 1), Problem.MALFORMED)
+
+
 MOVED: dict[str, Callable[[Sealed], Any]] = {
     "no-algorithm": lambda sealed: sealed.header.pop(ALG),
     "no-content-type": lambda sealed: sealed.header.pop(CONTENT_TYPE),
