@@ -15,6 +15,7 @@ from picosec.messaging.cbor import dumps
 from picosec.objects.headers import headers
 from picosec.objects.keys import OwnKey, Purpose
 from picosec.objects.sealed import seal0, seal_to
+from picosec.objects.signed import sign
 from picosec.objects.statement import Statement
 from picosec_conformance.vectors.model import Case
 from picosec_conformance.vectors.objects_operations import CURVES
@@ -69,6 +70,10 @@ class Cast:
         """Return a signed object, with other claims where given."""
         statement = replace(STATEMENT, **changes)
         return statement.sign(self.vault, replace(self._signer(statement), purpose=statement.purpose)).encode()
+
+    def signed_as(self, entries: dict[Any, Any]) -> bytes:
+        """Return the usual contents, signed by the sender under any protected header."""
+        return sign(headers(entries), STATEMENT.content, self.vault, self.sender.handle).encode()
 
     def _signer(self, statement: Statement) -> OwnKey:
         return self.application if statement.sender == APPLICATION else self.sender

@@ -36,6 +36,20 @@ def sealed_cases(cast: Cast) -> Iterator[Case]:
         ("no-ephemeral", "No ephemeral key.", "OBJ-170", lambda parts: parts[3][0][1].pop(-1)),
         ("nonce-short", "A nonce of 11 bytes.", "OBJ-140", lambda parts: parts[1].__setitem__(5, bytes(11))),
         ("no-nonce", "No nonce.", "OBJ-140", lambda parts: parts[1].clear()),
+        ("reader-empty", "kid of the reader is empty.", "OBJ-170", lambda parts: parts[3][0][1].update({4: b""})),
+        (
+            "reader-long",
+            "kid of the reader has 33 bytes.",
+            "OBJ-170",
+            lambda parts: parts[3][0][1].update({4: bytes(33)}),
+        ),
+        ("no-agreement", "No algorithm of the agreement.", "OBJ-170", lambda parts: parts[3][0].__setitem__(0, b"")),
+        (
+            "strange-agreement",
+            "The agreement has a parameter that is not listed.",
+            "OBJ-170",
+            lambda parts: parts[3][0].__setitem__(0, dumps({1: -25, 99: 0})),
+        ),
     ):
         yield judge.refused(id, text, requirement, "malformed", "Headers", changed(good, change))
     yield from _refused_seals(judge, cast, good, inside)
@@ -62,6 +76,9 @@ def _refused_seals(judge: Judge, cast: Cast, good: bytes, inside: bytes) -> Iter
     crossed = changed(good, lambda parts: parts[3][0][1].__setitem__(-1, other))
     yield judge.refused("other-curve", text, "OBJ-160", "bad_key", "Forgery", crossed)
     yield from _refused_ephemerals(judge, cast, good)
+    text = "For a reader whose key identifier has 32 bytes."
+    longest = cast.sealed(inside, kid=bytes(32))
+    yield judge.refused("longest-reader", text, "OBJ-190", "unknown_credential", "Forwarding", longest)
     text = "For a reader that has another key."
     yield judge.refused(
         "other-reader", text, "OBJ-190", "unknown_credential", "Forwarding", cast.sealed(inside, kid=OTHER)
@@ -149,6 +166,9 @@ def group_cases(cast: Cast) -> Iterator[Case]:
         ("no-content-type", "The content type is missing.", lambda head: head.pop(3)),
         ("other-contents", "It says that its contents are no signed object.", lambda head: head.__setitem__(3, 60)),
         ("no-algorithm", "alg is missing.", lambda head: head.pop(1)),
+        ("empty-kid", "The key identifier is empty.", lambda head: head.__setitem__(4, b"")),
+        ("long-kid", "The key identifier has 33 bytes.", lambda head: head.__setitem__(4, bytes(33))),
+        ("content-type-as-float", "The content type is 18.0.", lambda head: head.__setitem__(3, 18.0)),
     ):
         data = _with_header(good, change)
         yield judge.refused(id, text, "OBJ-170", "malformed", "Headers", data)

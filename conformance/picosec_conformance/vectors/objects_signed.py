@@ -9,7 +9,7 @@ from typing import Final
 import cbor2
 
 from picosec.crypto.curves import P256_ORDER
-from picosec.messaging.cbor import dumps
+from picosec.messaging.cbor import dumps, loads
 from picosec.objects.keys import Purpose
 from picosec_conformance.vectors.model import Case
 from picosec_conformance.vectors.objects_cast import (
@@ -55,6 +55,13 @@ def signed_cases(cast: Cast) -> Iterator[Case]:
     text = "Signed with the reader's key, in the name of the sender."
     other = STATEMENT.sign(cast.vault, replace(cast.reader, purpose=Purpose.PLATFORM)).encode()
     yield judge.refused("other-key", text, "OBJ-130", "authentication_failed", "Forgery", other)
+    text = "A key identifier of 32 bytes, which nobody vouched for."
+    longest = cast.signed(sender=bytes(32))
+    yield judge.refused("longest-identifier", text, "OBJ-190", "unknown_credential", "Forgery", longest)
+    text = "For somebody with a key identifier of 32 bytes."
+    yield judge.refused(
+        "longest-recipient", text, "OBJ-230", "misdirected", "Forwarding", cast.signed(recipient=bytes(32))
+    )
     text = "A key that nobody vouched for."
     unknown = cast.signed(sender=OTHER)
     yield judge.refused("unknown-key", text, "OBJ-190", "unknown_credential", "Forgery", unknown)
@@ -99,8 +106,8 @@ def _refused_signatures(judge: Judge, cast: Cast, good: bytes) -> Iterator[Case]
         ("eddsa-twin", "S + L in place of S.", with_part(eddsa, 3, r + (s + _ED25519_ORDER).to_bytes(32, "little"))),
     ):
         yield judge.refused(id, text, "OBJ-130", "authentication_failed", "Forgery", data)
-    text = "alg says EdDSA, and the key is on P-256."
-    other = dumps(cbor2.CBORTag(18, [cbor2.loads(good).value[0].replace(b"\x01\x26", b"\x01\x27"), {}, b"", bytes(64)]))
+    text = "alg says EdDSA, and the key on P-256 signed just that."
+    other = cast.signed_as({**loads(cbor2.loads(good).value[0]), 1: -8})
     yield judge.refused("algorithm-of-other-curve", text, "OBJ-130", "authentication_failed", "Forgery", other)
 
 
@@ -129,6 +136,7 @@ def _refused_forms(judge: Judge, cast: Cast, good: bytes) -> Iterator[Case]:
         ("other-type", "typ of something else.", {16: 61}, {}),
         ("type-as-text", "typ as the media type.", {16: "application/cwt"}, {}),
         ("no-content-type", "The content type is missing.", {3: None}, {}),
+        ("large-content-type", "A Content-Format of 17 bits.", {3: 65536}, {}),
         ("no-kid", "kid is missing.", {4: None}, {}),
         ("empty-kid", "kid is empty.", {4: b""}, {}),
         ("long-kid", "kid has 33 bytes.", {4: bytes(33)}, {}),

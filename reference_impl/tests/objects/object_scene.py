@@ -35,6 +35,10 @@ class Scene:
             Keys(self.groups.values()),
         )
 
+    def curve_of(self, sender):
+        """Return the curve of a sender's key."""
+        return next(curve for curve, kid in SENDERS.items() if kid == sender)
+
     def entropy(self, size):
         """Return bytes that nobody drew before."""
         self.drawn += 1
@@ -42,7 +46,7 @@ class Scene:
 
     def signed(self, statement=STATEMENT):
         """Return a signed object by the key that the statement names."""
-        curve = next(curve for curve, kid in SENDERS.items() if kid == statement.sender)
+        curve = self.curve_of(statement.sender)
         return statement.sign(self.vault, OwnKey(statement.sender, self.handles[curve], self.purpose)).encode()
 
     def sealed(self, signed, curve=Curve.P256, aead=Aead.A128GCM):
