@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from picosec.crypto.curves import Curve
 from picosec.messaging.cbor import dumps
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, RESPONSE_CODE, Problem
+from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier
 from picosec_conformance.made_objects import Opened, open_grouped, open_sealed, open_signed
 from picosec_conformance.objects import APPLICATION, NOW, PLATFORM, Key
 from picosec_conformance.settings import CONTROL
+from picosec_conformance.target import Target
 
 pytestmark = pytest.mark.needs(CONTROL)
 
@@ -37,10 +40,11 @@ def test_signed_object_says_what_it_was_made_for(courier: Courier, name: str) ->
     """A reading that an archive still believes in next year."""
     signer = getattr(courier, name)
 
-    opened = made(courier, signer, content_format=112)
+    for content_format in (112, 0, 65535):
+        opened = made(courier, signer, content_format=content_format)
 
-    assert (opened.contents, opened.content_format, opened.recipient) == (CONTENTS, 112, b"suite")
-    assert (opened.purpose, opened.ends) == (signer.purpose, None)
+        assert (opened.contents, opened.content_format, opened.recipient) == (CONTENTS, content_format, b"suite")
+        assert (opened.purpose, opened.ends) == (signer.purpose, None)
 
 
 @pytest.mark.requirement("OBJ-370")
@@ -55,6 +59,20 @@ def test_signed_object_says_when_it_was_made(courier: Courier, name: str, later:
 
     assert 0 <= opened.issued - NOW - later <= 1
     assert opened.ends == NOW + 5000
+
+
+@pytest.mark.requirement("OBJ-370")
+@SIGNERS
+def test_sender_that_does_not_know_the_date_makes_objects_all_the_same(
+    target: Target, control: Control, rng: random.Random, name: str
+) -> None:
+    """Its time is wrong then, but it is a time; a recipient without a clock, or with an end to go by, takes it."""
+    courier = Courier(target, control, rng, date=None)
+
+    opened = made(courier, getattr(courier, name), ends=NOW)
+
+    assert opened.issued >= 0
+    assert opened.ends == NOW
 
 
 @pytest.mark.requirement("OBJ-370")
