@@ -47,6 +47,11 @@ class Cast:
         self.reader = self._key("reader", READER, Curve.P256, Purpose.PLATFORM)
         self.app_reader = self._key("application reader", b"\x12", Curve.X25519, Purpose.APPLICATION)
         self.group = secret("group")[:16]
+        self.groups = {
+            Aead.AES_CCM_16_128_128: (GROUP, self.group),
+            Aead.A128GCM: (b"\x22", secret("second group")[:16]),
+            Aead.CHACHA20_POLY1305: (b"\x23", secret("third group")),
+        }
 
     def _key(self, name: str, kid: bytes, curve: Curve, purpose: Purpose) -> OwnKey:
         return OwnKey(kid, self.vault.import_key(curve, secret(name)), purpose)
@@ -63,7 +68,10 @@ class Cast:
             {"kid": READER, "curve": "P-256", "private_key": secret("reader"), "purpose": "platform"},
             {"kid": b"\x12", "curve": "X25519", "private_key": secret("application reader"), "purpose": "application"},
         ]
-        groups = [{"kid": GROUP, "key": self.group, "algorithm": 30, "purpose": "platform"}]
+        groups = [
+            {"kid": kid, "key": key, "algorithm": aead.value, "purpose": "platform"}
+            for aead, (kid, key) in self.groups.items()
+        ]
         return {"own": own, "senders": senders, "groups": groups}
 
     def signed(self, **changes: Any) -> bytes:

@@ -18,10 +18,12 @@ def sealed_cases(cast: Cast) -> Iterator[Case]:
     inside = cast.signed()
     for aead in (Aead.A128GCM, Aead.AES_CCM_16_128_128, Aead.CHACHA20_POLY1305):
         text = f"Sealed with {aead.name} for a key on P-256."
-        yield judge.taken(aead.name.lower().replace("_", "-"), text, ["OBJ-150"], cast.sealed(inside, aead))
+        yield judge.taken(_name(aead), text, ["OBJ-040", "OBJ-150"], cast.sealed(inside, aead))
     private = cast.signed(sender=APPLICATION, purpose=Purpose.APPLICATION, recipient=b"\x12")
-    data = cast.sealed(private, purpose=int(Purpose.APPLICATION))
-    yield judge.taken("x25519", "Sealed for a key on X25519.", ["OBJ-150"], data)
+    for aead in (Aead.A128GCM, Aead.AES_CCM_16_128_128, Aead.CHACHA20_POLY1305):
+        data = cast.sealed(private, aead, purpose=int(Purpose.APPLICATION))
+        text = f"Sealed with {aead.name} for a key on X25519."
+        yield judge.taken(f"x25519-{_name(aead)}", text, ["OBJ-040", "OBJ-150"], data)
     good = cast.sealed(inside)
     for id, text, change in (
         ("two-recipients", "Two recipients.", lambda parts: parts[3].append(parts[3][0])),
@@ -139,7 +141,13 @@ def group_cases(cast: Cast) -> Iterator[Case]:
     judge = Judge(cast)
     inside = cast.signed(recipient=GROUP)
     good = cast.to_group(inside)
-    yield judge.taken("group", "Encrypted for a group.", ["OBJ-150"], good)
+    for aead, (kid, key) in cast.groups.items():
+        data = cast.to_group(cast.signed(recipient=kid), aead, kid=kid, key=key)
+        text = f"Encrypted for a group with {aead.name}."
+        yield judge.taken(f"group-{_name(aead)}", text, ["OBJ-040", "OBJ-150"], data)
+    text = "Signed for one group, encrypted for another that the recipient is in as well."
+    crossed = cast.to_group(cast.signed(recipient=b"\x22"))
+    yield judge.taken("group-for-another", text, ["OBJ-230"], crossed)
     text = "Signed for one member, encrypted for all."
     yield judge.taken("for-one-member", text, ["OBJ-230"], cast.to_group(cast.signed()))
     text = "The algorithm is not the one that the key was given for."
@@ -205,3 +213,7 @@ def _with_header(data: bytes, change: Callable[[dict[int, Any]], Any]) -> bytes:
         parts[0] = dumps(head)
 
     return changed(data, protect)
+
+
+def _name(aead: Aead) -> str:
+    return aead.name.lower().replace("_", "-")

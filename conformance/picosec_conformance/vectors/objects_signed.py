@@ -32,10 +32,10 @@ def signed_cases(cast: Cast) -> Iterator[Case]:
     """Yield the cases of signed objects."""
     judge = Judge(cast)
     good = cast.signed()
-    yield judge.taken("es256", "Signed with ES256 on P-256.", ["OBJ-130"], good)
+    yield judge.taken("es256", "Signed with ES256 on P-256.", ["OBJ-040", "OBJ-130"], good)
     text = "Signed with EdDSA by the key of an application."
     application = {"sender": APPLICATION, "purpose": Purpose.APPLICATION, "recipient": b"\x12"}
-    yield judge.taken("eddsa", text, ["OBJ-130", "OBJ-200"], cast.signed(**application))
+    yield judge.taken("eddsa", text, ["OBJ-040", "OBJ-130", "OBJ-200"], cast.signed(**application))
     yield judge.taken("with-end", "It says when it ends.", ["OBJ-250"], cast.signed(expires=NOW))
     yield judge.taken("at-the-edge", "Issued 300 seconds from now.", ["OBJ-240"], cast.signed(issued=NOW + 300))
     yield judge.taken("no-clock", "A recipient without a clock.", ["OBJ-240"], cast.signed(issued=2 * NOW), now=None)
