@@ -31,6 +31,9 @@ from picosec_conformance.objects import (
 from picosec_conformance.target import Nonconformity, Target
 
 PATH: Final = "/ps/objects"
+#: Bytes of the largest object, and the forms that an object can have.
+LARGEST: Final = 16_384
+FORMS: Final = ("signed", "sealed", "group")
 #: What fits into one message of every link; a larger object goes in blocks.
 _WHOLE: Final = 1024
 ON, OFF = b"\xf5", b"\xf4"
@@ -138,6 +141,11 @@ class Courier:
     ) -> Grouped:
         """Return an envelope for a group."""
         return Grouped(group or self.group, self.rng, algorithm=algorithm, purpose=purpose)
+
+    def wrapped(self, signed: Signed | bytes, form: str) -> bytes:
+        """Return a signed object as it is (``signed``), or in an envelope (``sealed``, ``group``)."""
+        data = signed if isinstance(signed, bytes) else signed.close()
+        return data if form == "signed" else (self.sealed() if form == "sealed" else self.grouped()).close(data)
 
     # -- carrying ------------------------------------------------------------------------------------------------
 

@@ -168,3 +168,40 @@ def test_many_refusals_leave_room(courier: Courier) -> None:
             assert courier.hand(data).code == RESPONSE_CODE[Problem.UNKNOWN_CREDENTIAL]
 
     courier.takes(courier.signed().close())
+
+
+@pytest.mark.requirement("OBJ-020")
+def test_object_that_ends_too_early_is_refused(courier: Courier) -> None:
+    """Cut at every byte: a length that is believed reads behind the end."""
+    data = courier.signed().close()
+    with courier.target.expect_unchanged():
+        for length in range(len(data)):
+            courier.target.expect_refusal(courier.hand(data[:length], 18), Code.BAD_REQUEST, Problem.MALFORMED)
+
+
+@pytest.mark.requirement("MSG-060", "OBJ-020")
+@pytest.mark.needs("objects.recipient")
+def test_indefinite_length_is_refused(courier: Courier) -> None:
+    """An array whose end is marked, as streaming encoders write it."""
+    data = courier.signed().close()
+
+    courier.refuses(b"\xd2\x9f" + data[2:] + b"\xff", Problem.NOT_DETERMINISTIC)
+
+
+@pytest.mark.requirement("MSG-060", "OBJ-020")
+@pytest.mark.needs("objects.recipient")
+@pytest.mark.parametrize("where", ["tag", "protected", "agreement", "inside"])
+def test_longer_encoding_of_an_envelope_is_refused(courier: Courier, where: str) -> None:
+    """A second way to write the same, at any depth, with everything authenticated."""
+    sealed, contents = courier.sealed(), courier.signed().close()
+    if where == "protected":
+        sealed.protected = dumps(sealed.header).replace(b"\xa3\x01\x01", b"\xa3\x01\x18\x01")
+    elif where == "agreement":
+        sealed.agreement = b"\xa1\x01\x39\x00\x18"
+    elif where == "inside":
+        contents = contents.replace(b"\xd2\x84", b"\xd2\x98\x04", 1)
+    data = sealed.close(contents)
+    if where == "tag":
+        data = b"\xd9\x00\x60" + data[2:]
+
+    courier.refuses(data, Problem.NOT_DETERMINISTIC, 96)

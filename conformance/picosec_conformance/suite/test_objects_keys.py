@@ -28,11 +28,7 @@ def test_sender_that_nobody_vouched_for_is_refused(courier: Courier, form: str, 
         "zero": b"\0",
     }[kid]
     signed = courier.signed(sender=courier.key(name, Curve.ED25519)).close()
-    data = {
-        "signed": lambda: signed,
-        "sealed": lambda: courier.sealed().close(signed),
-        "group": lambda: courier.grouped().close(signed),
-    }[form]()
+    data = courier.wrapped(signed, form)
 
     courier.refuses(data, Problem.UNKNOWN_CREDENTIAL)
 
@@ -78,11 +74,7 @@ def test_key_of_an_application_manages_nothing(courier: Courier, form: str, name
     signed = courier.signed(
         courier.switch(), sender=getattr(courier, name), recipient=courier.reader.kid, purpose=PLATFORM
     ).close()
-    data = {
-        "signed": lambda: signed,
-        "sealed": lambda: courier.sealed().close(signed),
-        "group": lambda: courier.grouped().close(signed),
-    }[form]()
+    data = courier.wrapped(signed, form)
 
     courier.refuses(data, Problem.WRONG_PURPOSE)
     assert courier.switched() == 0
@@ -147,11 +139,7 @@ def test_object_for_somebody_else_is_refused(courier: Courier, form: str, recipi
         "carrier": courier.app.kid,
     }[recipient]
     signed = courier.signed(recipient=kid).close()
-    data = {
-        "signed": lambda: signed,
-        "sealed": lambda: courier.sealed().close(signed),
-        "group": lambda: courier.grouped().close(signed),
-    }[form]()
+    data = courier.wrapped(signed, form)
 
     courier.refuses(data, Problem.MISDIRECTED)
     assert courier.switched() == 0

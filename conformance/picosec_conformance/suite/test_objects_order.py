@@ -235,7 +235,7 @@ def test_numbers_are_looked_at_before_contents(courier: Courier) -> None:
 def test_no_byte_can_be_changed(courier: Courier, form: str, name: str) -> None:
     """One bit of each byte, one after the other: none of them is left to a hop, and none of them takes a number."""
     signed = courier.signed(sender=getattr(courier, name)).close()
-    data = signed if form == "signed" else (courier.sealed() if form == "sealed" else courier.grouped()).close(signed)
+    data = courier.wrapped(signed, form)
     content_format = {"signed": 18, "sealed": 96, "group": 16}[form]
     errors = set(RESPONSE_CODE.values())
 

@@ -25,7 +25,7 @@ FAR = 64
 def test_object_is_taken_once(courier: Courier, form: str) -> None:
     """A hop hands the command to open the door over again tomorrow."""
     signed = courier.signed().close()
-    data = signed if form == "signed" else (courier.sealed() if form == "sealed" else courier.grouped()).close(signed)
+    data = courier.wrapped(signed, form)
     courier.takes(data)
 
     courier.refuses(data, Problem.REPLAYED)
@@ -152,7 +152,7 @@ def test_sender_that_is_vouched_for_again_does_not_begin_anew(courier: Courier) 
 def test_object_is_taken_once_over_a_loss_of_power(courier: Courier, form: str) -> None:
     """Pull the plug, put it in, hand the same object over."""
     signed = courier.signed().close()
-    data = signed if form == "signed" else (courier.sealed() if form == "sealed" else courier.grouped()).close(signed)
+    data = courier.wrapped(signed, form)
     courier.takes(data)
 
     courier.control.reboot()

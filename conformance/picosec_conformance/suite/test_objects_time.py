@@ -9,7 +9,7 @@ import pytest
 from picosec.registry import Problem
 from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier
-from picosec_conformance.objects import ENDS, ISSUED, NOW, Signed
+from picosec_conformance.objects import ENDS, ISSUED, NOW
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Target
 
@@ -17,12 +17,6 @@ pytestmark = pytest.mark.needs(CONTROL)
 
 DAY = 86_400
 FORMS = pytest.mark.parametrize("form", ["signed", "sealed", "group"])
-
-
-def wrapped(courier: Courier, signed: Signed, form: str) -> bytes:
-    """Return a signed object in one of the three forms."""
-    data = signed.close()
-    return data if form == "signed" else (courier.sealed() if form == "sealed" else courier.grouped()).close(data)
 
 
 @pytest.mark.requirement("OBJ-240")
@@ -43,7 +37,7 @@ def test_object_from_the_future_is_refused(courier: Courier, form: str, ahead: i
     signed = courier.signed()
     signed.claims[ISSUED] = NOW + ahead
 
-    courier.refuses(wrapped(courier, signed, form), Problem.STALE)
+    courier.refuses(courier.wrapped(signed, form), Problem.STALE)
 
 
 @pytest.mark.requirement("OBJ-240")
@@ -76,7 +70,7 @@ def test_object_that_has_ended_is_refused(courier: Courier, form: str, ends: int
     signed = courier.signed()
     signed.claims |= {ISSUED: NOW - 7 * DAY, ENDS: ends}
 
-    courier.refuses(wrapped(courier, signed, form), Problem.STALE)
+    courier.refuses(courier.wrapped(signed, form), Problem.STALE)
 
 
 @pytest.mark.requirement("OBJ-250")
@@ -110,7 +104,7 @@ def test_object_without_an_end_is_refused_when_it_is_old(courier: Courier, form:
     signed = courier.signed()
     signed.claims[ISSUED] = issued
 
-    courier.refuses(wrapped(courier, signed, form), Problem.STALE)
+    courier.refuses(courier.wrapped(signed, form), Problem.STALE)
 
 
 @pytest.mark.requirement("OBJ-250")
