@@ -102,3 +102,10 @@ def test_content_format_of_another_form_is_refused(courier: Courier, form: str, 
         return
 
     courier.refuses(data, Problem.MALFORMED, content_format)
+
+
+@pytest.mark.requirement("MSG-590")
+@pytest.mark.parametrize("content_format", [0, 19, 60, 65535])
+def test_content_format_of_no_object_is_not_understood(courier: Courier, content_format: int) -> None:
+    """What is not announced as an object is not tried as one."""
+    courier.refuses(courier.signed().close(), Problem.UNSUPPORTED_FORMAT, content_format)

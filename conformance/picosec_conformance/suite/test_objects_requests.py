@@ -55,6 +55,16 @@ def test_contents_that_are_no_request_are_refused(courier: Courier, contents: st
     courier.refuses(courier.signed(NO_REQUESTS[contents]).close(), Problem.MALFORMED)
 
 
+@pytest.mark.requirement("MSG-060")
+@pytest.mark.parametrize("contents", [b"\x84\x18\x03", b"\x98\x04\x03"], ids=["code", "length"])
+def test_contents_in_another_encoding_are_refused(courier: Courier, contents: bytes) -> None:
+    """Two devices must not read two requests out of one object: there is one way to write each."""
+    good = dumps([3, courier.lamp, 60, ON])
+    assert good[:2] == b"\x84\x03"
+
+    courier.refuses(courier.signed(contents + good[2:]).close(), Problem.NOT_DETERMINISTIC)
+
+
 @pytest.mark.requirement("OBJ-350")
 @pytest.mark.parametrize("content_format", [0, 42, 50, 112, 18, 65535])
 @pytest.mark.parametrize("form", FORMS)
