@@ -135,6 +135,13 @@ class Control:
         fields = {1: list(own) or None, 2: list(senders) or None, 3: list(groups) or None, 4: date}
         self._post("provision", {5: {key: value for key, value in fields.items() if value is not None}})
 
+    def provision_status(self, *, issuers: Sequence[dict[int, Any]] = (), grace: int | None = None) -> None:
+        """Give the target issuers of status lists, and the seconds for which it believes a list that is fresh no
+        longer.
+        """
+        fields = {1: list(issuers) or None, 2: grace}
+        self._post("provision", {6: {key: value for key, value in fields.items() if value is not None}})
+
     def make_object(
         self,
         signer: bytes,

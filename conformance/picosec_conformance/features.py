@@ -21,6 +21,7 @@ from picosec.registry import (
     CONTENT_FORMAT_LINK_FORMAT,
     CONTENT_FORMAT_PLATFORM_OBJECT,
     CONTENT_FORMAT_PROBLEM_DETAILS,
+    CONTENT_FORMAT_STATUS_LIST,
 )
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
@@ -308,6 +309,11 @@ def _makes_objects(target: Target, rng: random.Random) -> bool:
         return False
 
 
+def _takes_status_lists(target: Target, rng: random.Random) -> bool:
+    reply = target.request(Code.PUT, "/ps/status", b"\xd2\x80", content_format=CONTENT_FORMAT_STATUS_LIST)
+    return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -348,5 +354,6 @@ PROBES: dict[str, Probe] = {
     "channel.migration": Probe(_over_a_channel),
     "objects.recipient": Probe(_takes_objects, needs_control=False),
     "objects.sender": Probe(_makes_objects),
+    "identity.status": Probe(_takes_status_lists, needs_control=False),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }

@@ -6,7 +6,9 @@ Each step is a function of its own, so that a test can do one of them wrong.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from picosec.channel.credentials import Kind, Usage, initiator_usage, responder_usage
 from picosec.channel.edhoc_config import EdhocConfig, Policy
@@ -68,8 +70,11 @@ def introduce(
     target_kid: bytes = TARGET_KID,
     own_kid: bytes = SUITE_KID,
     message_4: bool | None = None,
+    own_claims: Mapping[int, Any] | None = None,
 ) -> Parties:
     """Give the target a credential and trust in the suite's, through the Test Interface; return the suite's side.
+
+    ``own_claims`` are further ones of the suite's credential.
 
     On a black box the parties are those of its manifest. Raises ``NotGiven`` for a choice that it does not give.
     """
@@ -80,7 +85,7 @@ def introduce(
     message_4 = bool(message_4)
     usages = {Role.INITIATOR: initiator_usage(method), Role.RESPONDER: responder_usage(method)}
     own_role = Role.INITIATOR if target_role is Role.RESPONDER else Role.RESPONDER
-    own = make_identity(own_kind, usages[own_role], suite, rng.randbytes, kid=own_kid, name="suite")
+    own = make_identity(own_kind, usages[own_role], suite, rng.randbytes, kid=own_kid, name="suite", further=own_claims)
     theirs = make_identity(target_kind, usages[target_role], suite, rng.randbytes, kid=target_kid, name="target")
     Control(target).provision(
         own=[theirs.own()], trusted=[own.trust()], methods=[method], suites=[suite], message_4=message_4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -64,9 +64,19 @@ def curve_for(usage: Usage, suite: int) -> Curve:
 
 
 def make_identity(
-    kind: Kind, usage: Usage, suite: int, entropy: Entropy, *, kid: bytes = b"", name: str = "peer"
+    kind: Kind,
+    usage: Usage,
+    suite: int,
+    entropy: Entropy,
+    *,
+    kid: bytes = b"",
+    name: str = "peer",
+    further: Mapping[int, Any] | None = None,
 ) -> Identity:
-    """Make a credential whose key serves ``usage`` in ``suite``; ``kid`` is used by the kind of that name only."""
+    """Make a credential whose key serves ``usage`` in ``suite``; ``kid`` is used by the kind of that name only.
+
+    ``further`` are claims of a claims set or a CWT besides those of who it is about.
+    """
     curve = curve_for(usage, suite)
     private, public = _key(curve, entropy)
     if kind in (Kind.X5T, Kind.X5CHAIN):
@@ -74,10 +84,10 @@ def make_identity(
         return Identity(kind, usage, leaf, private, None, issuer if kind is Kind.X5CHAIN else leaf)
     if kind is Kind.KCWT:
         issuer_private, issuer_public = _key(Curve.ED25519, entropy)
-        cwt = _cwt(claims(name, public), issuer_private)
+        cwt = _cwt({**claims(name, public), **(further or {})}, issuer_private)
         return Identity(kind, usage, cwt, private, None, dumps(claims("issuer", issuer_public)))
     identifier = kid if kind is Kind.KID else None
-    ccs = dumps(claims(name, public, identifier))
+    ccs = dumps({**claims(name, public, identifier), **(further or {})})
     return Identity(kind, usage, ccs, private, identifier, ccs)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.channel.renewal import Offer, renewed
@@ -31,10 +33,16 @@ def opened(target: Target, parties: Parties) -> Channel:
     return open_channel(target, initiate(target, parties))
 
 
-def another_peer(control: Control, parties: Parties, rng: random.Random, kid: bytes = b"\x2c") -> Parties:
-    """Return a second peer that the target trusts as it trusts the first."""
+def another_peer(
+    control: Control,
+    parties: Parties,
+    rng: random.Random,
+    kid: bytes = b"\x2c",
+    claims: Mapping[int, Any] | None = None,
+) -> Parties:
+    """Return a second peer that the target trusts as it trusts the first; ``claims`` are further ones of it."""
     first = parties.own
-    own = make_identity(first.kind, first.usage, parties.suite, rng.randbytes, kid=kid, name="second")
+    own = make_identity(first.kind, first.usage, parties.suite, rng.randbytes, kid=kid, name="second", further=claims)
     control.provision(trusted=[own.trust()])
     trusted = TrustStore()
     trusted.add(parties.target.kind, parties.target.trusted, parties.target.kid)

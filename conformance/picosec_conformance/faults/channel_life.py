@@ -13,6 +13,7 @@ from picosec.messaging.coap import Code
 from picosec.registry import Problem
 from picosec.roles import channel_table, upkeep
 from picosec.roles.channel_table import ChannelTable
+from picosec.roles.events import ChannelEnd
 from picosec.roles.resources import Access, Reply, Request, Resource
 from picosec.roles.upkeep import Upkeep
 from picosec_conformance.faults import fault
@@ -108,9 +109,9 @@ def lets_anybody_close() -> None:
         return Resource({Code.DELETE: self._delete}, Access.OPEN, attributes=None)
 
     def delete(self: Upkeep, request: Request) -> Reply:
-        self._leaving += [
-            channel for channel in self._channels if channel.session and request.channel in (None, channel)
-        ]
+        for channel in self._channels:
+            if channel.session and request.channel in (None, channel):
+                self.leave(channel, ChannelEnd.PEER)
         return Reply(Code.DELETED)
 
     Upkeep.resource, Upkeep._delete = open_to_all, delete
@@ -124,7 +125,8 @@ def closes_all_channels_of_the_peer() -> None:
         assert request.channel is not None
         if request.channel.session is None:
             raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "CHN-1280")
-        self._leaving += list(self._channels._by_peer[request.channel.session.peer.cred].values())
+        for channel in self._channels._by_peer[request.channel.session.peer.cred].values():
+            self.leave(channel, ChannelEnd.PEER)
         return Reply(Code.DELETED)
 
     Upkeep._delete = delete
@@ -222,7 +224,7 @@ def closes_what_was_provisioned() -> None:
         if request.channel.session is None:
             self._channels.remove(request.channel)
         else:
-            self._leaving.append(request.channel)
+            self.leave(request.channel, ChannelEnd.PEER)
         return Reply(Code.DELETED)
 
     Upkeep._delete = delete

@@ -14,6 +14,7 @@ from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
+from picosec_conformance.status import Keeper
 from picosec_conformance.target import Nonconformity, Target
 
 
@@ -79,3 +80,9 @@ def client(request: pytest.FixtureRequest, target: Target, control: Control) -> 
 def courier(target: Target, control: Control, rng: random.Random) -> Courier:
     """Everybody whom the target, which knows the date, has to do with by objects."""
     return Courier(target, control, rng)
+
+
+@pytest.fixture
+def keeper(target: Target, control: Control, rng: random.Random) -> Keeper:
+    """Issuers of status lists that the target, which knows the date, believes."""
+    return Keeper(target, control, rng)

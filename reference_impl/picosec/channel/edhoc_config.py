@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,14 @@ from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import Vault
 
 METHODS: Final = (0, 1, 2, 3)
+
+#: Takes CRED_x of a trusted credential and the date, if that is known. Raises ``bad_credential`` for one that was
+#: taken back.
+Standing = Callable[[bytes, float | None], None]
+
+
+def lasting(cred: bytes, time: float | None) -> None:
+    """Take no credential back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +40,25 @@ class Policy:
 
 
 class EdhocConfig:
-    """Policy, credentials and vault of an endpoint. It does not change; make a new one instead."""
+    """Policy, credentials and vault of an endpoint. It does not change; make a new one instead.
 
-    __slots__ = ("_by_role", "credentials", "own_keys", "policy", "trusted", "vault")
+    ``standing`` judges the credentials of peers that are trusted otherwise.
+    """
 
-    def __init__(self, vault: Vault, own: Sequence[OwnCredential], trusted: TrustStore, policy: Policy) -> None:
+    __slots__ = ("_by_role", "credentials", "own_keys", "policy", "standing", "trusted", "vault")
+
+    def __init__(
+        self,
+        vault: Vault,
+        own: Sequence[OwnCredential],
+        trusted: TrustStore,
+        policy: Policy,
+        standing: Standing = lasting,
+    ) -> None:
         self.vault = vault
         self.trusted = trusted
         self.policy = policy
+        self.standing = standing
         #: All own credentials, as they were given.
         self.credentials = tuple(own)
         #: The public keys of all own credentials: a peer that shows one of them is a reflection (CHN-480).
@@ -54,7 +73,7 @@ class EdhocConfig:
 
     def with_policy(self, policy: Policy) -> EdhocConfig:
         """Return the same credentials under another policy."""
-        return EdhocConfig(self.vault, self.credentials, self.trusted, policy)
+        return EdhocConfig(self.vault, self.credentials, self.trusted, policy, self.standing)
 
     def suites(self, role: Role, method: int, kind: Kind | None = None) -> tuple[int, ...]:
         """Return the suites for ``method`` in order of preference: those that an own credential, of ``kind``, can

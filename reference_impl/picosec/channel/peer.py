@@ -29,7 +29,7 @@ def usable(
 
     ``role`` is that of this endpoint; it decides which requirement a refusal enforces.
 
-    Raises ``unknown_credential`` (CHN-450, CHN-460) or ``bad_credential`` (CHN-400 to CHN-490).
+    Raises ``unknown_credential`` (CHN-450, CHN-460) or ``bad_credential`` (CHN-400 to CHN-490, or taken back).
     """
     unfit, own = _UNFIT[role], _OWN[role]
     try:
@@ -44,7 +44,21 @@ def usable(
     others = [credential for credential in fitting if credential.key.x not in config.own_keys]
     if not others:
         raise ProtocolError(Problem.BAD_CREDENTIAL, own, "the peer shows a key of this endpoint")
-    return others
+    return _standing(config, others, time)
+
+
+def _standing(config: EdhocConfig, peers: Sequence[Credential], time: float | None) -> Sequence[Credential]:
+    """Return the credentials that were not taken back, at least one. Raises what the last of the others raised."""
+    standing, refusal = [], None
+    for peer in peers:
+        try:
+            config.standing(peer.cred, time)
+            standing.append(peer)
+        except ProtocolError as error:
+            refusal = error
+    if refusal is not None and not standing:
+        raise refusal
+    return standing
 
 
 def first_proven(peers: Sequence[Credential], check: Callable[[Credential], T]) -> T:

@@ -24,7 +24,7 @@ from picosec.messaging.router import Router
 from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelPolicy, ChannelTable
 from picosec.roles.client import Client
-from picosec.roles.events import ChannelOpened, Event, Released
+from picosec.roles.events import ChannelEnd, ChannelOpened, Event, Released
 from picosec.roles.handshaking import Handshaking
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 from picosec.roles.observing import Observing
@@ -76,9 +76,9 @@ class Agent:
         self._client = Client(self._endpoint, self.channels, self._asked)
         self._outbox = Outbox(self._client, self.channels, self._report)
         self._observing = Observing(self._endpoint, self._client, self.channels, self._report, entropy)
-        self._openings = Openings(self._endpoint, self.channels, self._client, self._report, knows_date=knows_date)
+        self._openings = Openings(self._endpoint, self.channels, self._client, self._report, self._date)
         self._handshaking = Handshaking(
-            keyring, self.channels, entropy, self._openings, self._report, responder=responder, knows_date=knows_date
+            keyring, self.channels, entropy, self._openings, self._report, self._date, responder=responder
         )
         if responder:
             resources = {**resources, edhoc_coap.PATH: self._handshaking.resource()}
@@ -302,6 +302,16 @@ class Agent:
             self.channels.connections.opened(connection.peer)
         self._endpoint.streams.adopt(connections, now)
 
+    def revoke(self, taken_back: Callable[[bytes], bool]) -> None:
+        """End the channels that credentials opened which were taken back, once what is being served is answered.
+
+        ``taken_back`` judges CRED_x of a peer (IDN-290). A ChannelClosed follows for each.
+        """
+        for channel in self.channels:
+            in_force = channel.session is not None and channel.bond.current is channel
+            if in_force and channel.session is not None and taken_back(channel.session.peer.cred):
+                self._upkeep.leave(channel, ChannelEnd.REVOKED)
+
     # -- telling -------------------------------------------------------------------------------------------------
 
     def channel(self, identifier: bytes) -> Channel:
@@ -349,6 +359,12 @@ class Agent:
                     self._server.observers.disconnected(event.peer, now)
                 self._upkeep.settle(now)
             events = self._endpoint.further_events()
+
+    def _date(self, now: float) -> float | None:
+        """Return the seconds since 1970, None for a party that cannot tell them."""
+        if self._knows_date:
+            return now
+        return None if self._keyring.epoch is None else self._keyring.epoch + now
 
     def _ended(self, outcome: Outcome, now: float) -> None:
         for asking in (self._openings, self._observing):

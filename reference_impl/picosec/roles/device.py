@@ -18,6 +18,8 @@ from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 from picosec.roles.objects import PATH as OBJECTS_PATH
 from picosec.roles.objects import Draft, Objects
 from picosec.roles.resources import INDEX, Access, Reply, Request, Resource
+from picosec.roles.status import PATH as STATUS_PATH
+from picosec.roles.status import Status
 
 ROLE: Final = "device"
 DEFAULT_NAME: Final = "PicoSec reference device"
@@ -59,6 +61,7 @@ FEATURES: Final = (
     "channel.resume",
     "objects.recipient",
     "objects.sender",
+    "identity.status",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -147,6 +150,7 @@ class Device(Agent):
                 attributes={"rt": "ps.info", "sz": str(len(self._info))},
             ),
             OBJECTS_PATH: self._objects.resource(),
+            STATUS_PATH: Status(keyring.status, self._date, self.revoke).resource(),
             "/sensors": INDEX,
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators": INDEX,
@@ -170,12 +174,6 @@ class Device(Agent):
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
         return [super().state(), self.lamp.on, self.lamp.changes]
-
-    def _date(self, now: float) -> float | None:
-        """Return the seconds since 1970, None for a device that cannot tell them."""
-        if self._knows_date:
-            return now
-        return None if self._keyring.epoch is None else self._keyring.epoch + now
 
     def _closed(self, path: str) -> bool:
         return self._site.closed(path)

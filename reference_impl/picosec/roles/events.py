@@ -84,6 +84,7 @@ class ChannelEnd(Enum):
     PEER = "peer"
     IDLE = "idle"
     ROOM = "room"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)

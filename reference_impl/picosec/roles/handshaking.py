@@ -28,7 +28,11 @@ _IDENTIFIER_TYPES: Final = (4, 13, 14, 33, 34)
 
 
 class Handshaking:
-    """Handshakes in both flows and both roles. ``responder`` says whether it takes part in those that peers begin."""
+    """Handshakes in both flows and both roles.
+
+    ``date`` turns the time of this role into seconds since 1970, or None without a trusted clock; ``responder`` says
+    whether it takes part in handshakes that peers begin.
+    """
 
     def __init__(
         self,
@@ -37,9 +41,9 @@ class Handshaking:
         entropy: Entropy,
         openings: Openings,
         report: Callable[[Event, float], None],
+        date: Callable[[float], float | None],
         *,
         responder: bool,
-        knows_date: bool,
     ) -> None:
         self._keyring = keyring
         self._channels = channels
@@ -47,7 +51,7 @@ class Handshaking:
         self._openings = openings
         self._report = report
         self._responder = responder
-        self._knows_date = knows_date
+        self._date = date
         self._identifiers = Identifiers()
         self._responding = Responding(entropy)
         self._initiating = Initiating(entropy)
@@ -190,6 +194,3 @@ class Handshaking:
         if suites is None:
             return config
         return config.with_policy(replace(config.policy, suites=tuple(suites)))
-
-    def _date(self, now: float) -> float | None:
-        return now if self._knows_date else None

@@ -14,6 +14,7 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Vault
+from picosec.identity.status_lists import StatusLists
 from picosec.objects.inbox import Inbox
 from picosec.roles.channel_table import ChannelPolicy
 
@@ -74,7 +75,9 @@ class Keyring:
         self.contexts: tuple[ContextParameters, ...] = ()
         self._policy = policy
         self.channel_policy = ChannelPolicy()
-        self.config = EdhocConfig(vault, (), TrustStore(), policy)
+        #: Which credentials were taken back.
+        self.status = StatusLists()
+        self.config = EdhocConfig(vault, (), TrustStore(), policy, self.status.check)
         #: Keys for objects, and which objects were taken.
         self.inbox = Inbox(vault)
         #: The date when this party's clock showed 0, in seconds since 1970; None if nobody said.
@@ -97,7 +100,7 @@ class Keyring:
         for each in all_trusted:
             store.add(each.kind, each.credential, each.kid)
         policy = policy or self._policy
-        self.config = EdhocConfig(self.vault, all_own, store, policy)
+        self.config = EdhocConfig(self.vault, all_own, store, policy, self.status.check)
         self.own, self.trusted, self._policy = all_own, all_trusted, policy
         self.contexts = (*self.contexts, *contexts)
         self.channel_policy = channel_policy or self.channel_policy
@@ -128,5 +131,5 @@ class Keyring:
                 self.channel_policy.renew_after,
                 self.channel_policy.store,
             ],
-            [self.inbox.state(), self.epoch],
+            [self.inbox.state(), self.status.state(), self.epoch],
         ]

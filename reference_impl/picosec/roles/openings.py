@@ -67,7 +67,7 @@ class _Handshake:
 class Openings:
     """Takes handshakes from their first message to their channel, and reports what came of them.
 
-    ``knows_date`` says whether ``now`` counts from 1970.
+    ``date`` turns the time of this role into seconds since 1970, or None without a trusted clock.
     """
 
     def __init__(
@@ -76,14 +76,13 @@ class Openings:
         channels: ChannelTable,
         client: Client,
         report: Callable[[Event, float], None],
-        *,
-        knows_date: bool,
+        date: Callable[[float], float | None],
     ) -> None:
         self._layer = layer
         self._channels = channels
         self._client = client
         self._report = report
-        self._knows_date = knows_date
+        self._date = date
         #: By request id. An error message has no handshake: nobody waits for an answer to it.
         self._pending: dict[int, _Handshake | None] = {}
 
@@ -137,7 +136,7 @@ class Openings:
             self._go_on(handshake, message, now)
 
     def _go_on(self, handshake: _Handshake, message: Message, now: float) -> None:
-        result = handshake.attempt.answered(message, now if self._knows_date else None)
+        result = handshake.attempt.answered(message, self._date(now))
         match result:
             case Session():
                 self._opened(handshake, result, now)

@@ -33,6 +33,7 @@ from picosec.roles.storage import MemoryShelf, MemoryStorage
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
 from picosec.roles.test_objects import read_draft, read_objects
 from picosec.roles.test_resources import Large, Store, slow
+from picosec.roles.test_status import read_status
 
 PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
@@ -195,8 +196,9 @@ class TestBuild:
     # -- provisioning --------------------------------------------------------------------------------------------
 
     def _provision(self, request: Request) -> Reply:
-        entries = fields(payload(request.payload, dict), {}, {1: list, 2: list, 3: list, 4: dict, 5: dict})
+        entries = fields(payload(request.payload, dict), {}, {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict})
         objects = read_objects(entries.get(5, {}), self._keyring.vault)
+        status = read_status(entries.get(6, {}))
         self._device.provision(
             each(entries.get(1, []), self._own),
             each(entries.get(2, []), _trusted),
@@ -205,6 +207,7 @@ class TestBuild:
             _channel_policy(entries[4]) if 4 in entries else None,
         )
         objects.give_to(self._keyring)
+        status.give_to(self._keyring)
         return Reply(Code.CHANGED)
 
     def _own(self, value: Any) -> OwnCredential:

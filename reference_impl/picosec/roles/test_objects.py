@@ -56,14 +56,14 @@ def read_draft(parameters: Any) -> Draft:
     if entries[3] > 0xFFFF or (7 in entries and 8 in entries):
         raise mismatch("an object has contents of a Content-Format, and is for one reader or for a group")
     return Draft(
-        _kid(entries[1]),
-        _kid(entries[2]),
+        read_kid(entries[1]),
+        read_kid(entries[2]),
         _purpose(entries[5]),
         entries[3],
         entries[4],
         entries.get(6),
-        _cose_key(entries[7], _READING) if 7 in entries else None,
-        _kid(entries[8]) if 8 in entries else None,
+        read_cose_key(entries[7], _READING) if 7 in entries else None,
+        read_kid(entries[8]) if 8 in entries else None,
     )
 
 
@@ -73,12 +73,12 @@ def _own(value: Any, vault: Vault) -> OwnKey:
         curve = Curve(entries[2])
     except ValueError as error:
         raise mismatch(f"no curve {entries[2]}") from error
-    return OwnKey(_kid(entries[1]), vault.import_key(curve, entries[3]), _purpose(entries[4]))
+    return OwnKey(read_kid(entries[1]), vault.import_key(curve, entries[3]), _purpose(entries[4]))
 
 
 def _sender(value: Any) -> SenderKey:
     entries = fields(value, {1: bytes, 2: dict, 4: int}, {})
-    return SenderKey(_kid(entries[1]), _cose_key(entries[2], tuple(Curve)), _purpose(entries[4]))
+    return SenderKey(read_kid(entries[1]), read_cose_key(entries[2], tuple(Curve)), _purpose(entries[4]))
 
 
 def _group(value: Any) -> GroupKey:
@@ -86,10 +86,11 @@ def _group(value: Any) -> GroupKey:
     aead = _ALGORITHMS.get(entries[3])
     if aead is None or len(entries[2]) != aead.key_length:
         raise mismatch("no algorithm of the profile, or no key for it")
-    return GroupKey(_kid(entries[1]), entries[2], aead, _purpose(entries[4]))
+    return GroupKey(read_kid(entries[1]), entries[2], aead, _purpose(entries[4]))
 
 
-def _cose_key(value: Any, curves: Sequence[Curve]) -> PublicKey:
+def read_cose_key(value: Any, curves: Sequence[Curve]) -> PublicKey:
+    """Return a COSE_Key on one of these curves. Raises ``bad_request``, and ``bad_key`` for no point of its curve."""
     members = fields(value, {1: int, -1: int, -2: bytes}, {-3: bytes})
     for curve in curves:
         if (members[1], len(members)) == _FORMS[curve] and members[-1] == curve.value:
@@ -103,7 +104,8 @@ def _purpose(value: Any) -> Purpose:
     return Purpose(value)
 
 
-def _kid(value: bytes) -> bytes:
+def read_kid(value: bytes) -> bytes:
+    """Return a key identifier. Raises ``bad_request`` for one of a length that none has."""
     if not 0 < len(value) <= MAX_KID:
         raise mismatch(f"a key identifier has 1 to {MAX_KID} bytes")
     return value

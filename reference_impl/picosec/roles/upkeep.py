@@ -31,7 +31,7 @@ class Upkeep:
         self._client = client
         self._renewals = renewals
         self._report = report
-        self._leaving: list[Channel] = []
+        self._leaving: list[tuple[Channel, ChannelEnd]] = []
 
     def resource(self) -> Resource:
         """Return what peers act on."""
@@ -56,12 +56,16 @@ class Upkeep:
         message = Message(Type.CON, Code.DELETE, 0, b"", path_options(PATH))
         self._client.errand(handle, message, channel, now, ended)
 
+    def leave(self, channel: Channel, end: ChannelEnd) -> None:
+        """End a channel once what is being served is answered: the response may go over it."""
+        self._leaving.append((channel, end))
+
     def settle(self, now: float) -> None:
         """Do what followed from the last message: close what the peer left, report, begin renewals that are due."""
         leaving, self._leaving = self._leaving, []
-        for channel in leaving:
+        for channel, end in leaving:
             if channel.state is not State.CLOSED:
-                self._end(channel, ChannelEnd.PEER, None, now)
+                self._end(channel, end, None, now)
         table = self._channels
         displaced, table.displaced = table.displaced, []
         for channel in displaced:
@@ -82,7 +86,7 @@ class Upkeep:
             self._report(ChannelClosed(None, channel.id, ChannelEnd.IDLE), now)
 
     def _delete(self, request: Request) -> Reply:
-        self._leaving.append(_opened_by_handshake(request))
+        self.leave(_opened_by_handshake(request), ChannelEnd.PEER)
         return Reply(Code.DELETED)
 
     def _post(self, request: Request) -> Reply:

@@ -1,0 +1,507 @@
+"""Status lists on their way to a target: which it takes, and which it refuses."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from typing import Any
+
+import pytest
+
+from picosec.crypto.curves import P256_ORDER, Curve
+from picosec.messaging.cbor import dumps, loads
+from picosec.messaging.coap import Code
+from picosec.registry import Problem
+from picosec_conformance.channel import Channel
+from picosec_conformance.control import Control
+from picosec_conformance.objects import ALG, KID, NOW, TYP, Key
+from picosec_conformance.settings import CONTROL
+from picosec_conformance.status import (
+    DAY,
+    ENDS,
+    ISSUED,
+    LARGEST,
+    LARGEST_LIST,
+    LISTED,
+    PATH,
+    SUBJECT,
+    TTL,
+    URI,
+    Bearer,
+    Keeper,
+    packed,
+)
+from picosec_conformance.target import Target
+
+pytestmark = pytest.mark.needs(CONTROL)
+
+
+def of_size(keeper: Keeper, size: int) -> bytes:
+    """Return a good token of so many bytes, whose stream is filled with blocks that stand for nothing."""
+    token = keeper.token()
+
+    def stream(fill: int) -> bytes:
+        content, empty = bytes(2), b"\x00\x00\x00\xff\xff"
+        last = b"\x01\x02\x00\xfd\xff" + content
+        return b"\x78\x01" + empty * fill + last + zlib.adler32(content).to_bytes(4, "big")
+
+    token.listed["lst"] = stream(0)
+    empty = len(token.close())
+    token.listed["lst"] = stream((size - empty) // 5 - 2)
+    short = size - len(token.close())
+    token.claims[SUBJECT] = uri = URI + "x" * short
+    keeper.believe(keeper.issuer, uri=uri)
+    data = token.close()
+    assert len(data) == size
+    return data
+
+
+@pytest.mark.requirement("IDN-100")
+@pytest.mark.needs("messaging.block.server")
+def test_largest_token_is_taken(keeper: Keeper) -> None:
+    """A list of a hundred thousand credentials takes some ten thousand bytes, and comes in blocks."""
+    keeper.takes(of_size(keeper, LARGEST))
+
+
+@pytest.mark.requirement("IDN-100")
+@pytest.mark.needs("messaging.block.server")
+def test_larger_token_is_refused(keeper: Keeper) -> None:
+    """One byte more; it would be a good one."""
+    keeper.refuses(of_size(keeper, LARGEST + 1), Problem.TOO_LARGE)
+
+
+@pytest.mark.requirement("IDN-100")
+@pytest.mark.needs("messaging.block.server")
+@pytest.mark.parametrize("head", [b"", b"\xd2", b"\xd2\x9f", b"\xff"], ids=bytes.hex)
+def test_size_is_looked_at_first(keeper: Keeper, head: bytes) -> None:
+    """Whatever it is: it is not decoded to find out."""
+    keeper.refuses(head + bytes(LARGEST + 1 - len(head)), Problem.TOO_LARGE)
+
+
+FORMS: dict[str, Any] = {
+    "nothing": b"",
+    "text": b"\x60",
+    "untagged": lambda token: token.close()[1:],
+    "cut": lambda token: token.close()[:-1],
+    "surplus": lambda token: token.close() + b"\x00",
+    "cwt-tag": lambda token: b"\xd8\x3d" + token.close(),
+    "mac-tag": lambda token: b"\xd1" + token.close()[1:],
+    "short-signature": lambda token: token.close(bytes(63)),
+    "signature-as-text": lambda token: token.close("s" * 64),
+}
+
+
+@pytest.mark.requirement("IDN-110")
+@pytest.mark.parametrize("form", FORMS)
+def test_other_form_is_refused(keeper: Keeper, form: str) -> None:
+    """A second way to write a list is a way around whoever knows the first only."""
+    made = FORMS[form]
+    keeper.refuses(made if isinstance(made, bytes) else made(keeper.token()), Problem.MALFORMED)
+
+
+@pytest.mark.requirement("IDN-110")
+@pytest.mark.parametrize(
+    ("change", "unprotected"),
+    [
+        pytest.param({ALG: None}, {}, id="no-algorithm"),
+        pytest.param({KID: None}, {}, id="no-kid"),
+        pytest.param({KID: b""}, {}, id="empty-kid"),
+        pytest.param({KID: bytes(33)}, {}, id="long-kid"),
+        pytest.param({KID: None}, {KID: b"\x31"}, id="kid-unprotected"),
+        pytest.param({}, {KID: b"\x31"}, id="kid-twice"),
+        pytest.param({TYP: None}, {}, id="no-type"),
+        pytest.param({TYP: "application/cwt"}, {}, id="other-type"),
+        pytest.param({TYP: 65002}, {}, id="type-of-an-object"),
+        pytest.param({2: [1]}, {}, id="critical"),
+        pytest.param({3: 279}, {}, id="content-type"),
+        pytest.param({99: 0}, {}, id="unknown"),
+        pytest.param({}, {99: 0}, id="unknown-unprotected"),
+    ],
+)
+def test_headers_outside_the_grammar_are_refused(
+    keeper: Keeper, change: dict[int, Any], unprotected: dict[int, Any]
+) -> None:
+    """What one reader honours and another skips makes one token say two things; and what has another type was signed
+    as something else.
+    """
+    token = keeper.token()
+    token.header = {label: value for label, value in {**token.header, **change}.items() if value is not None}
+    token.unprotected = unprotected
+
+    keeper.refuses(token.close(), Problem.MALFORMED)
+
+
+CLAIMS: dict[str, dict[Any, Any]] = {
+    "no-subject": {SUBJECT: None},
+    "empty-subject": {SUBJECT: ""},
+    "long-subject": {SUBJECT: "x" * 256},
+    "subject-as-bytes": {SUBJECT: b"list"},
+    "no-time": {ISSUED: None},
+    "time-below-zero": {ISSUED: -1},
+    "time-as-float": {ISSUED: 1.5},
+    "end-as-text": {ENDS: "tomorrow"},
+    "end-below-zero": {ENDS: -1},
+    "no-time-to-live": {TTL: 0},
+    "long-time-to-live": {TTL: 1 << 32},
+    "time-to-live-as-true": {TTL: True},
+    "issuer-by-name": {1: "keeper"},
+    "unknown-claim": {99: 0},
+    "no-list": {LISTED: None},
+    "list-as-bytes": {LISTED: b"\x78\xda"},
+    "no-bits": {LISTED: {"lst": zlib.compress(bytes(2))}},
+    "no-entries": {LISTED: {"bits": 1}},
+    "entries-as-text": {LISTED: {"bits": 1, "lst": "eNrbuRgAAhcBXQ"}},
+    "bits-0": {LISTED: {"bits": 0, "lst": zlib.compress(bytes(2))}},
+    "bits-3": {LISTED: {"bits": 3, "lst": zlib.compress(bytes(3))}},
+    "bits-16": {LISTED: {"bits": 16, "lst": zlib.compress(bytes(2))}},
+    "bits-as-true": {LISTED: {"bits": True, "lst": zlib.compress(bytes(2))}},
+    "more-in-the-list": {LISTED: {"bits": 1, "lst": zlib.compress(bytes(2)), "aggregation_uri": "x"}},
+}
+
+
+@pytest.mark.requirement("IDN-110")
+@pytest.mark.parametrize("change", CLAIMS)
+def test_claims_outside_the_grammar_are_refused(keeper: Keeper, change: str) -> None:
+    """The issuer signed it, and still nobody can know what it means."""
+    token = keeper.token()
+    token.claims = {label: value for label, value in {**token.claims, **CLAIMS[change]}.items() if value is not None}
+
+    keeper.refuses(token.close(), Problem.MALFORMED)
+
+
+@pytest.mark.requirement("IDN-110")
+def test_claims_have_one_encoding(keeper: Keeper) -> None:
+    """The example of the draft has its claims in another order, which is another statement for who compares bytes."""
+    token = keeper.token()
+    ordered = dumps(token.claims)
+    last = dumps(LISTED) + dumps(token.listed)
+    token.payload = ordered[:1] + last + ordered[1:].replace(last, b"")
+    keeper.refuses(token.close(), Problem.NOT_DETERMINISTIC)
+
+    token.payload = ordered
+    keeper.takes(token.close())
+
+
+@pytest.mark.requirement("IDN-120")
+@pytest.mark.parametrize("algorithm", [-35, -36, -37, 5, 1, 0, "ES256"])
+def test_other_algorithm_is_refused(keeper: Keeper, algorithm: Any) -> None:
+    """An attacker who may choose the algorithm chooses the weakest."""
+    token = keeper.token()
+    token.header[ALG] = algorithm
+
+    keeper.refuses(token.close(), Problem.UNSUPPORTED_ALGORITHM)
+
+
+@pytest.mark.requirement("IDN-120")
+@pytest.mark.parametrize("which", ["issuer", "second"])
+def test_both_algorithms_are_taken(keeper: Keeper, which: str) -> None:
+    """ES256 and EdDSA, of two keys of one list."""
+    keeper.takes(keeper.token(issuer=getattr(keeper, which)).close())
+
+
+@pytest.mark.requirement("IDN-130")
+def test_key_that_nobody_vouched_for_is_refused(keeper: Keeper) -> None:
+    """Anybody can make a list in which he is valid."""
+    stranger = Key(b"\x99", Curve.P256, keeper.rng.randbytes(32))
+
+    keeper.refuses(keeper.token(issuer=stranger).close(), Problem.UNKNOWN_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-130")
+def test_issuer_of_another_list_is_refused(keeper: Keeper) -> None:
+    """Who manages the lamps gives the lock's credentials back."""
+    keeper.refuses(keeper.token(issuer=keeper.other).close(), Problem.UNKNOWN_CREDENTIAL)
+
+    token = keeper.token(issuer=keeper.other)
+    token.claims[SUBJECT] = keeper.other_uri
+    keeper.takes(token.close())
+
+
+@pytest.mark.requirement("IDN-130")
+@pytest.mark.parametrize("name", [URI + "/", URI[:-1], URI.upper(), "x"])
+def test_names_of_lists_are_compared_as_they_are(keeper: Keeper, name: str) -> None:
+    """A device that tidies names up takes one list for another."""
+    token = keeper.token()
+    token.claims[SUBJECT] = name
+
+    keeper.refuses(token.close(), Problem.UNKNOWN_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-140")
+@pytest.mark.parametrize(
+    "how", ["signature", "zeros", "other-key", "claims", "header", "context", "algorithm-of-another-key"]
+)
+def test_forged_token_is_refused(keeper: Keeper, how: str) -> None:
+    """Who has lost his credential and wants it back needs one bit."""
+    token = keeper.token({3: 1})
+    honest = token.close()
+    match how:
+        case "signature":
+            data = honest[:-1] + bytes((honest[-1] ^ 1,))
+        case "zeros":
+            data = token.close(bytes(64))
+        case "other-key":
+            token.issuer = keeper.second
+            data = token.close()
+        case "claims":
+            token.listed["lst"] = zlib.compress(bytes(2))
+            data = token.close(honest[-64:])
+        case "header":
+            token.header[KID] = keeper.second.kid
+            data = token.close(honest[-64:])
+        case "context":
+            token.context = "Signature"
+            data = token.close()
+        case _:
+            token.header[ALG] = -8
+            data = token.close()
+
+    keeper.refuses(data, Problem.AUTHENTICATION_FAILED)
+
+
+@pytest.mark.requirement("IDN-150")
+@pytest.mark.parametrize("ahead", [1, 299, 300])
+def test_clock_of_the_issuer_may_be_a_little_ahead(keeper: Keeper, ahead: int) -> None:
+    """Nobody's clock is right to the second."""
+    keeper.takes(keeper.token(issued=NOW + ahead).close())
+
+
+@pytest.mark.requirement("IDN-150")
+@pytest.mark.parametrize("ahead", [301, DAY, 2**64 - 1 - NOW])
+def test_list_from_the_future_is_refused(keeper: Keeper, ahead: int) -> None:
+    """A list of next year would be the newest for a year, whatever is revoked in the meantime."""
+    token = keeper.token(issued=NOW + ahead)
+    token.claims[ENDS] = 2**64 - 1
+
+    keeper.refuses(token.close(), Problem.STALE)
+
+
+@pytest.mark.requirement("IDN-160")
+@pytest.mark.parametrize("ends", [NOW - 1, NOW - DAY, 0])
+def test_list_that_has_ended_is_refused(keeper: Keeper, ends: int) -> None:
+    """The issuer has said that by now it is worth nothing."""
+    token = keeper.token(issued=NOW - 7 * DAY)
+    token.claims[ENDS] = ends
+
+    keeper.refuses(token.close(), Problem.STALE)
+
+
+@pytest.mark.requirement("IDN-160")
+@pytest.mark.parametrize("ends", [NOW, 2**64 - 1, None])
+def test_list_is_taken_until_it_ends(keeper: Keeper, ends: int | None) -> None:
+    """The last second counts, and no end is no end."""
+    token = keeper.token(issued=NOW - 7 * DAY)
+    token.claims[ENDS] = ends
+    if ends is None:
+        del token.claims[ENDS]
+
+    keeper.takes(token.close())
+
+
+@pytest.mark.requirement("IDN-150", "IDN-160")
+@pytest.mark.parametrize("claims", [{ISSUED: 2 * NOW}, {ISSUED: 1, ENDS: 2}], ids=["future", "ended"])
+def test_recipient_that_does_not_know_the_time_takes_lists_of_any(
+    target: Target, control: Control, rng: random.Random, claims: dict[int, int]
+) -> None:
+    """A device whose clock nobody set has no better list than this one."""
+    keeper = Keeper(target, control, rng, date=None)
+    token = keeper.token()
+    token.claims |= claims
+
+    keeper.takes(token.close())
+
+
+@pytest.mark.requirement("IDN-170")
+@pytest.mark.parametrize("before", [1, 60, NOW])
+def test_older_list_is_refused(keeper: Keeper, before: int) -> None:
+    """Who carries lists brings the one in which his credential was good, and it is signed as well as any."""
+    keeper.takes(keeper.revoking(issued=NOW).close())
+
+    keeper.refuses(keeper.token(issued=NOW - before).close(), Problem.STALE)
+
+
+@pytest.mark.requirement("IDN-170")
+@pytest.mark.parametrize("change", ["entries", "end", "issuer"])
+def test_other_list_of_the_same_second_is_refused(keeper: Keeper, change: str) -> None:
+    """One of both came first, and nobody can know which."""
+    keeper.takes(keeper.revoking(issued=NOW).close())
+    token = keeper.token({3: 1} if change == "end" else {}, issuer=keeper.second if change == "issuer" else None)
+    token.claims[ENDS] += change == "end"
+
+    keeper.refuses(token.close(), Problem.STALE)
+
+
+@pytest.mark.requirement("IDN-170")
+def test_newer_list_is_taken(keeper: Keeper) -> None:
+    """A second later is later, and whose of the two keys signed it does not matter."""
+    keeper.takes(keeper.token(issued=NOW).close())
+
+    keeper.takes(keeper.token(issued=NOW + 1, issuer=keeper.second).close())
+    keeper.refuses(keeper.token(issued=NOW).close(), Problem.STALE)
+
+
+@pytest.mark.requirement("IDN-170")
+def test_lists_of_different_names_have_no_order(keeper: Keeper) -> None:
+    """The newest list of the lamps keeps none of the locks out."""
+    other = keeper.token(issuer=keeper.other, issued=NOW + 60)
+    other.claims[SUBJECT] = keeper.other_uri
+    keeper.takes(other.close())
+
+    keeper.takes(keeper.token().close())
+
+
+@pytest.mark.requirement("IDN-170")
+def test_list_of_a_key_that_was_replaced_keeps_nobody_out(target: Target, control: Control, rng: random.Random) -> None:
+    """A thief had the issuer's key and made a list of the far future; the issuer has a new key, and its list counts."""
+    keeper = Keeper(target, control, rng, date=None)
+    keeper.takes(keeper.token(issued=2**64 - 1).close())
+    keeper.refuses(keeper.token(issued=NOW).close(), Problem.STALE)
+
+    keeper.issuer = Key(keeper.issuer.kid, Curve.P256, rng.randbytes(32))
+    keeper.believe(keeper.issuer)
+
+    keeper.takes(keeper.token(issued=NOW).close())
+
+
+STREAM = zlib.compress(packed(1, 16, {3: 1}))
+STREAMS: dict[str, bytes] = {
+    "nothing": b"",
+    "head-only": STREAM[:2],
+    "cut-in-the-entries": STREAM[:-5],
+    "without-checksum": STREAM[:-4],
+    "cut-in-the-checksum": STREAM[:-1],
+    "wrong-checksum": STREAM[:-1] + bytes((STREAM[-1] ^ 1,)),
+    "wrong-head": b"\x79" + STREAM[1:],
+    "without-head": zlib.compress(bytes(2), wbits=-15),
+    "gzip": zlib.compress(bytes(2), wbits=31),
+    "with-dictionary": b"\x78\xbb" + bytes(4) + STREAM[2:],
+    "surplus": STREAM + b"\x00",
+    "two-streams": STREAM + STREAM,
+    "not-compressed": bytes(2),
+    "reserved-block": b"\x78\x9c\x07" + bytes(8),
+}
+
+
+@pytest.mark.requirement("IDN-180")
+@pytest.mark.parametrize("stream", STREAMS)
+def test_stream_that_is_not_whole_is_refused(keeper: Keeper, stream: str) -> None:
+    """Half a list is a list in which the other half is valid."""
+    token = keeper.token()
+    token.listed["lst"] = STREAMS[stream]
+
+    keeper.refuses(token.close(), Problem.MALFORMED)
+
+
+@pytest.mark.requirement("IDN-180")
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
+def test_stream_is_taken_however_it_was_compressed(keeper: Keeper, level: int) -> None:
+    """Issuers have other libraries, and devices one."""
+    token = keeper.token()
+    token.listed["lst"] = zlib.compress(packed(1, 160, {3: 1, 77: 1}), level)
+
+    keeper.takes(token.close())
+
+
+@pytest.mark.requirement("IDN-190")
+@pytest.mark.parametrize("bits", [1, 8])
+def test_largest_list_is_taken(keeper: Keeper, bits: int) -> None:
+    """A million credentials, none of them taken back."""
+    keeper.takes(keeper.token(bits=bits, size=LARGEST_LIST * 8 // bits).close())
+
+
+@pytest.mark.requirement("IDN-190")
+@pytest.mark.parametrize("size", [LARGEST_LIST + 1, 10 * LARGEST_LIST, 8_000_000])
+def test_list_that_unfolds_to_more_is_refused(keeper: Keeper, size: int) -> None:
+    """Eight thousand bytes on the way, and eight million in the memory of whoever unpacks before asking."""
+    token = keeper.token()
+    token.listed["lst"] = zlib.compress(bytes(size), 9)
+
+    keeper.refuses(token.close(), Problem.TOO_LARGE)
+
+
+@pytest.mark.requirement("IDN-200")
+@pytest.mark.parametrize("why", ["forged", "future", "older", "cut", "bomb", "stranger", "claims"])
+def test_refused_token_leaves_the_list_that_there_was(keeper: Keeper, why: str) -> None:
+    """Who cannot give a credential back tries to take the list away, in which it is."""
+    bearer = Bearer(keeper)
+    keeper.takes(keeper.revoking(issued=NOW).close())
+    token = keeper.token(issued=NOW + 1)
+    match why:
+        case "future":
+            token.claims[ISSUED] = NOW + DAY
+        case "older":
+            token.claims[ISSUED] = NOW - 1
+        case "cut":
+            token.listed["lst"] = STREAM[:-1]
+        case "bomb":
+            token.listed["lst"] = zlib.compress(bytes(LARGEST_LIST + 1))
+        case "stranger":
+            token.issuer = Key(b"\x99", Curve.P256, keeper.rng.randbytes(32))
+            token.header[KID] = token.issuer.kid
+        case "claims":
+            token.claims[99] = 0
+    data = token.close(bytes(64) if why == "forged" else None)
+
+    with keeper.target.expect_unchanged():
+        assert keeper.hand(data).code >> 5 == 4
+    assert not bearer.accepted
+    keeper.takes(keeper.token(issued=NOW + 1).close())
+    assert bearer.accepted
+
+
+@pytest.mark.requirement("IDN-210")
+def test_stranger_hands_a_list_over(keeper: Keeper) -> None:
+    """A phone in passing brings what the hub gave it; it has no keys, and needs none."""
+    keeper.takes(keeper.token().close())
+
+
+@pytest.mark.requirement("IDN-210")
+@pytest.mark.needs("channel.oscore.server")
+def test_list_comes_over_a_channel(keeper: Keeper, channel: Channel) -> None:
+    """Somebody with a channel brings what somebody else signed."""
+    keeper.takes(keeper.token().close(), ask=channel.ask)
+
+
+@pytest.mark.requirement("IDN-210")
+def test_list_that_is_held_is_taken_again(keeper: Keeper) -> None:
+    """Two carriers bring the same list; the second did nothing wrong, and changes nothing."""
+    data = keeper.token({3: 1}).close()
+    keeper.takes(data)
+
+    with keeper.target.expect_unchanged():
+        keeper.takes(data)
+
+
+@pytest.mark.requirement("IDN-210")
+def test_twin_of_a_signature_makes_no_other_list(keeper: Keeper) -> None:
+    """Who knows no key can still write an ES256 signature in a second way; the list says what it said."""
+    data = keeper.token({3: 1}).close()
+    keeper.takes(data)
+    r, s = data[-64:-32], int.from_bytes(data[-32:], "big")
+    twin = data[:-64] + r + (P256_ORDER - s).to_bytes(32, "big")
+    assert loads(twin).value[2] == loads(data).value[2]
+
+    with keeper.target.expect_unchanged():
+        keeper.takes(twin)
+
+
+@pytest.mark.requirement("IDN-210")
+def test_only_put_hands_a_list_over(keeper: Keeper) -> None:
+    """There is nothing to read, and nothing to delete: least of all a list."""
+    keeper.takes(keeper.token({3: 1}).close())
+    for code in (Code.GET, Code.POST, Code.DELETE):
+        payload = keeper.token(issued=NOW + 1).close() if code == Code.POST else b""
+        with keeper.target.expect_unchanged():
+            request = keeper.target.build(code, PATH, payload, content_format=279 if payload else None)
+            assert keeper.target.exchange(request).code == Code.METHOD_NOT_ALLOWED
+
+
+@pytest.mark.requirement("IDN-210")
+@pytest.mark.parametrize("content_format", [0, 18, 60, 61])
+def test_other_content_format_is_refused(keeper: Keeper, content_format: int) -> None:
+    """A hop that sorts by Content-Format and a device that does not would see two things in one."""
+    data = keeper.token().close()
+    with keeper.target.expect_unchanged():
+        assert keeper.hand(data, content_format=content_format).code == Code.UNSUPPORTED_CONTENT_FORMAT
+
+    keeper.takes(data)

@@ -1,0 +1,377 @@
+"""Credentials whose status stands in a list: which of them a target lets pass, on either side of a handshake."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from picosec.channel.credentials import Kind
+from picosec.crypto.curves import Curve
+from picosec.registry import CLAIM_STATUS, Problem
+from picosec_conformance.control import Control
+from picosec_conformance.meeting import BOTH_SIDES
+from picosec_conformance.objects import NOW, Key
+from picosec_conformance.settings import CONTROL
+from picosec_conformance.status import (
+    DAY,
+    ENDS,
+    GRACE,
+    ISSUED,
+    PLACE,
+    SUBJECT,
+    TTL,
+    URI,
+    Bearer,
+    Keeper,
+    status_claim,
+)
+from picosec_conformance.target import Target
+
+pytestmark = pytest.mark.needs(CONTROL)
+
+KINDS = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.needs(f"channel.edhoc.credential.{kind.value}"), id=kind.value)
+        for kind in (Kind.KID, Kind.KCCS, Kind.KCWT)
+    ],
+)
+
+
+@pytest.mark.requirement("IDN-230", "IDN-240")
+@BOTH_SIDES
+@KINDS
+def test_credential_is_good_until_it_is_taken_back(keeper: Keeper, side: str, kind: Kind) -> None:
+    """The phone is lost, and whoever found it knows its key: the lock has been told."""
+    bearer = Bearer(keeper, side, kind=kind)
+    keeper.takes(keeper.token().close())
+    assert bearer.accepted
+
+    keeper.takes(keeper.revoking().close())
+
+    assert not bearer.accepted
+
+
+@pytest.mark.requirement("IDN-230")
+@BOTH_SIDES
+@pytest.mark.parametrize(
+    ("bits", "entry"), [(1, 1), (2, 1), (2, 2), (2, 3), (4, 2), (4, 8), (4, 15), (8, 2), (8, 16), (8, 128), (8, 255)]
+)
+def test_every_entry_but_zero_is_a_refusal(keeper: Keeper, side: str, bits: int, entry: int) -> None:
+    """Suspended is not valid, and what only some application knows the meaning of is not either."""
+    keeper.takes(keeper.token({PLACE: entry}, bits=bits).close())
+
+    assert not Bearer(keeper, side).accepted
+
+
+@pytest.mark.requirement("IDN-230", "IDN-240")
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("place", [0, 1, 2, 3, 7, 8, 9, 31])
+def test_each_credential_has_its_own_entry(keeper: Keeper, bits: int, place: int) -> None:
+    """Who counts from the other end of a byte revokes the neighbour, and lets the thief in."""
+    full = (1 << bits) - 1
+    bearer = Bearer(keeper, claims=status_claim(place))
+    keeper.takes(keeper.token({place: full}, bits=bits, size=32, issued=NOW).close())
+    assert not bearer.accepted
+
+    others = {other: full for other in range(32) if other != place}
+    keeper.takes(keeper.token(others, bits=bits, size=32, issued=NOW + 1).close())
+    assert bearer.accepted
+
+
+@pytest.mark.requirement("IDN-240")
+@BOTH_SIDES
+def test_credential_is_given_back(keeper: Keeper, side: str) -> None:
+    """It was suspended, the phone was found, and the next list says so."""
+    bearer = Bearer(keeper, side)
+    keeper.takes(keeper.token({PLACE: 2}, bits=2).close())
+    assert not bearer.accepted
+
+    keeper.takes(keeper.token(bits=2, issued=NOW + 1).close())
+
+    assert bearer.accepted
+
+
+@pytest.mark.requirement("IDN-240")
+@BOTH_SIDES
+@KINDS
+def test_credential_without_a_status_needs_no_list(keeper: Keeper, side: str, kind: Kind) -> None:
+    """Whoever issued it did not mean to take it back, whatever the lists say of others."""
+    keeper.takes(keeper.token(dict.fromkeys(range(16), 1)).close())
+
+    assert Bearer(keeper, side, claims={}, kind=kind).accepted
+
+
+@pytest.mark.requirement("IDN-250", "IDN-240")
+@BOTH_SIDES
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_place_behind_the_end_of_the_list_is_refused(keeper: Keeper, side: str, bits: int) -> None:
+    """A list is cut short to give back what stood at its end."""
+    size = 16
+    keeper.takes(keeper.token(bits=bits, size=size).close())
+
+    assert not Bearer(keeper, side, claims=status_claim(size)).accepted
+
+
+@pytest.mark.requirement("IDN-250")
+@pytest.mark.parametrize("place", [17, 1 << 20, 2**31, 2**32 + PLACE, 2**61 + PLACE, 2**64 - 1])
+def test_place_far_behind_the_end_is_refused(keeper: Keeper, place: int) -> None:
+    """Cut to thirty-two bits, or multiplied until it overflows, it would be the place of somebody valid."""
+    keeper.takes(keeper.token().close())
+
+    assert not Bearer(keeper, claims=status_claim(place)).accepted
+
+
+@pytest.mark.requirement("IDN-240")
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_last_place_of_the_list_is_in_it(keeper: Keeper, bits: int) -> None:
+    """Sixteen entries, and the last is number fifteen."""
+    keeper.takes(keeper.token(bits=bits).close())
+
+    assert Bearer(keeper, claims=status_claim(15)).accepted
+
+
+@pytest.mark.requirement("IDN-250")
+def test_empty_list_has_nobody_in_it(keeper: Keeper) -> None:
+    """A list of nothing is a good list, and vouches for nobody."""
+    keeper.takes(keeper.token(size=0).close())
+
+    assert not Bearer(keeper, claims=status_claim(0)).accepted
+
+
+@pytest.mark.requirement("IDN-260")
+@BOTH_SIDES
+@KINDS
+def test_credential_whose_list_never_came_is_refused(keeper: Keeper, side: str, kind: Kind) -> None:
+    """Who can keep the list away must not gain by it."""
+    assert not Bearer(keeper, side, kind=kind).accepted
+
+
+@pytest.mark.requirement("IDN-260")
+@pytest.mark.parametrize("uri", [URI + "0", URI[:-1], URI.upper(), "urn:another-list", "x" * 255])
+def test_other_list_does_not_serve(keeper: Keeper, uri: str) -> None:
+    """Place 3 of the lamps says nothing of place 3 of the locks."""
+    keeper.takes(keeper.token().close())
+
+    assert not Bearer(keeper, claims=status_claim(uri=uri)).accepted
+
+
+@pytest.mark.requirement("IDN-260")
+@BOTH_SIDES
+def test_list_of_a_key_that_was_replaced_is_not_believed(keeper: Keeper, side: str) -> None:
+    """Whoever stole the issuer's key gave himself back; the issuer has a new key, and the thief's list is nothing."""
+    bearer = Bearer(keeper, side)
+    keeper.takes(keeper.token().close())
+    keeper.issuer = Key(keeper.issuer.kid, Curve.P256, keeper.rng.randbytes(32))
+    keeper.believe(keeper.issuer)
+
+    assert not bearer.accepted
+    keeper.takes(keeper.token().close())
+    assert bearer.accepted
+
+
+@pytest.mark.requirement("IDN-240")
+def test_more_issuers_take_no_list_away(keeper: Keeper) -> None:
+    """The keeper gets a second key for the next year; the list of the first is good as before."""
+    keeper.takes(keeper.token().close())
+
+    keeper.believe(Key(b"third", Curve.P256, keeper.rng.randbytes(32)))
+    keeper.introduce()
+
+    assert Bearer(keeper).accepted
+
+
+REFERENCE = {"idx": PLACE, "uri": URI}
+MALFORMED: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "number": PLACE,
+    "text": URI,
+    "bytes": b"\xa0",
+    "array": [PLACE, URI],
+    "empty": {},
+    "other-mechanism": {"identifier_list": {"id": b"\x03"}},
+    "more-mechanisms": {"status_list": REFERENCE, "identifier_list": {"id": b"\x03"}},
+    "array-of-references": {"status_list": [REFERENCE]},
+    "null-reference": {"status_list": None},
+    "no-place": {"status_list": {"uri": URI}},
+    "no-name": {"status_list": {"idx": PLACE}},
+    "more": {"status_list": {**REFERENCE, "exp": 0}},
+    "number-keys": {"status_list": {0: PLACE, 1: URI}},
+    "place-below-zero": {"status_list": {**REFERENCE, "idx": -1}},
+    "place-far-below-zero": {"status_list": {**REFERENCE, "idx": -13}},
+    "place-as-float": {"status_list": {**REFERENCE, "idx": float(PLACE) + 0.5}},
+    "place-as-text": {"status_list": {**REFERENCE, "idx": "3"}},
+    "place-as-true": {"status_list": {**REFERENCE, "idx": True}},
+    "place-as-false": {"status_list": {**REFERENCE, "idx": False}},
+    "name-as-bytes": {"status_list": {**REFERENCE, "uri": URI.encode()}},
+    "empty-name": {"status_list": {**REFERENCE, "uri": ""}},
+    "long-name": {"status_list": {**REFERENCE, "uri": "x" * 256}},
+}
+
+
+@pytest.mark.requirement("IDN-270")
+@BOTH_SIDES
+@pytest.mark.parametrize("claim", MALFORMED)
+def test_claim_that_nobody_understands_is_a_refusal(keeper: Keeper, side: str, claim: str) -> None:
+    """Its issuer meant it to be taken back somehow; a device that looks away would believe it for ever."""
+    keeper.takes(keeper.token().close())
+
+    assert not Bearer(keeper, side, claims={CLAIM_STATUS: MALFORMED[claim]}).accepted
+
+
+@pytest.mark.requirement("IDN-270")
+@pytest.mark.needs("channel.edhoc.credential.kcwt")
+@BOTH_SIDES
+@pytest.mark.parametrize("claim", ["null", "empty", "more-mechanisms", "place-below-zero", "no-name"])
+def test_claim_of_a_token_that_nobody_understands_is_a_refusal(keeper: Keeper, side: str, claim: str) -> None:
+    """The issuer signed it, and was wrong."""
+    keeper.takes(keeper.token().close())
+
+    assert not Bearer(keeper, side, claims={CLAIM_STATUS: MALFORMED[claim]}, kind=Kind.KCWT).accepted
+
+
+#: What the issuer says of a list made at ``NOW``, and until when it is fresh by that, in seconds from then.
+FRESH: dict[str, tuple[dict[int, int], int]] = {
+    "end": ({ENDS: NOW + 100}, 100),
+    "time-to-live": ({TTL: 50}, 50),
+    "end-first": ({ENDS: NOW + 100, TTL: 200}, 100),
+    "time-to-live-first": ({ENDS: NOW + 200, TTL: 100}, 100),
+    "neither": ({}, 0),
+}
+
+
+def aging(keeper: Keeper, said: str) -> int:
+    """Hand the target a list that grows old; return for how many seconds it is fresh."""
+    claims, fresh = FRESH[said]
+    token = keeper.token()
+    del token.claims[ENDS]
+    token.claims |= claims
+    keeper.takes(token.close())
+    return fresh
+
+
+@pytest.mark.requirement("IDN-240", "IDN-280")
+@BOTH_SIDES
+@pytest.mark.parametrize("said", FRESH)
+def test_list_is_believed_for_a_grace_and_no_longer(keeper: Keeper, side: str, said: str) -> None:
+    """The hub is down for a week, and the door opens; then nobody knows any more who was taken back since."""
+    bearer = Bearer(keeper, side)
+    fresh = aging(keeper, said)
+
+    keeper.control.advance(fresh + GRACE)
+    assert bearer.accepted
+    keeper.control.advance(1)
+    assert not bearer.accepted
+
+    keeper.takes(renewed(keeper, fresh + GRACE + 1))
+    assert bearer.accepted
+
+
+def renewed(keeper: Keeper, after: int) -> bytes:
+    """Return a list that was made so many seconds after the first."""
+    token = keeper.token(issued=NOW + after)
+    token.claims[ENDS] = NOW + after + DAY
+    return token.close()
+
+
+@pytest.mark.requirement("IDN-240", "IDN-280")
+@pytest.mark.parametrize("grace", [0, 1, 3600, 2 * GRACE])
+def test_grace_is_that_of_the_policy(keeper: Keeper, grace: int) -> None:
+    """A strongroom has none; a garden gate has a fortnight."""
+    keeper.introduce(grace=grace)
+    bearer = Bearer(keeper)
+    fresh = aging(keeper, "end")
+
+    keeper.control.advance(fresh + grace)
+    assert bearer.accepted
+    keeper.control.advance(1)
+    assert not bearer.accepted
+
+
+@pytest.mark.requirement("IDN-280")
+def test_list_that_is_too_old_when_it_comes_is_of_no_use(keeper: Keeper) -> None:
+    """It is newer than none, and too old all the same."""
+    token = keeper.token(issued=NOW - GRACE - 1)
+    del token.claims[ENDS]
+
+    keeper.takes(token.close())
+
+    assert not Bearer(keeper).accepted
+
+
+@pytest.mark.requirement("IDN-280")
+def test_age_goes_by_the_list_and_not_by_its_arrival(keeper: Keeper) -> None:
+    """Who carries lists brings an old one again and again, and it gets no younger."""
+    bearer = Bearer(keeper)
+    token = keeper.token()
+    token.claims = {**token.claims, TTL: 60}
+    data = token.close()
+    keeper.takes(data)
+    keeper.control.advance(60 + GRACE)
+    token.claims[ENDS] = NOW + 2 * GRACE
+    token.claims[ISSUED] = NOW + 1
+    keeper.takes(token.close())
+    keeper.takes(token.close())
+    assert bearer.accepted
+
+    keeper.control.advance(2)
+
+    assert not bearer.accepted
+
+
+@pytest.mark.requirement("IDN-240")
+@BOTH_SIDES
+@pytest.mark.parametrize("said", ["end", "neither"])
+def test_device_that_does_not_know_the_time_goes_by_the_newest_list(
+    target: Target, control: Control, rng: random.Random, side: str, said: str
+) -> None:
+    """A lock without a clock opens: its list may be old, and it has no other."""
+    keeper = Keeper(target, control, rng, date=None)
+    bearer = Bearer(keeper, side)
+    aging(keeper, said)
+
+    control.advance(10 * GRACE)
+
+    assert bearer.accepted
+
+
+@pytest.mark.requirement("IDN-220")
+@BOTH_SIDES
+def test_lists_and_issuers_outlive_the_power(keeper: Keeper, side: str) -> None:
+    """Who is in the list pulls the plug, and the device has forgotten who it is."""
+    bearer = Bearer(keeper, side)
+    keeper.takes(keeper.revoking().close())
+
+    keeper.control.reboot()
+
+    assert not bearer.accepted
+    keeper.takes(keeper.token(issued=NOW + 2).close())
+    assert bearer.accepted
+
+
+@pytest.mark.requirement("IDN-220")
+def test_order_of_lists_outlives_the_power(keeper: Keeper) -> None:
+    """After a power cut, the old list is the first that comes."""
+    old = keeper.token().close()
+    keeper.takes(keeper.revoking().close())
+
+    keeper.control.reboot()
+
+    keeper.refuses(old, Problem.STALE)
+
+
+@pytest.mark.requirement("IDN-220", "IDN-240")
+def test_valid_credential_needs_no_new_list_after_a_power_cut(keeper: Keeper) -> None:
+    """The power comes back before the hub does, and the door opens."""
+    bearer = Bearer(keeper)
+    other = keeper.token(issuer=keeper.other)
+    other.claims[SUBJECT] = keeper.other_uri
+    for token in (keeper.token(), other):
+        keeper.takes(token.close())
+
+    keeper.control.reboot()
+
+    assert bearer.accepted

@@ -1,0 +1,140 @@
+"""Status list tokens: a list with its name and its time, signed by a status issuer (spec/v1/identity-status.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from picosec.crypto.curves import PublicKey
+from picosec.crypto.suites import Signature
+from picosec.crypto.vault import Handle, Vault
+from picosec.errors import ProtocolError
+from picosec.identity.status import WIDTHS, StatusList, is_uri
+from picosec.messaging import cbor
+from picosec.objects.headers import Headers, Label, headers
+from picosec.objects.signed import Signed, sign
+from picosec.objects.statement import MAX_KID
+from picosec.registry import CLAIM_STATUS_LIST, CLAIM_TIME_TO_LIVE, Problem
+
+#: Bytes of the largest token (IDN-100).
+MAX_SIZE: Final = 16_384
+#: What the header ``typ`` of a token says.
+TYPE: Final = "application/statuslist+cwt"
+#: Seconds of the longest time to live.
+MAX_TTL: Final = 2**32 - 1
+
+_SUBJECT, _EXPIRES, _ISSUED = 2, 4, 6
+_HEADER: Final = {int(Label.ALG), int(Label.KID), int(Label.TYP)}
+_NEEDED: Final = {_SUBJECT, _ISSUED, CLAIM_STATUS_LIST}
+_ALGORITHMS: Final = {algorithm.curve: algorithm for algorithm in Signature}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusToken:
+    """What a token says. Times are in seconds since 1970; ``packed`` are the entries as a zlib stream.
+
+    ``expires`` and ``ttl``, seconds from ``issued`` on, are None where the issuer does not say.
+    """
+
+    kid: bytes
+    uri: str
+    issued: int
+    bits: int
+    packed: bytes
+    expires: int | None = None
+    ttl: int | None = None
+
+    @property
+    def fresh_until(self) -> int:
+        """The last second in which the issuer means the list to be gone by."""
+        ends = [self.issued + self.ttl] if self.ttl is not None else []
+        if self.expires is not None:
+            ends.append(self.expires)
+        return min(ends, default=self.issued)
+
+    def entries(self) -> StatusList:
+        """Return the list itself. Raises ``too_large`` (IDN-190) or ``malformed`` (IDN-180)."""
+        return StatusList.unpack(self.bits, self.packed)
+
+    def sign(self, vault: Vault, handle: Handle) -> Signed:
+        """Return the token, signed."""
+        algorithm = _ALGORITHMS[vault.public(handle).curve].value
+        head = headers({int(Label.ALG): algorithm, int(Label.KID): self.kid, int(Label.TYP): TYPE})
+        return sign(head, cbor.dumps(self._claims()), vault, handle)
+
+    def _claims(self) -> dict[int, Any]:
+        listed = {"bits": self.bits, "lst": self.packed}
+        claims: dict[int, Any] = {_SUBJECT: self.uri, _ISSUED: self.issued, CLAIM_STATUS_LIST: listed}
+        if self.expires is not None:
+            claims[_EXPIRES] = self.expires
+        if self.ttl is not None:
+            claims[CLAIM_TIME_TO_LIVE] = self.ttl
+        return claims
+
+
+def decode_token(data: bytes) -> tuple[Signed, StatusToken]:
+    """Return a token, unverified, and what it says.
+
+    Raises ``too_large`` (IDN-100), ``malformed`` or ``not_deterministic`` (IDN-110), ``unsupported_algorithm``
+    (IDN-120): the first that applies.
+    """
+    if len(data) > MAX_SIZE:
+        raise ProtocolError(Problem.TOO_LARGE, "IDN-100", f"{len(data)} bytes")
+    with citing("IDN-110"):
+        signed = Signed.decode(data)
+        token = _read(_kid(signed.headers), cbor.loads(signed.payload))
+    with citing("IDN-120"):
+        signed.check_algorithm()
+    return signed, token
+
+
+def verify_token(signed: Signed, key: PublicKey) -> None:
+    """Check the signature of a token. Raises ``authentication_failed`` (IDN-140)."""
+    with citing("IDN-140"):
+        signed.verify(key)
+
+
+@contextmanager
+def citing(requirement: str) -> Iterator[None]:
+    """Let errors of what this chapter stands on cite the requirement of this chapter that they enforce here."""
+    try:
+        yield
+    except ProtocolError as error:
+        raise ProtocolError(error.problem, requirement, error.detail) from error
+
+
+def _kid(head: Headers) -> bytes:
+    """Hold the headers against the grammar, and return the key identifier."""
+    kid, type_ = head.entries.get(Label.KID), head.entries.get(Label.TYP)
+    if head.unprotected or head.entries.keys() != _HEADER or type_ != TYPE:
+        raise _malformed("the headers are not those of a token")
+    if type(kid) is not bytes or not 0 < len(kid) <= MAX_KID:
+        raise _malformed(f"a key identifier is 1 to {MAX_KID} bytes")
+    return kid
+
+
+def _read(kid: bytes, claims: Any) -> StatusToken:
+    if type(claims) is not dict or not _NEEDED <= claims.keys() <= {*_NEEDED, _EXPIRES, CLAIM_TIME_TO_LIVE}:
+        raise _malformed("the claims are not those of a token")
+    uri, listed, ttl = claims[_SUBJECT], claims[CLAIM_STATUS_LIST], claims.get(CLAIM_TIME_TO_LIVE)
+    if type(listed) is not dict or listed.keys() != {"bits", "lst"} or type(listed["lst"]) is not bytes:
+        raise _malformed("no status list")
+    bits = listed["bits"]
+    if type(bits) is not int or bits not in WIDTHS or not is_uri(uri):
+        raise _malformed("entries of another size, or no name of a list")
+    if CLAIM_TIME_TO_LIVE in claims and not 0 < _unsigned(ttl) <= MAX_TTL:
+        raise _malformed("no time to live")
+    expires = _unsigned(claims[_EXPIRES]) if _EXPIRES in claims else None
+    return StatusToken(kid, uri, _unsigned(claims[_ISSUED]), bits, listed["lst"], expires, ttl)
+
+
+def _unsigned(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise _malformed(f"{value!r} is no time")
+    return value
+
+
+def _malformed(detail: str) -> ProtocolError:
+    return ProtocolError(Problem.MALFORMED, "IDN-110", f"status list token: {detail}")
