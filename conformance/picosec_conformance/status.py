@@ -51,6 +51,30 @@ def packed(bits: int, size: int, entries: Mapping[int, int]) -> bytes:
     return bytes(content)
 
 
+def stored(content: bytes) -> bytes:
+    """Return a zlib stream of up to 65,535 bytes as they are: every library of every platform writes the same."""
+    length = len(content).to_bytes(2, "little")
+    return b"\x78\x01\x01" + length + bytes(byte ^ 0xFF for byte in length) + content + _checksum(content)
+
+
+def zeros(count: int) -> bytes:
+    """Return a zlib stream of so many zeros, at least one: a literal, and copies of what is behind it."""
+    literal, copy = "00110000", "11000101" + "00000"  # 258 bytes, from one byte back
+    copies, rest = divmod(count - 1, 258)
+    bits = "1" + "10" + literal * (1 + rest) + copy * copies + "0000000"
+    block = int(bits[::-1], 2).to_bytes((len(bits) + 7) // 8, "little")
+    return b"\x78\x01" + block + _checksum(bytes(count))
+
+
+def compressed(content: bytes) -> bytes:
+    """Return a zlib stream."""
+    return stored(content) if any(content) or not content else zeros(len(content))
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.adler32(content).to_bytes(4, "big")
+
+
 def status_claim(place: int = PLACE, uri: str = URI) -> dict[int, Any]:
     """Return the claim by which a credential names its place in a list."""
     return {CLAIM_STATUS: {"status_list": {"idx": place, "uri": uri}}}
@@ -61,7 +85,7 @@ class Token:
 
     def __init__(self, issuer: Key, bits: int, entries: bytes) -> None:
         self.issuer = issuer
-        self.listed: Any = {"bits": bits, "lst": zlib.compress(entries)}
+        self.listed: Any = {"bits": bits, "lst": compressed(entries)}
         self.claims: dict[Any, Any] = {SUBJECT: URI, ENDS: NOW + DAY, ISSUED: NOW, LISTED: self.listed}
         self.header: dict[Any, Any] = {
             ALG: -8 if issuer.curve is Curve.ED25519 else -7,

@@ -138,7 +138,7 @@ def _converse(target: Target, control: Control) -> None:
 
 
 def _make_objects(target: Target, control: Control) -> None:
-    """Give the target keys for objects, and have it make one of each form."""
+    """Give the target keys for objects, and have it make one of each form; and issuers of status lists."""
     vault = SoftwareVault(bytes(64), {})
     curves = (Curve.P256, Curve.ED25519, Curve.X25519)
     keys = [(curve, bytes([curve.value]) * 32) for curve in curves]
@@ -153,6 +153,9 @@ def _make_objects(target: Target, control: Control) -> None:
     groups = [{1: b"\x09", 2: bytes(16), 3: Aead.A128GCM.value, 4: Purpose.PLATFORM}]
     objects = cbor.dumps({5: {1: own, 2: senders, 3: groups, 4: 1_800_000_000}})
     target.request(Code.POST, "/ps/test/provision", objects, content_format=CONTENT_FORMAT_CBOR)
+    issuers = [{1: b"\x07", 2: reader, 3: "urn:locks"}, {1: b"\x08", 2: senders[1][2], 3: "urn:lamps"}]
+    status = cbor.dumps({6: {1: issuers, 2: 3600}})
+    target.request(Code.POST, "/ps/test/provision", status, content_format=CONTENT_FORMAT_CBOR)
     draft = {1: b"\x01", 2: b"\x07", 3: CONTENT_FORMAT_CBOR, 4: b"\xf5", 5: Purpose.PLATFORM}
     for further in ({}, {6: 1_800_000_300, 7: reader}, {8: b"\x09"}):
         control.act("object", {**draft, **further})

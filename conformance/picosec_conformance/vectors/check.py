@@ -18,8 +18,8 @@ from picosec_conformance.vectors.operations import ask
 from picosec_conformance.vectors.readme import with_tables
 from picosec_conformance.vectors.runner import judge
 
-_PUBLISHED_NAME = re.compile(r"^(rfc[0-9]+|cose_wg)_[a-z0-9_]+$")
-_GENERATED_NAME = re.compile(r"^(?!rfc[0-9]|cose_wg)[a-z][a-z0-9_]*$")
+_PUBLISHED_NAME = re.compile(r"^(rfc[0-9]+|cose_wg|oauth_wg)_[a-z0-9_]+$")
+_GENERATED_NAME = re.compile(r"^(?!rfc[0-9]|cose_wg|oauth_wg)[a-z][a-z0-9_]*$")
 
 
 def findings(folder: Path, generated: Iterable[VectorFile]) -> Iterator[str]:

@@ -34,10 +34,6 @@ class StatusList:
             return None
         return self.entries[position >> 3] >> (position & 7) & ((1 << self.bits) - 1)
 
-    def pack(self) -> bytes:
-        """Return the entries as one zlib stream."""
-        return zlib.compress(self.entries, 9)
-
     @classmethod
     def unpack(cls, bits: int, packed: bytes, limit: int = MAX_UNPACKED) -> StatusList:
         """Return the list in a zlib stream of at most ``limit`` bytes of entries.

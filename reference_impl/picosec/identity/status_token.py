@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from picosec.crypto.curves import PublicKey
-from picosec.crypto.suites import Signature
-from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.identity.status import WIDTHS, StatusList, is_uri
 from picosec.messaging import cbor
-from picosec.objects.headers import Headers, Label, headers
-from picosec.objects.signed import Signed, sign
+from picosec.objects.headers import Headers, Label
+from picosec.objects.signed import Signed
 from picosec.objects.statement import MAX_KID
 from picosec.registry import CLAIM_STATUS_LIST, CLAIM_TIME_TO_LIVE, Problem
 
@@ -28,7 +26,6 @@ MAX_TTL: Final = 2**32 - 1
 _SUBJECT, _EXPIRES, _ISSUED = 2, 4, 6
 _HEADER: Final = {int(Label.ALG), int(Label.KID), int(Label.TYP)}
 _NEEDED: Final = {_SUBJECT, _ISSUED, CLAIM_STATUS_LIST}
-_ALGORITHMS: Final = {algorithm.curve: algorithm for algorithm in Signature}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +54,6 @@ class StatusToken:
     def entries(self) -> StatusList:
         """Return the list itself. Raises ``too_large`` (IDN-190) or ``malformed`` (IDN-180)."""
         return StatusList.unpack(self.bits, self.packed)
-
-    def sign(self, vault: Vault, handle: Handle) -> Signed:
-        """Return the token, signed."""
-        algorithm = _ALGORITHMS[vault.public(handle).curve].value
-        head = headers({int(Label.ALG): algorithm, int(Label.KID): self.kid, int(Label.TYP): TYPE})
-        return sign(head, cbor.dumps(self._claims()), vault, handle)
-
-    def _claims(self) -> dict[int, Any]:
-        listed = {"bits": self.bits, "lst": self.packed}
-        claims: dict[int, Any] = {_SUBJECT: self.uri, _ISSUED: self.issued, CLAIM_STATUS_LIST: listed}
-        if self.expires is not None:
-            claims[_EXPIRES] = self.expires
-        if self.ttl is not None:
-            claims[CLAIM_TIME_TO_LIVE] = self.ttl
-        return claims
 
 
 def decode_token(data: bytes) -> tuple[Signed, StatusToken]:

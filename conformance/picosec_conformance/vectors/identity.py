@@ -1,0 +1,13 @@
+"""Vectors of the chapter on identity (spec/v1/identity.md), part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from picosec_conformance.vectors import status
+from picosec_conformance.vectors.model import VectorFile
+
+
+def files() -> Iterator[VectorFile]:
+    """Yield the files about identity."""
+    yield from status.files()
