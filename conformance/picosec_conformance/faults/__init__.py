@@ -70,9 +70,14 @@ CHAPTERS = (
     "objects_carried",
     "objects_made",
     "objects_written",
+    "identity_status",
+    "identity_status_taken",
+    "identity_status_use",
+    "identity_status_channels",
     "conformance",
     "conformance_target",
     "conformance_objects",
+    "conformance_status",
 )
 
 

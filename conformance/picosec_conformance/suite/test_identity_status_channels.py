@@ -11,7 +11,7 @@ from picosec.channel.credentials import Kind
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
 from picosec_conformance.control import Control
-from picosec_conformance.edhoc_peer import as_initiator, meet
+from picosec_conformance.edhoc_peer import HostileResponder, as_initiator, expect_given_up, meet
 from picosec_conformance.handshake import Parties, open_channel, respond
 from picosec_conformance.lives import Renewing, another_peer, opened, works
 from picosec_conformance.objects import NOW
@@ -145,6 +145,44 @@ def test_who_brings_the_list_that_revokes_him_gets_an_answer(keeper: Keeper) -> 
     keeper.takes(keeper.revoking().close(), ask=channel.ask)
 
     assert not works(keeper.target, channel)
+
+
+@pytest.mark.requirement("IDN-290")
+@pytest.mark.needs("channel.edhoc.initiator")
+def test_handshake_that_is_going_on_opens_nothing(keeper: Keeper) -> None:
+    """Whoever knows that he will be found out holds the last answer back, and gives it when the list has come."""
+    keeper.takes(keeper.token().close())
+    parties = met(keeper, **as_initiator())
+    other = HostileResponder(keeper.target, keeper.control, parties)
+    other.wait_1()
+    other.send_2()
+    other.wait_3()
+    keeper.takes(keeper.revoking().close())
+
+    other.send_4(b"")
+
+    expect_given_up(keeper.target, keeper.control, Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-290")
+@pytest.mark.needs("channel.edhoc.responder", "channel.resume")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_stored_channel_ends_with_its_credential(keeper: Keeper, when: str) -> None:
+    """The channel outlives a loss of power, and what was taken back before it or after it is taken back."""
+    keeper.takes(keeper.token().close())
+    parties = met(keeper)
+    keeper.control.provision(methods=[parties.method], suites=[parties.suite], message_4=False, store_channels=True)
+    channel = opened(keeper.target, parties)
+    list_ = keeper.revoking().close()
+
+    for step in (list_, None) if when == "before" else (None, list_):
+        if step is None:
+            keeper.control.reboot()
+        else:
+            keeper.takes(step)
+
+    assert not works(keeper.target, channel)
+    assert keeper.control.state()[2] == 0
 
 
 @pytest.mark.requirement("IDN-290")

@@ -116,10 +116,11 @@ def test_place_behind_the_end_of_the_list_is_refused(keeper: Keeper, side: str, 
 
 
 @pytest.mark.requirement("IDN-250")
-@pytest.mark.parametrize("place", [17, 1 << 20, 2**31, 2**32 + PLACE, 2**61 + PLACE, 2**64 - 1])
-def test_place_far_behind_the_end_is_refused(keeper: Keeper, place: int) -> None:
+@pytest.mark.parametrize("bits", [1, 8])
+@pytest.mark.parametrize("place", [17, 1 << 20, 2**29 + PLACE, 2**32 + PLACE, 2**61 + PLACE, 2**64 - 1])
+def test_place_far_behind_the_end_is_refused(keeper: Keeper, place: int, bits: int) -> None:
     """Cut to thirty-two bits, or multiplied until it overflows, it would be the place of somebody valid."""
-    keeper.takes(keeper.token().close())
+    keeper.takes(keeper.token(bits=bits).close())
 
     assert not Bearer(keeper, claims=status_claim(place)).accepted
 

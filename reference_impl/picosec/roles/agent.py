@@ -62,6 +62,7 @@ class Agent:
     ) -> None:
         self.channels = ChannelTable(keyring.channel_policy)
         self._keyring = keyring
+        self.channels.admit = lambda cred, now: keyring.status.check(cred, self._date(now))
         self._shelf = shelf
         for context in keyring.contexts:
             self.channels.add(context.channel())

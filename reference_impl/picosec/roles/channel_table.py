@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ class ChannelTable(Channels):
         "_idle",
         "_store",
         "_woken",
+        "admit",
         "confirmed",
         "connections",
         "displaced",
@@ -71,6 +72,8 @@ class ChannelTable(Channels):
         self._store: ChannelStore | None = None
         #: Channels that were restored before anybody said what time it is.
         self._woken: list[Channel] = []
+        #: Judges CRED_x of a peer when a channel is about to open, which may be long after its proof was checked.
+        self.admit: Callable[[bytes, float], None] = lambda cred, now: None
         #: What happened since somebody looked: channels that made room, got new keys from their peers, need new keys.
         self.displaced: list[Channel] = []
         self.confirmed: list[Channel] = []
@@ -83,13 +86,15 @@ class ChannelTable(Channels):
     def open(self, session: Session, now: float = 0.0, peer: Hashable = None) -> Channel:
         """Take in the channel that a handshake gave, in place of one with the same identifier.
 
-        Raises ``ProtocolError`` with ``busy`` when all channels are in use by other peers (CHN-1270).
+        Raises ``ProtocolError`` with ``busy`` when all channels are in use by other peers (CHN-1270), and
+        ``bad_credential`` when the credential was taken back since it was shown (IDN-290).
         """
         return self.keep(channel_from_session(session), now, peer)
 
     def keep(self, channel: Channel, now: float = 0.0, peer: Hashable = None) -> Channel:
         """Take in a channel that carried a request before its handshake was confirmed. Raises as :meth:`open` does."""
         assert channel.session is not None
+        self.admit(channel.session.peer.cred, now)
         channel.used = now
         if peer is not None:
             self.moved(channel, peer)
