@@ -142,6 +142,20 @@ class Control:
         fields = {1: list(issuers) or None, 2: grace}
         self._post("provision", {6: {key: value for key, value in fields.items() if value is not None}})
 
+    def provision_identity(self, *, own: dict[int, Any] | None = None, trusted: Sequence[bytes] | None = None) -> None:
+        """Give the target an identity of its own, and the identifiers of those that it trusts."""
+        fields = {1: own, 2: None if trusted is None else list(trusted)}
+        self._post("provision", {7: {key: value for key, value in fields.items() if value is not None}})
+
+    def change_identity(self, name: str, parameters: dict[int, Any] | None = None) -> bytes:
+        """Make the target ``rotate`` or ``recover`` its identity, and return the history that it then has."""
+        handle = self.act(name, parameters)
+        event = self.event("identity")
+        history = event.fields.get(1)
+        if event.fields.get(0) != handle or not isinstance(history, bytes):
+            raise Nonconformity("the event of an identity has its handle and its history")
+        return history
+
     def make_object(
         self,
         signer: bytes,

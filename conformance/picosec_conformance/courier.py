@@ -154,11 +154,7 @@ class Courier:
     ) -> Message:
         """Hand an object over, in blocks if it is large, and return the response."""
         content_format = form_of(data) if content_format is None else content_format
-        send = ask or self.target.exchange
-        if len(data) > _WHOLE:
-            upload = Upload(self.target, send, PATH, code=Code.POST, content_format=content_format)
-            return _upload(upload, data)
-        return send(self.target.build(Code.POST, PATH, data, kind=kind, content_format=content_format))
+        return upload(self.target, PATH, data, content_format, ask, kind)
 
     def takes(self, data: bytes, *, ask: Ask | None = None) -> None:
         """Hand an object over that has to be taken. Raises ``Nonconformity`` when it is not."""
@@ -187,10 +183,16 @@ def form_of(data: bytes) -> int:
     return ENCRYPT0 if data[:1] == b"\xd0" else ENCRYPT if data[:2] == b"\xd8\x60" else SIGN1
 
 
-def _upload(upload: Upload, data: bytes) -> Message:
-    """Send what is large in blocks until the target answers other than by asking for more."""
+def upload(
+    target: Target, path: str, data: bytes, content_format: int, ask: Ask | None = None, kind: Type = Type.CON
+) -> Message:
+    """Post something, in blocks if it is large until the target answers other than by asking for more."""
+    send = ask or target.exchange
+    if len(data) <= _WHOLE:
+        return send(target.build(Code.POST, path, data, kind=kind, content_format=content_format))
+    blocks = Upload(target, send, path, code=Code.POST, content_format=content_format)
     for block, payload in parts_of(data, _WHOLE):
-        reply = upload.part(block, payload)
+        reply = blocks.part(block, payload)
         if reply.code != Code.CONTINUE:
             break
     return reply

@@ -48,6 +48,7 @@ class Problem(IntEnum):
     MISDIRECTED = 51
     STALE = 52
     WRONG_PURPOSE = 53
+    FORKED = 54
 
 
 #: CoAP response code of each error, as one byte.
@@ -93,6 +94,7 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.MISDIRECTED: 0x83,
     Problem.STALE: 0x83,
     Problem.WRONG_PURPOSE: 0x83,
+    Problem.FORKED: 0x89,
 }
 
 #: What each error means, in words.
@@ -138,6 +140,7 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.MISDIRECTED: "the object is meant for another recipient",
     Problem.STALE: "the object is older than its recipient accepts, or comes from the future",
     Problem.WRONG_PURPOSE: "the key may not be used for this purpose",
+    Problem.FORKED: "the history contradicts what is known of the identity",
 }
 
 CONTENT_FORMAT_LINK_FORMAT: Final = 40
@@ -158,6 +161,8 @@ OPTION_DELIVERY: Final = 65001
 CONTENT_FORMAT_BUNDLE_LISTING: Final = 65001
 CONTENT_FORMAT_PLATFORM_OBJECT: Final = 65002
 CONTENT_FORMAT_APPLICATION_OBJECT: Final = 65003
+CONTENT_FORMAT_IDENTITY_STATEMENT: Final = 65004
+CONTENT_FORMAT_IDENTITY_HISTORY: Final = 65005
 CLAIM_RECIPIENT: Final = -65537
 CLAIM_SEQUENCE: Final = -65538
 CLAIM_PURPOSE: Final = -65539

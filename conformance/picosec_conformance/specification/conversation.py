@@ -29,8 +29,10 @@ from picosec_conformance.bundle.contents import PARTS
 from picosec_conformance.bundle.listing import Listing, Part, Run, sign
 from picosec_conformance.control import Control, oscore_context
 from picosec_conformance.handshake import initiate, introduce, respond
+from picosec_conformance.histories import thumbprint
 from picosec_conformance.links import LiveLinks
 from picosec_conformance.manifest import REFERENCE, load_manifest
+from picosec_conformance.objects import Key
 from picosec_conformance.report.model import Frame
 from picosec_conformance.specification.instances import Instance
 from picosec_conformance.target import Target
@@ -70,6 +72,7 @@ def instances_of_conversation() -> Iterator[Instance]:
         target.begin(random.Random(1))
         _converse(target, Control(target))
         _make_objects(target, Control(target))
+        _change_identities(Control(target))
         frames = tuple(target.frames)
         record, _ = links.end()
     yield from _said(frames)
@@ -160,6 +163,16 @@ def _make_objects(target: Target, control: Control) -> None:
     for further in ({}, {6: 1_800_000_300, 7: reader}, {8: b"\x09"}):
         control.act("object", {**draft, **further})
     control.events()
+
+
+def _change_identities(control: Control) -> None:
+    """Give the target an identity, and others to trust, and have it change its key in both ways."""
+    control.reset(bytes(32))
+    safe = Key(b"", Curve.ED25519, bytes(32))
+    own = {1: Curve.P256.value, 2: bytes([1]) * 32, 3: thumbprint(safe)}
+    control.provision_identity(own=own, trusted=[bytes(32)])
+    control.change_identity("rotate")
+    control.change_identity("recover", {1: Curve.ED25519.value, 2: safe.private, 3: bytes(32)})
 
 
 def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:

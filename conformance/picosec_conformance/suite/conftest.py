@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from picosec.messaging.coap import Code, code_text
+from picosec_conformance.acquaintance import Acquaintance
 from picosec_conformance.blockwise import Ask, TargetAsClient, Upload, read_whole
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
@@ -74,6 +75,12 @@ def registered(observer: Observer) -> Observer:
 def client(request: pytest.FixtureRequest, target: Target, control: Control) -> TargetAsClient:
     """The target asking in the open, or over a fresh channel."""
     return TargetAsClient(target, control, request.getfixturevalue("channel") if request.param == "channel" else None)
+
+
+@pytest.fixture
+def acquaintance(target: Target, control: Control, rng: random.Random) -> Acquaintance:
+    """Somebody whose identity the target trusts, and of whose history it has seen nothing."""
+    return Acquaintance(target, control, rng)
 
 
 @pytest.fixture

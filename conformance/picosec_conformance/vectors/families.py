@@ -9,7 +9,7 @@ from picosec_conformance.vectors.model import VectorFile
 from picosec_conformance.vectors.operations import OPERATIONS, Operation
 
 #: One module per part of the protocol; each registers operations and yields files.
-FAMILIES = ("messaging", "edhoc", "oscore", "channel_life", "delivery", "objects", "identity")
+FAMILIES = ("messaging", "edhoc", "oscore", "channel_life", "delivery", "objects", "identity", "identity_history")
 
 
 def generated_files() -> Iterator[VectorFile]:

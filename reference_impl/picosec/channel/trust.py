@@ -61,6 +61,16 @@ class TrustStore:
             self._refer(b"\xa1\x04" + bstr(identifier), parsed)
         return parsed
 
+    def forget(self, credential: bytes) -> None:
+        """Trust a claims set no longer, also in handshakes that began before."""
+        self._claims_sets.pop(credential, None)
+        for id_cred, known in list(self._references.items()):
+            rest = tuple(each for each in known if each.cred != credential)
+            if rest:
+                self._references[id_cred] = rest
+            else:
+                del self._references[id_cred]
+
     def _refer(self, id_cred: bytes, credential: Credential) -> None:
         known = self._references.get(id_cred, ())
         if credential not in known:

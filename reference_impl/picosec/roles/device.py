@@ -8,12 +8,15 @@ from typing import Any, Final
 import picosec
 from picosec.channel.credentials import Kind
 from picosec.channel.store import Shelf
+from picosec.crypto.vault import Handle
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
-from picosec.roles.events import ObjectMade
+from picosec.roles.events import IdentityChanged, ObjectMade
+from picosec.roles.identities import PATH as IDENTITY_PATH
+from picosec.roles.identities import Identities
 from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 from picosec.roles.objects import PATH as OBJECTS_PATH
 from picosec.roles.objects import Draft, Objects
@@ -62,6 +65,7 @@ FEATURES: Final = (
     "objects.recipient",
     "objects.sender",
     "identity.status",
+    "identity.history",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -139,6 +143,7 @@ class Device(Agent):
     ) -> None:
         self.lamp = Lamp()
         self._objects = Objects(keyring.inbox, entropy, self._date, self._closed)
+        self._identities = Identities(keyring, entropy, self._date, self.revoke)
         features = [each for each in FEATURES if each != "channel.resume" or shelf is not None]
         info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": features}
         self._info = cbor.dumps(info)
@@ -151,6 +156,7 @@ class Device(Agent):
             ),
             OBJECTS_PATH: self._objects.resource(),
             STATUS_PATH: Status(keyring.status, self._date, self.revoke).resource(),
+            IDENTITY_PATH: self._identities.resource(),
             "/sensors": INDEX,
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators": INDEX,
@@ -167,6 +173,19 @@ class Device(Agent):
         self._report(ObjectMade(handle, made), now)
         return handle
 
+    def rotate(self, now: float) -> int:
+        """Replace the key of this device's identity; an IdentityChanged follows. Raises as :meth:`Identities.rotate`
+        does.
+        """
+        return self._changed_identity(self._identities.rotate(now), now)
+
+    def recover(self, handle: Handle, committed: bytes, now: float) -> int:
+        """Take the key for emergencies as that of this device's identity; an IdentityChanged follows.
+
+        Raises as :meth:`Identities.recover` does.
+        """
+        return self._changed_identity(self._identities.recover(handle, committed, now), now)
+
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""
         return {"/actuators/lamp": self.lamp.changes} if self.lamp.changes else {}
@@ -174,6 +193,11 @@ class Device(Agent):
     def state(self) -> list[Any]:
         """Return what accepted messages may change, as a CBOR value for a digest."""
         return [super().state(), self.lamp.on, self.lamp.changes]
+
+    def _changed_identity(self, history: bytes, now: float) -> int:
+        handle = self._new_handle()
+        self._report(IdentityChanged(handle, history), now)
+        return handle
 
     def _closed(self, path: str) -> bool:
         return self._site.closed(path)

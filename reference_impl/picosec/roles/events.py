@@ -77,6 +77,14 @@ class ObjectMade:
     object: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityChanged:
+    """The identity of this party has another key; ``history`` is what tells others."""
+
+    handle: int
+    history: bytes
+
+
 class ChannelEnd(Enum):
     """Why a channel ended."""
 
@@ -110,5 +118,16 @@ class Released:
 
 
 #: What an act, or a handshake that the peer began, leads to.
-Outcome = Response | Notification | Failed | Reset | Pong | ChannelOpened | ChannelFailed | ChannelClosed | ObjectMade
+Outcome = (
+    Response
+    | Notification
+    | Failed
+    | Reset
+    | Pong
+    | ChannelOpened
+    | ChannelFailed
+    | ChannelClosed
+    | ObjectMade
+    | IdentityChanged
+)
 Event = Outcome | Released

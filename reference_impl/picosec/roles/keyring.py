@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from picosec.channel.channels import Channel
-from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential
+from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential, parse_ccs
 from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.channel.oscore_context import SecurityContext, check_identifiers
 from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Vault
+from picosec.identity.history import Known
+from picosec.identity.keys import credential
+from picosec.identity.own import OwnIdentity
 from picosec.identity.status_lists import StatusLists
 from picosec.objects.inbox import Inbox
 from picosec.roles.channel_table import ChannelPolicy
@@ -66,7 +69,10 @@ class ContextParameters:
 
 
 class Keyring:
-    """Everything provisioned. It only grows; a change makes all of its parts anew or, when one is wrong, none."""
+    """Everything provisioned. It only grows; a change makes all of its parts anew or, when one is wrong, none.
+
+    Identities alone change by themselves: they get other keys.
+    """
 
     def __init__(self, vault: Vault, policy: Policy = DEFAULT_POLICY) -> None:
         self.vault = vault
@@ -82,6 +88,9 @@ class Keyring:
         self.inbox = Inbox(vault)
         #: The date when this party's clock showed 0, in seconds since 1970; None if nobody said.
         self.epoch: int | None = None
+        #: The identity of this party, and by identifier what it knows of those of others.
+        self.identity: OwnIdentity | None = None
+        self.peers: dict[bytes, Known] = {}
 
     def add(
         self,
@@ -99,11 +108,39 @@ class Keyring:
         store = TrustStore()
         for each in all_trusted:
             store.add(each.kind, each.credential, each.kid)
+        for known in self.peers.values():
+            _trust(store, known)
         policy = policy or self._policy
-        self.config = EdhocConfig(self.vault, all_own, store, policy, self.status.check)
+        self.config = self._config(all_own, store, policy)
         self.own, self.trusted, self._policy = all_own, all_trusted, policy
         self.contexts = (*self.contexts, *contexts)
         self.channel_policy = channel_policy or self.channel_policy
+
+    def assume(self, identity: OwnIdentity) -> None:
+        """Have an identity, or another key of it: from now on it authenticates by that, and by none before (IDN-650).
+
+        Credentials that were given otherwise go first.
+        """
+        self.identity = identity
+        self.config = self._config(self.own, self.config.trusted, self._policy)
+
+    def follow(self, known: Known) -> bytes | None:
+        """Believe what is known of an identity now, and return the credential that is believed no longer, if any."""
+        before = self.peers.get(known.identifier)
+        former, current = _credential(before), _credential(known)
+        self.peers[known.identifier] = known
+        if former is None or former == current:
+            _trust(self.config.trusted, known)
+            return None
+        self.config.trusted.forget(former)
+        _trust(self.config.trusted, known)
+        return former
+
+    def _config(self, own: tuple[OwnCredential, ...], trusted: TrustStore, policy: Policy) -> EdhocConfig:
+        if self.identity is not None:
+            ccs = parse_ccs(credential(self.identity.identifier, self.identity.history.key))
+            own = (*own, own_credential(Kind.KID, ccs, self.identity.handle, self.vault))
+        return EdhocConfig(self.vault, own, trusted, policy, self.status.check)
 
     def own_credential(
         self, kind: Kind, credential: bytes, private: bytes, usage: Usage, kid: bytes | None = None
@@ -132,4 +169,20 @@ class Keyring:
                 self.channel_policy.store,
             ],
             [self.inbox.state(), self.status.state(), self.epoch],
+            [
+                None if self.identity is None else self.identity.history.encode(),
+                [known.state() for _identifier, known in sorted(self.peers.items())],
+            ],
         ]
+
+
+def _credential(known: Known | None) -> bytes | None:
+    """Return the credential by which the holder of an identity authenticates, None for nobody."""
+    key = None if known is None else known.believed
+    return None if known is None or key is None else credential(known.identifier, key)
+
+
+def _trust(store: TrustStore, known: Known) -> None:
+    ccs = _credential(known)
+    if ccs is not None:
+        store.add(Kind.KID, ccs)

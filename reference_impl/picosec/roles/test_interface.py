@@ -31,6 +31,7 @@ from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
+from picosec.roles.test_identity import read_emergency, read_identity
 from picosec.roles.test_objects import read_draft, read_objects
 from picosec.roles.test_resources import Large, Store, slow
 from picosec.roles.test_status import read_status
@@ -196,9 +197,11 @@ class TestBuild:
     # -- provisioning --------------------------------------------------------------------------------------------
 
     def _provision(self, request: Request) -> Reply:
-        entries = fields(payload(request.payload, dict), {}, {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict})
+        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict}
+        entries = fields(payload(request.payload, dict), {}, kinds)
         objects = read_objects(entries.get(5, {}), self._keyring.vault)
         status = read_status(entries.get(6, {}))
+        identity = read_identity(entries.get(7, {}), self._keyring.vault)
         self._device.provision(
             each(entries.get(1, []), self._own),
             each(entries.get(2, []), _trusted),
@@ -208,6 +211,7 @@ class TestBuild:
         )
         objects.give_to(self._keyring)
         status.give_to(self._keyring)
+        identity.give_to(self._keyring)
         return Reply(Code.CHANGED)
 
     def _own(self, value: Any) -> OwnCredential:
@@ -307,6 +311,14 @@ class TestBuild:
     def _object(self, parameters: dict[int, Any], request: Request) -> int:
         return self._device.make_object(read_draft(parameters), request.now)
 
+    def _rotate(self, parameters: dict[int, Any], request: Request) -> int:
+        fields(parameters, {}, {})
+        return self._device.rotate(request.now)
+
+    def _recover(self, parameters: dict[int, Any], request: Request) -> int:
+        handle, committed = read_emergency(parameters, self._keyring.vault)
+        return self._device.recover(handle, committed, request.now)
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
@@ -318,6 +330,8 @@ class TestBuild:
         "renew": _renew,
         "release": _release,
         "object": _object,
+        "rotate": _rotate,
+        "recover": _recover,
     }
 
     def _events(self, request: Request) -> Reply:
@@ -440,6 +454,8 @@ def _event(event: events.Outcome) -> list[Any]:
             return ["failed", {0: handle, 1: reason.name.lower()}]
         case events.ObjectMade(handle, made):
             return ["object", {0: handle, 1: made}]
+        case events.IdentityChanged(handle, history):
+            return ["identity", {0: handle, 1: history}]
         case events.Reset(handle):
             return ["reset", {0: handle}]
         case events.Pong(handle):
