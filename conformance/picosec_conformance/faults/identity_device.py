@@ -80,7 +80,7 @@ def forgets_the_key_when_a_history_is_wrong() -> None:
 @fault("IDN-430")
 def forgets_that_an_identity_forked() -> None:
     """It refuses the second history, and goes on with the first: whoever came first is right."""
-    Known.freeze = lambda self: self
+    Known.freeze = lambda self, place: self
 
 
 @fault("IDN-430")
@@ -218,7 +218,7 @@ def refuses_what_it_knows_already() -> None:
     original = Known.follow
 
     def follow(self: Known, found: History) -> Known:
-        if found.names == self.seen and not self.frozen:
+        if found.names == self.seen and self.forked is None:
             raise ProtocolError(Problem.STALE, "IDN-410", "")
         return original(self, found)
 

@@ -9,7 +9,7 @@ from typing import Any
 from picosec.crypto.curves import Curve, PublicKey, decode_public
 from picosec.errors import ProtocolError
 from picosec.identity import history, statement
-from picosec.identity.history import History, Known
+from picosec.identity.history import Forked, History, Known
 from picosec.identity.keys import thumbprint
 from picosec.identity.statement import Part, Signed, Statement, Unread
 from picosec.messaging import cbor
@@ -320,7 +320,7 @@ def takes_a_fork_for_an_old_history() -> None:
     original = Known.follow
 
     def follow(self: Known, found: History) -> Known:
-        if len(found.statements) < len(self.seen) and not self.frozen:
+        if len(found.statements) < len(self.seen) and self.forked is None and not found.recovered:
             raise ProtocolError(Problem.STALE, "IDN-410", "")
         return original(self, found)
 
@@ -335,7 +335,7 @@ def freezes_at_anybodys_word() -> None:
     def follow(self: Known, found: History) -> Known:
         common = history._common(self.seen, found.names)
         if common < min(len(self.seen), len(found.statements)):
-            raise ProtocolError(Problem.FORKED, "IDN-400", "")
+            raise Forked(common)
         return original(self, found)
 
     Known.follow = follow
@@ -351,6 +351,70 @@ def names_statements_with_their_signatures() -> None:
         return (first.statement.name, *further)
 
     History.names = property(names)
+
+
+@fault("IDN-440")
+def treats_owner_and_thief_alike() -> None:
+    """Two histories are two histories, whoever speaks in them: the thief who came first has stopped the owner."""
+
+    def compare(self: Known, found: History, common: int) -> None:
+        raise ProtocolError(Problem.FORKED, "IDN-430", "") if self.forked is not None else Forked(common)
+
+    Known._compare = compare
+
+
+@fault("IDN-440")
+def outranks_by_the_first_statement_alone() -> None:
+    """Only where the histories part is looked at, and the owner had rotated once before he knew."""
+    original = Known._compare
+
+    def compare(self: Known, found: History, common: int) -> None:
+        if self.forked is None and not history.is_emergency(found, common):
+            raise Forked(common)
+        original(self, found, common)
+
+    Known._compare = compare
+
+
+@fault("IDN-450")
+def lets_an_old_key_freeze_what_was_recovered() -> None:
+    """The owner has spoken, and the thief with the old key as well: that is two, and neither is believed."""
+    original = Known._compare
+
+    def compare(self: Known, found: History, common: int) -> None:
+        try:
+            original(self, found, common)
+        except ProtocolError as error:
+            if error.requirement == "IDN-450":
+                raise Forked(common) from error
+            raise
+
+    Known._compare = compare
+
+
+@fault("IDN-430")
+def lets_any_emergency_end_a_fork() -> None:
+    """An emergency is the last word, also when it is the second one of that key."""
+    original = Known._compare
+
+    def compare(self: Known, found: History, common: int) -> None:
+        if self.forked is None or not found.recovered:
+            original(self, found, common)
+
+    Known._compare = compare
+
+
+@fault("IDN-430")
+def lets_nobody_end_a_fork() -> None:
+    """Frozen is frozen: the owner walks from lamp to lamp."""
+    original = Known._compare
+
+    def compare(self: Known, found: History, common: int) -> None:
+        if self.forked is not None:
+            raise ProtocolError(Problem.FORKED, "IDN-430", "")
+        original(self, found, common)
+
+    Known._compare = compare
 
 
 @fault("IDN-410")
@@ -394,7 +458,11 @@ def believes_the_good_half() -> None:
         try:
             return original(self, found)
         except ProtocolError as error:
-            if error.problem is not Problem.AUTHENTICATION_FAILED or self.frozen or len(found.statements) == 1:
+            if (
+                error.problem is not Problem.AUTHENTICATION_FAILED
+                or self.forked is not None
+                or len(found.statements) == 1
+            ):
                 raise
             return self.follow(replace(found, statements=found.statements[:-1]))
 

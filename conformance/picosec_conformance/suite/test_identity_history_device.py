@@ -323,7 +323,7 @@ def test_history_is_shown_whole(holder: Holder) -> None:
 @pytest.mark.requirement("IDN-600")
 def test_device_without_an_identity_shows_none(target: Target, control: Control) -> None:
     """Nothing is not the same as an empty history."""
-    target.expect_refusal(target.request(Code.GET, PATH), RESPONSE_CODE[Problem.NOT_FOUND], Problem.NOT_FOUND)
+    target.expect_refusal(target.request(Code.GET, PATH), Code.METHOD_NOT_ALLOWED, Problem.METHOD_NOT_ALLOWED)
 
 
 @pytest.mark.requirement("IDN-600", "IDN-640")
@@ -335,7 +335,7 @@ def test_identity_outlives_a_reboot_and_no_factory_reset(holder: Holder) -> None
 
     holder.control.reset()
     reply = holder.target.request(Code.GET, PATH)
-    holder.target.expect_refusal(reply, RESPONSE_CODE[Problem.NOT_FOUND], Problem.NOT_FOUND)
+    holder.target.expect_refusal(reply, Code.METHOD_NOT_ALLOWED, Problem.METHOD_NOT_ALLOWED)
 
 
 @pytest.mark.requirement("IDN-500")

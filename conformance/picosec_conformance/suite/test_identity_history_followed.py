@@ -241,20 +241,85 @@ def test_owner_takes_the_identity_back_from_a_thief(acquaintance: Acquaintance) 
     assert not acquaintance.authenticates(thief)
 
 
+FURTHER = pytest.mark.parametrize("further", [0, 1, 2], ids=["shorter", "as-long", "longer"])
+
+
 @pytest.mark.requirement("IDN-400")
-@pytest.mark.parametrize("further", [0, 1, 2], ids=["shorter", "as-long", "longer"])
-@pytest.mark.parametrize("emergency", [False, True], ids=["rotation", "emergency"])
-def test_fork_is_found_out(acquaintance: Acquaintance, further: int, emergency: bool) -> None:
+@FURTHER
+@pytest.mark.parametrize("recovered", [False, True], ids=["rotations", "emergencies"])
+def test_fork_is_found_out(acquaintance: Acquaintance, further: int, recovered: bool) -> None:
     """Two hold one key, or one says different things to different peers, however many statements follow."""
     history = acquaintance.history
     other = history.branch()
     history.rotate()
-    history.rotate()
+    (history.recover if recovered else history.rotate)()
     acquaintance.takes(history.encode())
 
-    (other.recover if emergency else other.rotate)()
+    (other.recover if recovered else other.rotate)()
     for _ in range(further):
         other.rotate()
+    acquaintance.forks(other.encode())
+
+
+@pytest.mark.requirement("IDN-440")
+@FURTHER
+def test_emergency_outranks_rotations(acquaintance: Acquaintance, further: int) -> None:
+    """The thief told everybody first. The owner, who never saw what he told, comes with the key from the safe."""
+    thief = acquaintance.history
+    owner = thief.branch()
+    thief.rotate()
+    thief.rotate()
+    acquaintance.takes(thief.encode())
+
+    owner.recover()
+    for _ in range(further):
+        owner.rotate()
+    acquaintance.takes(owner.encode())
+
+    assert acquaintance.authenticates(owner.key)
+    assert not acquaintance.authenticates(thief.key)
+
+
+@pytest.mark.requirement("IDN-440")
+def test_emergency_behind_the_parting_outranks_rotations(acquaintance: Acquaintance) -> None:
+    """The owner had rotated as well before he knew of the theft."""
+    thief = acquaintance.history
+    owner = thief.branch()
+    thief.rotate()
+    acquaintance.takes(thief.encode())
+    owner.rotate()
+    owner.recover()
+
+    acquaintance.takes(owner.encode())
+
+
+@pytest.mark.requirement("IDN-450")
+@FURTHER
+def test_rotations_do_not_outrank_an_emergency(acquaintance: Acquaintance, further: int) -> None:
+    """The thief still has the old key, and makes of it whatever he can: nothing comes of it, not even a fork."""
+    owner = acquaintance.history
+    thief = owner.branch()
+    owner.rotate()
+    owner.recover()
+    acquaintance.takes(owner.encode())
+    thief.rotate()
+    for _ in range(further):
+        thief.rotate()
+
+    acquaintance.refuses(thief.encode(), Problem.STALE)
+    assert acquaintance.authenticates()
+
+
+@pytest.mark.requirement("IDN-400")
+def test_emergency_before_the_parting_decides_nothing(acquaintance: Acquaintance) -> None:
+    """Both branches have it; who holds the key that came after it is the question."""
+    history = acquaintance.history
+    history.recover()
+    other = history.branch()
+    history.rotate()
+    acquaintance.takes(history.encode())
+    other.rotate()
+
     acquaintance.forks(other.encode())
 
 
@@ -303,7 +368,7 @@ def test_statement_that_was_seen_is_known_by_its_name(acquaintance: Acquaintance
 
 
 @pytest.mark.requirement("IDN-430")
-@pytest.mark.parametrize("which", ["seen", "other", "longer", "recovered", "short"])
+@pytest.mark.parametrize("which", ["seen", "other", "longer", "short"])
 def test_forked_identity_is_believed_in_nothing(acquaintance: Acquaintance, which: str) -> None:
     """Neither branch, nor what goes on from one, nor the key that was believed: a person decides."""
     history = acquaintance.history
@@ -314,12 +379,45 @@ def test_forked_identity_is_believed_in_nothing(acquaintance: Acquaintance, whic
     acquaintance.forks(other.encode())
     seen = history.encode()
     history.rotate()
-    longer = history.encode()
-    other_encoded = other.encode()
-    other.recover()
-    data = {"seen": seen, "other": other_encoded, "longer": longer, "recovered": other.encode(), "short": first}[which]
+    data = {"seen": seen, "other": other.encode(), "longer": history.encode(), "short": first}[which]
 
     acquaintance.refuses(data, Problem.FORKED)
+
+
+@pytest.mark.requirement("IDN-430", "IDN-440")
+@pytest.mark.parametrize("branch", ["seen", "other", "third"])
+def test_owner_decides_about_a_forked_identity(acquaintance: Acquaintance, branch: str) -> None:
+    """The key from the safe ends the matter, whichever branch the owner goes on from."""
+    history = acquaintance.history
+    other, third = history.branch(), history.branch()
+    history.rotate()
+    history.rotate()
+    acquaintance.takes(history.encode())
+    other.rotate()
+    acquaintance.forks(other.encode())
+
+    owner = {"seen": history, "other": other, "third": third}[branch]
+    owner.recover()
+    acquaintance.takes(owner.encode())
+
+    assert acquaintance.authenticates(owner.key)
+
+
+@pytest.mark.requirement("IDN-430")
+def test_emergency_that_was_seen_does_not_decide_again(acquaintance: Acquaintance) -> None:
+    """Two emergencies by one key: whoever stole that one may not decide by writing a third."""
+    history = acquaintance.history
+    other, third = history.branch(), history.branch()
+    history.recover()
+    acquaintance.takes(history.encode())
+    other.recover()
+    acquaintance.forks(other.encode())
+    third.rotate()
+    third.recover()
+
+    acquaintance.refuses(third.encode(), Problem.FORKED)
+    history.recover()
+    acquaintance.refuses(history.encode(), Problem.FORKED)
 
 
 @pytest.mark.requirement("IDN-430")

@@ -271,10 +271,19 @@ def _contradictions() -> Iterator[Case]:
     yield _refuse("fork-as-long", "In one that is as long.", "IDN-400", "forked", "Fork", other, seen=(seen,))
     other.rotate()
     yield _refuse("fork-longer", "In one that is longer.", "IDN-400", "forked", "Fork", other, seen=(seen,))
-    recovered = _history()
-    recovered.recover()
+    recovered = _rotated("recover")
     text = "An emergency in the place of a rotation that was seen."
-    yield _refuse("fork-emergency", text, "IDN-400", "forked", "Fork", recovered, seen=(seen,))
+    yield _taken("outranks", text, "IDN-440", recovered, seen=(seen,))
+    text = "The same after a fork, which it ends."
+    yield _taken("thaws", text, "IDN-440", recovered, seen=(seen, shorter))
+    owner = recovered.encode()
+    text = "A rotation by the old key, in the place of an emergency that was seen."
+    yield _refuse("outranked", text, "IDN-450", "stale", "Thief", other, seen=(owner,))
+    again = _history()
+    again.rng = random.Random(_SEED + " other")
+    again.recover()
+    text = "Another emergency in the place of one that was seen."
+    yield _refuse("fork-emergencies", text, "IDN-400", "forked", "Fork", again, seen=(owner,))
     text = "The history that was believed, after another one."
     yield _refuse("frozen", text, "IDN-430", "forked", "Fork", history, seen=(seen, shorter))
     history.rotate()

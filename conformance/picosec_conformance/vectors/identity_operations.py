@@ -7,7 +7,7 @@ from typing import Any, Final
 from picosec.crypto.curves import Curve
 from picosec.crypto.vault import Handle, SoftwareVault, software_vault
 from picosec.errors import ProtocolError
-from picosec.identity.history import Known, read_history
+from picosec.identity.history import Forked, Known, read_history
 from picosec.identity.keys import credential, key_identifier, thumbprint
 from picosec.identity.own import OwnIdentity, new_identity
 from picosec.identity.statement import Kind, Signed, to_be_signed
@@ -46,10 +46,8 @@ def _after(known: Known, data: bytes) -> Known:
     """Return what is known after a history, which may show a fork."""
     try:
         return _taken(known, data)
-    except ProtocolError as error:
-        if error.problem is not Problem.FORKED:
-            raise
-        return known.freeze()
+    except Forked as fork:
+        return known.freeze(fork.place)
 
 
 def _taken(known: Known, data: bytes) -> Known:

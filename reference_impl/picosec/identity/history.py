@@ -37,6 +37,14 @@ class History:
         """The key that the last statement names."""
         return self.statements[-1].statement.key
 
+    @property
+    def recovered(self) -> int:
+        """The place of the last emergency, 0 for none. What a statement says tells it from a rotation (IDN-380)."""
+        for number in range(len(self.statements) - 1, 0, -1):
+            if is_emergency(self, number):
+                return number
+        return 0
+
     def encode(self) -> bytes:
         """Return it as it is sent."""
         return cbor.dumps([signed.item() for signed in self.statements])
@@ -59,49 +67,70 @@ def read_history(data: bytes) -> History:
     return History(tuple(each.read() for each in unread))
 
 
+class Forked(ProtocolError):
+    """Another statement than the one that was seen in its place, which nothing outranks (IDN-400)."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(Problem.FORKED, "IDN-400", f"another statement {place} was seen")
+        self.place = place
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What somebody knows of an identity: its identifier, the names of the statements seen, and the last key.
 
-    With the identifier alone nothing was seen yet, and no key is believed. ``frozen`` is an identity whose history was
-    seen to fork: a person decides.
+    With the identifier alone nothing was seen yet, and no key is believed. ``recovered`` is the place of the last
+    emergency that was seen, 0 for none, and ``forked`` the first place from which two histories were seen that nothing
+    tells apart: then an emergency decides, or a person.
     """
 
     identifier: bytes
     seen: tuple[bytes, ...] = ()
     key: PublicKey | None = None
-    frozen: bool = False
+    recovered: int = 0
+    forked: int | None = None
 
     @property
     def believed(self) -> PublicKey | None:
         """The key that the identity has now, None if none is believed."""
-        return None if self.frozen else self.key
+        return None if self.forked is not None else self.key
 
     def follow(self, history: History) -> Known:
         """Return what is known after a history of this identity.
 
         Raises ``malformed`` (IDN-350, IDN-380), ``authentication_failed`` (IDN-360, IDN-370, IDN-390), ``stale``
-        (IDN-410), and ``forked`` (IDN-400, IDN-430) for what shows, or has shown, that two histories are going around.
+        (IDN-410, IDN-450), and ``forked`` for what shows, or has shown, that two histories are going around
+        (:class:`Forked`, IDN-400, IDN-430).
         """
-        if self.frozen:
-            raise ProtocolError(Problem.FORKED, "IDN-430", "two histories of this identity were seen")
-        names = history.names
-        common = _common(self.seen, names)
+        common = _common(self.seen, history.names)
         check_links(history)
         check_signatures(history, common)
-        if common == len(self.seen):
-            return Known(self.identifier, names, history.key)
-        if common == len(names):
+        parted = common < min(len(self.seen), len(history.statements))
+        if parted or self.forked is not None:
+            self._compare(history, common)
+        elif common < len(self.seen):
             raise ProtocolError(Problem.STALE, "IDN-410", f"{len(self.seen)} statements are known, not {common}")
-        raise ProtocolError(Problem.FORKED, "IDN-400", f"another statement {common} is known")
+        return Known(self.identifier, history.names, history.key, history.recovered)
 
-    def freeze(self) -> Known:
-        """Return what is believed after a fork: nothing."""
-        return replace(self, frozen=True)
+    def _compare(self, history: History, common: int) -> None:
+        """Return if an emergency makes a history outrank what was seen (IDN-440); raise if not."""
+        place = common if self.forked is None else min(common, self.forked)
+        ours, theirs = (place <= each and each > 0 for each in (self.recovered, history.recovered))
+        if theirs and not ours:
+            return
+        if self.forked is not None:
+            raise ProtocolError(Problem.FORKED, "IDN-430", "two histories of this identity were seen")
+        if ours and not theirs:
+            raise ProtocolError(Problem.STALE, "IDN-450", "an emergency that was seen outranks it")
+        raise Forked(common)
+
+    def freeze(self, place: int) -> Known:
+        """Return what is believed after a fork in a place: nothing."""
+        return replace(self, forked=place)
 
     def state(self) -> list[Any]:
         """Return it as a CBOR value for a digest."""
-        return [self.identifier, list(self.seen), self.frozen]
+        return [self.identifier, list(self.seen), self.forked]
 
 
 def _common(seen: tuple[bytes, ...], names: tuple[bytes, ...]) -> int:
@@ -128,6 +157,12 @@ def check_links(history: History) -> None:
         last = each
 
 
+def is_emergency(history: History, number: int) -> bool:
+    """Whether a further statement names the key that the one before it committed to."""
+    before, statement = (history.statements[each].statement for each in (number - 1, number))
+    return thumbprint(statement.key) == before.committed
+
+
 def check_signatures(history: History, first: int = 0) -> None:
     """Verify the statements from number ``first`` on.
 
@@ -144,7 +179,7 @@ def check_signatures(history: History, first: int = 0) -> None:
                 signers = [before.key, statement.key]
                 if statement.committed != before.committed:
                     raise _unauthenticated("IDN-390", number, "a rotation keeps the key for emergencies")
-            elif thumbprint(statement.key) != before.committed:
+            elif not is_emergency(history, number):
                 raise _unauthenticated("IDN-370", number, "not the key for emergencies")
         pairs = zip(signed.signatures, signers, strict=True)
         if not all(part.verifies(key, statement.encoded) for part, key in pairs):

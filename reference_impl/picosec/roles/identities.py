@@ -8,7 +8,7 @@ from typing import Final
 from picosec.crypto.curves import Entropy
 from picosec.crypto.vault import Handle
 from picosec.errors import ProtocolError
-from picosec.identity.history import read_history
+from picosec.identity.history import Forked, read_history
 from picosec.identity.own import OwnIdentity
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_IDENTITY_HISTORY, Problem
@@ -46,7 +46,7 @@ class Identities:
     def rotate(self, now: float) -> bytes:
         """Replace the key of one's own identity by a new one of the same curve, and return the history (IDN-500).
 
-        Raises ``not_found`` without an identity, ``exhausted`` (IDN-540).
+        Raises ``method_not_allowed`` without an identity, ``exhausted`` (IDN-540).
         """
         own, vault = self._own(), self._keyring.vault
         handle = vault.generate(vault.public(own.handle).curve, self._entropy)
@@ -55,13 +55,13 @@ class Identities:
     def recover(self, handle: Handle, committed: bytes, now: float) -> bytes:
         """Take the key for emergencies in place of the one there is, and return the history (IDN-510).
 
-        Raises ``not_found``, and as :meth:`OwnIdentity.recover` does.
+        Raises ``method_not_allowed``, and as :meth:`OwnIdentity.recover` does.
         """
         return self._assume(self._own().recover(self._keyring.vault, handle, committed, self._issued(now)))
 
     def _own(self) -> OwnIdentity:
         if self._keyring.identity is None:
-            raise ProtocolError(Problem.NOT_FOUND, "IDN-600", "there is no identity here")
+            raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "IDN-600", "there is no identity here")
         return self._keyring.identity
 
     def _assume(self, identity: OwnIdentity) -> bytes:
@@ -81,9 +81,8 @@ class Identities:
             raise ProtocolError(Problem.UNKNOWN_CREDENTIAL, "IDN-340", "the identity is not trusted")
         try:
             after = known.follow(history)
-        except ProtocolError as error:
-            if error.problem is Problem.FORKED:
-                self._end_channels(self._keyring.follow(known.freeze()))
+        except Forked as fork:
+            self._end_channels(self._keyring.follow(known.freeze(fork.place)))
             raise
         self._end_channels(self._keyring.follow(after))
         return Reply(Code.CHANGED)
