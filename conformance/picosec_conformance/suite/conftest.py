@@ -13,9 +13,9 @@ from picosec_conformance.blockwise import Ask, TargetAsClient, Upload, read_whol
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier
+from picosec_conformance.keeper import Keeper
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.status import Keeper
 from picosec_conformance.target import Nonconformity, Target
 
 

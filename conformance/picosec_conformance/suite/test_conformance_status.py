@@ -10,10 +10,12 @@ from picosec.crypto.curves import Curve
 from picosec.messaging.cbor import dumps
 from picosec.messaging.coap import Code, Message
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
+from picosec_conformance.bearer import Bearer
 from picosec_conformance.control import Control
+from picosec_conformance.keeper import Keeper
 from picosec_conformance.objects import NOW, Key
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.status import URI, Bearer, Keeper
+from picosec_conformance.status import URI
 from picosec_conformance.target import Target
 
 pytestmark = pytest.mark.needs(CONTROL, "identity.status")

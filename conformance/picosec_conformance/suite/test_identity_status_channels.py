@@ -13,11 +13,12 @@ from picosec.registry import Problem
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import HostileResponder, as_initiator, expect_given_up, meet
 from picosec_conformance.handshake import Parties, open_channel, respond
+from picosec_conformance.keeper import Keeper
 from picosec_conformance.lives import Renewing, another_peer, opened, works
 from picosec_conformance.objects import NOW
 from picosec_conformance.observing import ProtectedObserver
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.status import PLACE, SUBJECT, Keeper, status_claim
+from picosec_conformance.status import PLACE, SUBJECT, status_claim
 
 pytestmark = pytest.mark.needs(CONTROL, "channel.oscore.server")
 

@@ -10,23 +10,13 @@ from picosec.crypto.curves import P256_ORDER, Curve
 from picosec.messaging.cbor import loads
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
+from picosec_conformance.bearer import Bearer
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
+from picosec_conformance.keeper import PATH, Keeper
 from picosec_conformance.objects import KID, NOW, Key
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.status import (
-    DAY,
-    ENDS,
-    ISSUED,
-    LARGEST_LIST,
-    PATH,
-    SUBJECT,
-    Bearer,
-    Keeper,
-    packed,
-    stored,
-    zeros,
-)
+from picosec_conformance.status import DAY, ENDS, ISSUED, LARGEST_LIST, SUBJECT, packed, stored, zeros
 from picosec_conformance.target import Target
 
 pytestmark = pytest.mark.needs(CONTROL)

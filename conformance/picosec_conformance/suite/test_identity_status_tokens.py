@@ -9,20 +9,10 @@ import pytest
 from picosec.crypto.curves import Curve
 from picosec.messaging.cbor import dumps
 from picosec.registry import Problem
+from picosec_conformance.keeper import Keeper
 from picosec_conformance.objects import ALG, KID, TYP, Key
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.status import (
-    ENDS,
-    ISSUED,
-    LARGEST,
-    LISTED,
-    SUBJECT,
-    TTL,
-    URI,
-    Keeper,
-    stored,
-    zeros,
-)
+from picosec_conformance.status import ENDS, ISSUED, LARGEST, LISTED, SUBJECT, TTL, URI, stored, zeros
 
 pytestmark = pytest.mark.needs(CONTROL)
 
@@ -49,7 +39,7 @@ def of_size(keeper: Keeper, size: int) -> bytes:
 @pytest.mark.requirement("IDN-100")
 @pytest.mark.needs("messaging.block.server")
 def test_largest_token_is_taken(keeper: Keeper) -> None:
-    """A list of a hundred thousand credentials takes some ten thousand bytes, and comes in blocks."""
+    """A list of a million credentials, of which one in a hundred was taken back, comes in blocks."""
     keeper.takes(of_size(keeper, LARGEST))
 
 

@@ -10,23 +10,13 @@ import pytest
 from picosec.channel.credentials import Kind
 from picosec.crypto.curves import Curve
 from picosec.registry import CLAIM_STATUS, Problem
+from picosec_conformance.bearer import Bearer
 from picosec_conformance.control import Control
+from picosec_conformance.keeper import Keeper
 from picosec_conformance.meeting import BOTH_SIDES
 from picosec_conformance.objects import NOW, Key
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.status import (
-    DAY,
-    ENDS,
-    GRACE,
-    ISSUED,
-    PLACE,
-    SUBJECT,
-    TTL,
-    URI,
-    Bearer,
-    Keeper,
-    status_claim,
-)
+from picosec_conformance.status import DAY, ENDS, GRACE, ISSUED, PLACE, SUBJECT, TTL, URI, status_claim
 from picosec_conformance.target import Target
 
 pytestmark = pytest.mark.needs(CONTROL)
