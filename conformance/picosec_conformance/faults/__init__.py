@@ -74,6 +74,8 @@ CHAPTERS = (
     "identity_status_taken",
     "identity_status_use",
     "identity_status_channels",
+    "identity_forms",
+    "identity_signers",
     "identity_history",
     "identity_device",
     "conformance",
