@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from picosec.registry import CONTENT_FORMAT_IDENTITY_HISTORY
+
 Format = Literal["uint", "text", "opaque", "empty"]
 
 TYPES: Final = {0: "CON", 1: "NON", 2: "ACK", 3: "RST"}
@@ -37,10 +39,11 @@ FORMATS: Final = {
     112: "application/senml+cbor", 257: "application/concise-problem-details+cbor", 262: "application/ace-trl+cbor",
     96: "application/cose, sealed object",
     271: "application/dots+cbor", 279: "application/statuslist+cwt", 290: "application/aif+cbor",
+    CONTENT_FORMAT_IDENTITY_HISTORY: "history of an identity",
 }  # fmt: skip
 
 #: Content formats whose payload is CBOR, besides EDHOC's and problem details, which have layers of their own.
-CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 271, 290})
+CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 271, 290, CONTENT_FORMAT_IDENTITY_HISTORY})
 
 #: Content formats of the three COSE messages that are objects.
 COSE_FORMATS: Final = frozenset({16, 18, 96})
