@@ -43,7 +43,7 @@ FORMATS: Final = {
 }  # fmt: skip
 
 #: Content formats whose payload is CBOR, besides EDHOC's and problem details, which have layers of their own.
-CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 271, 290, CONTENT_FORMAT_IDENTITY_HISTORY})
+CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 271, 279, 290, CONTENT_FORMAT_IDENTITY_HISTORY})
 
 #: Content formats of the three COSE messages that are objects.
 COSE_FORMATS: Final = frozenset({16, 18, 96})
