@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "put": ("picosec.cli.put", "set a resource of a device"),
     "post": ("picosec.cli.post", "hand a value to a resource of a device"),
     "identity": ("picosec.cli.identity", "make a key and its credential, for a device or for yourself"),
+    "id": ("picosec.cli.id", "make an identity that outlives its keys, give it another key, verify a history"),
     "context": ("picosec.cli.context", "make an OSCORE context that two sides share beforehand"),
 }
 

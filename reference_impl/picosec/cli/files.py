@@ -68,7 +68,7 @@ class Identity:
 
 def read_identity(path: Path, *, private: bool) -> Identity:
     """Read an identity file; with ``private``, it must hold the private key. Raises :class:`Mistake`."""
-    table = _Table(path, "identity")
+    table = Table(path, "identity")
     name = table.text("name", str(path))
     kind = table.choice("kind", {kind.value: kind for kind in Kind})
     usage = table.choice("usage", USAGES)
@@ -79,7 +79,7 @@ def read_identity(path: Path, *, private: bool) -> Identity:
             raise Mistake(
                 f"{path} has no private_key: give the file that `picosec identity` wrote, not its public half"
             )
-        _check_secret(path)
+        check_secret(path)
         private_key = table.binary("private_key", 32)
     try:
         parsed = parse_credential(kind, credential)
@@ -95,7 +95,7 @@ def write_identity(path: Path, identity: Identity) -> Path:
     """
     assert identity.private_key is not None
     public_path = path.with_name(f"{path.stem}.public{path.suffix}")
-    _must_be_new(path, public_path)
+    must_be_new(path, public_path)
     lines = {
         "name": identity.name,
         "kind": identity.kind.value,
@@ -104,8 +104,8 @@ def write_identity(path: Path, identity: Identity) -> Path:
         "credential": identity.credential.hex(),
     }
     secret = {**lines, "private_key": identity.private_key.hex()}
-    _write(path, "identity", secret, 0o600, "Keep this file to yourself: whoever reads it can act as you.")
-    _write(public_path, "identity", lines, 0o644, "This may be handed to anybody.")
+    write_table(path, "identity", secret, 0o600, "Keep this file to yourself: whoever reads it can act as you.")
+    write_table(public_path, "identity", lines, 0o644, "This may be handed to anybody.")
     return public_path
 
 
@@ -114,8 +114,8 @@ def read_context(path: Path, opened: ExitStack) -> ContextParameters:
 
     Raises :class:`Mistake`.
     """
-    _check_secret(path)
-    table = _Table(path, "oscore")
+    check_secret(path)
+    table = Table(path, "oscore")
     number = table.values.get("aead", Aead.AES_CCM_16_64_128.value)
     algorithms = {each.value: each for each in Aead}
     if number not in algorithms:
@@ -145,7 +145,7 @@ def read_context(path: Path, opened: ExitStack) -> ContextParameters:
 
 def write_contexts(device: Path, app: Path, secret: bytes, salt: bytes) -> None:
     """Write both ends of one context, each for its owner only. Raises :class:`Mistake` when either file is there."""
-    _must_be_new(device, app)
+    must_be_new(device, app)
     for path, sender_id, recipient_id in ((device, "01", "02"), (app, "02", "01")):
         lines = {
             "sender_id": sender_id,
@@ -153,21 +153,25 @@ def write_contexts(device: Path, app: Path, secret: bytes, salt: bytes) -> None:
             "master_secret": secret.hex(),
             "master_salt": salt.hex(),
         }
-        _write(path, "oscore", lines, 0o600, "Keep this file to yourself: whoever reads it can read and forge all.")
+        write_table(
+            path, "oscore", lines, 0o600, "Keep this file to yourself: whoever reads it can read and forge all."
+        )
 
 
 def read_sealing_key(path: Path, length: int) -> bytes:
     """Read the key of a vault file. Raises :class:`Mistake`."""
-    _check_secret(path)
-    return _Table(path, "vault").binary("sealing_key", length)
+    check_secret(path)
+    return Table(path, "vault").binary("sealing_key", length)
 
 
 def write_sealing_key(path: Path, key: bytes) -> None:
     """Write a vault file for its owner only. Raises :class:`Mistake`."""
-    _write(path, "vault", {"sealing_key": key.hex()}, 0o600, "Keep this file to yourself: whoever reads it opens all.")
+    write_table(
+        path, "vault", {"sealing_key": key.hex()}, 0o600, "Keep this file to yourself: whoever reads it opens all."
+    )
 
 
-class _Table:
+class Table:
     """One table of a TOML file, read with errors that name the file and the key."""
 
     def __init__(self, path: Path, name: str) -> None:
@@ -185,18 +189,21 @@ class _Table:
         self.values: dict[str, Any] = document[name]
 
     def text(self, key: str, default: str) -> str:
+        """Return a text. Raises :class:`Mistake` for another type."""
         value = self.values.get(key, default)
         if not isinstance(value, str):
             raise Mistake(f"{self._path}: {key} must be a text in quotes")
         return value
 
     def choice(self, key: str, choices: Mapping[str, Any]) -> Any:
+        """Return what one of a few words stands for. Raises :class:`Mistake` for another one."""
         value = self.values.get(key, "")
         if value not in choices:
             raise Mistake(f"{self._path}: {key} must be one of {', '.join(choices)}")
         return choices[value]
 
     def binary(self, key: str, length: int | None = None) -> bytes:
+        """Return bytes, of a length if one is given. Raises :class:`Mistake` without them."""
         value = self.optional_binary(key)
         if value is None:
             raise Mistake(f"{self._path}: {key} is missing")
@@ -205,6 +212,7 @@ class _Table:
         return value
 
     def optional_binary(self, key: str) -> bytes | None:
+        """Return bytes, None without them. Raises :class:`Mistake` for what is not hexadecimal."""
         value = self.values.get(key)
         try:
             return None if value is None else bytes.fromhex(value)
@@ -212,7 +220,8 @@ class _Table:
             raise Mistake(f"{self._path}: {key} must be hexadecimal digits in quotes") from error
 
 
-def _check_secret(path: Path) -> None:
+def check_secret(path: Path) -> None:
+    """Raise :class:`Mistake` for a file with a secret that others on this machine can read."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -221,13 +230,15 @@ def _check_secret(path: Path) -> None:
         raise Mistake(f"{path} holds a secret that others on this machine can read: `chmod 600 {path}`")
 
 
-def _must_be_new(*paths: Path) -> None:
+def must_be_new(*paths: Path) -> None:
+    """Raise :class:`Mistake` when a file is there already."""
     for path in paths:
         if path.exists():
             raise Mistake(f"{path} is there already, and a key that is overwritten is gone: choose another name")
 
 
-def _write(path: Path, table: str, lines: Mapping[str, str], mode: int, comment: str) -> None:
+def write_table(path: Path, table: str, lines: Mapping[str, str], mode: int, comment: str) -> None:
+    """Write a new file of one table. Raises :class:`Mistake` when it is there, or cannot be."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
