@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from picosec_conformance.bench import device, edhoc, layers, memory, migration, objects, observing, oscore
+from picosec_conformance.bench import device, edhoc, layers, memory, migration, objects, observing, oscore, status
 from picosec_conformance.bench.certifying import certify
 from picosec_conformance.bench.report import (
     Channel,
@@ -24,6 +24,7 @@ from picosec_conformance.bench.report import (
     Objects,
     Observe,
     Oscore,
+    StatusList,
 )
 from picosec_conformance.bench.rounds import FULL, QUICK, Contender, Plan, rates
 
@@ -60,6 +61,7 @@ def measure(
         plan,
         lambda text: progress(f"OSCORE through message layers, {text}"),
     )
+    of_status = rates(status.contenders(), plan, lambda text: progress(f"status lists, {text}"))
     progress("memory of a channel")
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
     progress("memory of the device")
@@ -84,6 +86,13 @@ def measure(
         observe=Observe(round(of_observe["picosec"], 1), round(of_observe["aiocoap"], 1)),
         layers=Layers(*(round(of_layers[name], 1) for name in of_layers)),
         objects=of_objects,
+        status_list=StatusList(
+            status.ENTRIES,
+            status.REVOKED,
+            len(status.token()),
+            round(of_status["taken"], 1),
+            round(of_status["judged"], 1),
+        ),
         channel=Channel(state),
         device=Device(size),
         delivery=tuple(delivered or ()),

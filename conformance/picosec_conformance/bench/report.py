@@ -73,6 +73,20 @@ class Objects:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusList:
+    """A status list: credentials in it, those of them that were taken back, and bytes of its token.
+
+    Lists taken per second, signature and decompression included, and credentials judged by one.
+    """
+
+    entries: int
+    revoked: int
+    token_bytes: int
+    taken_per_s: float
+    judged_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Resident bytes of one channel; ``None`` where the system does not tell."""
 
@@ -123,6 +137,7 @@ class Measurements:
     observe: Observe
     layers: Layers
     objects: Objects
+    status_list: StatusList
     channel: Channel
     device: Device
     delivery: tuple[Delivered, ...]
@@ -175,6 +190,7 @@ def rows(found: Measurements) -> list[Row]:
         Row("OSCORE through the TCP codec, reference", f"{layers.codec_per_s:,.0f} per s", "", None),
         Row("OSCORE through the TCP codec, aiocoap", f"{layers.aiocoap_codec_per_s:,.0f} per s", "", None),
         *_objects(found.objects),
+        *_status(found.status_list),
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]
@@ -199,6 +215,16 @@ def _objects(found: Objects) -> list[Row]:
             measured = "not measured: --cwt DIR" if rate is None else f"{rate:,.0f} per s"
             lines.append(Row(f"objects {kind} and opened, {who}", measured, "", None))
     return lines
+
+
+def _status(found: StatusList) -> list[Row]:
+    """Return the lines of status lists; there is no budget for them."""
+    size = f"{found.entries:,} entries, {found.revoked:,} revoked"
+    return [
+        Row(f"status list of {size}", f"{found.token_bytes:,} bytes", "", None),
+        Row("status lists taken", f"{found.taken_per_s:,.0f} per s", "", None),
+        Row("credentials judged by a status list", f"{found.judged_per_s:,.0f} per s", "", None),
+    ]
 
 
 def _delivered(found: Delivered) -> Row:

@@ -25,6 +25,7 @@ from picosec_conformance.bench.report import (
     Objects,
     Observe,
     Oscore,
+    StatusList,
     rows,
     to_text,
 )
@@ -38,6 +39,7 @@ FOUND = Measurements(
     Observe(60000.0, 20000.0),
     Layers(20000.0, 30000.0, 40000.0, 10000.0),
     Objects(7000.0, 2500.0, None, None, 12000.0, 4000.0),
+    StatusList(100_000, 1_000, 1_603, 10_000.0, 100_000.0),
     Channel(1300),
     Device(30_000_000),
     (DELIVERED,),
