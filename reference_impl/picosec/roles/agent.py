@@ -309,8 +309,8 @@ class Agent:
         ``taken_back`` judges CRED_x of a peer (IDN-290). A ChannelClosed follows for each.
         """
         for channel in self.channels:
-            in_force = channel.session is not None and channel.bond.current is channel
-            if in_force and channel.session is not None and taken_back(channel.session.peer.cred):
+            session, in_force = channel.session, channel.bond.current is channel
+            if session is not None and in_force and taken_back(session.peer.cred):
                 self._upkeep.leave(channel, ChannelEnd.REVOKED)
 
     # -- telling -------------------------------------------------------------------------------------------------
