@@ -227,7 +227,7 @@ def takes_every_method_that_it_was_built_with() -> None:
     """The policy is read at the Initiator's side only: a method that was ruled out works when the peer begins."""
     original = EdhocConfig.__init__
 
-    def generous(self: EdhocConfig, vault: Any, own: Any, trusted: Any, policy: Any) -> None:
-        original(self, vault, own, trusted, replace(policy, methods=METHODS))
+    def generous(self: EdhocConfig, vault: Any, own: Any, trusted: Any, policy: Any, *rest: Any) -> None:
+        original(self, vault, own, trusted, replace(policy, methods=METHODS), *rest)
 
     EdhocConfig.__init__ = generous

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-LayerName = Literal["coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "object", "cbor"]
+LayerName = Literal["coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "object", "status-list", "cbor"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from picosec.registry import PROBLEM_DETAIL_KEY, TEXT, Problem
+from picosec.registry import CONTENT_FORMAT_STATUS_LIST, PROBLEM_DETAIL_KEY, TEXT, Problem
 from picosec_conformance.wire import Line
 from picosec_conformance.wire import slipmux as slip
 from picosec_conformance.wire.cbor import sequence
@@ -23,6 +23,7 @@ from picosec_conformance.wire.names import (
     option_name,
 )
 from picosec_conformance.wire.object_lines import object_lines
+from picosec_conformance.wire.status_lines import status_lines
 from picosec_conformance.wire.stream import signal_parts, unframed
 
 
@@ -160,6 +161,8 @@ def _payload_lines(message: CoAP, options: list[tuple[int, Option]]) -> list[Lin
         inside = _problem_lines(payload)
     elif form in COSE_FORMATS:
         inside = object_lines(payload)
+    elif form == CONTENT_FORMAT_STATUS_LIST and payload:
+        inside = status_lines(payload)
     elif form in CBOR_FORMATS:
         inside = cbor_lines(payload)
     else:
@@ -252,5 +255,6 @@ LAYERS: dict[str, Callable[[bytes], list[Line]]] = {
     "edhoc": edhoc_lines,
     "oscore": oscore_lines,
     "object": object_lines,
+    "status-list": status_lines,
     "cbor": cbor_lines,
 }

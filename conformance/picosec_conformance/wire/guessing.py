@@ -9,6 +9,7 @@ from picosec_conformance.wire.decoding import dissect
 from picosec_conformance.wire.edhoc_lines import split
 from picosec_conformance.wire.names import CODES
 from picosec_conformance.wire.object_lines import object_name
+from picosec_conformance.wire.status_lines import is_status_token
 
 
 def guess(data: bytes) -> LayerName:
@@ -22,6 +23,8 @@ def guess(data: bytes) -> LayerName:
     if message is not None and not wrong and message.code in CODES:
         return "coap"
     items, stop = sequence(data)
+    if is_status_token(data):
+        return "status-list"
     if object_name(data):
         return "object"
     if items and stop is None:

@@ -197,7 +197,7 @@ def _value(label: object, value: Item) -> str:
 def _claim(key: Item, value: Item) -> str:
     name = _CLAIMS.get(key.value, f"claim {key.text}")
     if key.value in (_ENDS, 6) and isinstance(value.value, int):
-        return f"{name} {_moment(value.value)}"
+        return f"{name} {moment(value.value)}"
     return f"{name} {_plain(value)}"
 
 
@@ -292,7 +292,8 @@ def _curve(key: Item) -> str:
     return next((curve.name for curve in Curve if value is not None and curve.value == value.value), "an unknown curve")
 
 
-def _moment(seconds: int) -> str:
+def moment(seconds: int) -> str:
+    """Return a date in words, or the number of seconds where no calendar reaches."""
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (OverflowError, ValueError, OSError):

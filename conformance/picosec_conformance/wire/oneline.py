@@ -9,6 +9,7 @@ from picosec_conformance.wire.decoding import dissect, options_of, oscore_text, 
 from picosec_conformance.wire.edhoc_lines import name
 from picosec_conformance.wire.names import CBOR_FORMATS, COSE_FORMATS, TYPES, code_text
 from picosec_conformance.wire.object_lines import object_name
+from picosec_conformance.wire.status_lines import is_status_token, status_name
 from picosec_conformance.wire.stream import signal_parts, unframed
 
 _SHORT = 32  # characters of a payload that fit on an arrow
@@ -28,6 +29,8 @@ def summarise(data: bytes, layer: str) -> str:
         return f"{message} {len(data)} bytes"
     if layer == "object" and (form := object_name(data)):
         return f"{form}, {len(data)} bytes"
+    if layer == "status-list" and is_status_token(data):
+        return f"{status_name(data)}, {len(data)} bytes"
     if layer == "oscore":
         return f"OSCORE option {oscore_text(data)}".rstrip()
     items, stop = sequence(data)
