@@ -91,8 +91,10 @@ def sends_credentials_by_reference_only() -> None:
     """The shorter way always: who knows the issuer alone learns a hash that it cannot resolve."""
     original = EdhocConfig.__init__
 
-    def initialize(self: EdhocConfig, vault: Vault, own: Sequence[OwnCredential], trusted: Any, policy: Policy) -> None:
-        original(self, vault, own, trusted, replace(policy, by_value=False))
+    def initialize(
+        self: EdhocConfig, vault: Vault, own: Sequence[OwnCredential], trusted: Any, policy: Policy, *rest: Any
+    ) -> None:
+        original(self, vault, own, trusted, replace(policy, by_value=False), *rest)
 
     EdhocConfig.__init__ = initialize
 
