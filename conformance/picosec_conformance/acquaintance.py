@@ -11,6 +11,7 @@ from picosec.channel.credentials import Kind, Usage
 from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.channel.edhoc_messages import encode_identifier
 from picosec.channel.initiator import Initiator
+from picosec.channel.responder import Responder
 from picosec.channel.session import Session
 from picosec.channel.trust import TrustStore
 from picosec.crypto.curves import Curve
@@ -20,7 +21,16 @@ from picosec.registry import CONTENT_FORMAT_IDENTITY_HISTORY, RESPONSE_CODE, Pro
 from picosec_conformance.blockwise import Ask
 from picosec_conformance.control import Control
 from picosec_conformance.courier import upload
-from picosec_conformance.handshake import SUITE_CID, TARGET_KID, TRUE, edhoc_request, message_of
+from picosec_conformance.handshake import (
+    OTHER_CID,
+    SUITE_CID,
+    TARGET_KID,
+    TRUE,
+    answer,
+    edhoc_request,
+    message_of,
+    receive_message_1,
+)
 from picosec_conformance.histories import History
 from picosec_conformance.identity import Identity, make_identity
 from picosec_conformance.objects import Key
@@ -29,6 +39,8 @@ from picosec_conformance.target import Nonconformity, Target
 PATH: Final = "/ps/identity"
 #: The method in which the Initiator signs and the Responder does not, and the suites for each curve.
 METHOD: Final = 1
+#: And the one in which it is the other way round.
+SIGNING_RESPONDER: Final = 2
 SUITES: Final = {Curve.P256: 2, Curve.ED25519: 0}
 
 
@@ -70,9 +82,7 @@ class Acquaintance:
 
         Skips the test for a target that does not take part in such a handshake.
         """
-        for feature in (f"channel.edhoc.method.{METHOD}", f"channel.edhoc.suite.{self.suite}"):
-            if not self.target.manifest.declares(feature):
-                pytest.skip(f"not declared: {feature}")
+        self._need(METHOD)
         initiator = Initiator(self._config(key or self.history.key), METHOD, SUITE_CID, self.rng.randbytes, self.suite)
         first = self.target.exchange(edhoc_request(self.target, TRUE, initiator.prepare_message_1()), "message_1")
         initiator.process_message_2(message_of(first))
@@ -89,22 +99,43 @@ class Acquaintance:
             raise Nonconformity(f"message_3 was answered {code_text(reply.code)}")
         return None
 
+    def invited(self) -> Message:
+        """Have the target begin a handshake, answer as the holder of the identity, and return what holds message_3.
+
+        Skips the test as :meth:`begin` does.
+        """
+        self._need(SIGNING_RESPONDER)
+        responder = Responder(self._config(self.history.key, SIGNING_RESPONDER), self.rng.randbytes)
+        self.control.act("open", {1: SIGNING_RESPONDER, 2: [self.suite]})
+        request, message_1 = receive_message_1(self.target)
+        responder.process_message_1(message_1)
+        c_r = OTHER_CID if responder.c_i == SUITE_CID else SUITE_CID
+        answer(self.target, request, responder.prepare_message_2(c_r), "message_2")
+        third = self.target.receive("message_3")
+        responder.process_message_3(third.payload[len(encode_identifier(c_r)) :])
+        return third
+
     def authenticates(self, key: Key | None = None) -> Session | None:
         """Try a handshake with a key of the identity, the last one if none is given."""
         return self.end(self.begin(key))
 
-    def _config(self, key: Key) -> EdhocConfig:
+    def _need(self, method: int) -> None:
+        for feature in (f"channel.edhoc.method.{method}", f"channel.edhoc.suite.{self.suite}"):
+            if not self.target.manifest.declares(feature):
+                pytest.skip(f"not declared: {feature}")
+
+    def _config(self, key: Key, method: int = METHOD) -> EdhocConfig:
         if self._theirs is None:
             self._theirs = make_identity(
                 Kind.KID, Usage.STATIC_DH, self.suite, self.rng.randbytes, kid=TARGET_KID, name="target"
             )
-            self.control.provision(own=[self._theirs.own()], methods=[METHOD], suites=[self.suite], message_4=False)
+            self.control.provision(own=[self._theirs.own()], methods=[method], suites=[self.suite], message_4=False)
         trusted = TrustStore()
         trusted.add(Kind.KID, self._theirs.trusted, TARGET_KID)
         credential, kid = self.history.credential(key), self.history.identifier[:8]
         own = Identity(Kind.KID, Usage.SIGNATURE, credential, key.private, kid, credential)
         vault = software_vault(self.rng.randbytes)
-        policy = Policy(methods=(METHOD,), suites=(self.suite,), message_4=False)
+        policy = Policy(methods=(method,), suites=(self.suite,), message_4=False)
         return EdhocConfig(vault, [own.unlock(vault)], trusted, policy)
 
 

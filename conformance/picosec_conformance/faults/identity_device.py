@@ -275,7 +275,7 @@ def ends_handshakes_by_the_trust_of_their_beginning() -> None:
         original(self, known)
         return former
 
-    Keyring.follow = follow
+    Keyring.follow, TrustStore.forgot = follow, lambda self, credential: False
 
 
 def _former(keyring: Keyring, known: Known) -> bytes | None:
@@ -285,6 +285,12 @@ def _former(keyring: Keyring, known: Known) -> bytes | None:
     former = credential(before.identifier, before.believed)
     current = None if known.believed is None else credential(known.identifier, known.believed)
     return None if former == current else former
+
+
+@fault("IDN-620")
+def opens_the_channels_that_it_waits_for() -> None:
+    """The peer proved itself a moment ago; what came in between is the matter of the next handshake."""
+    TrustStore.forgot = lambda self, credential: False
 
 
 @fault("IDN-630")

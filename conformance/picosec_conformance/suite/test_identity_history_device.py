@@ -21,7 +21,7 @@ from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_IDENTITY_HISTOR
 from picosec_conformance.acquaintance import PATH, Acquaintance, own_identity
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
-from picosec_conformance.handshake import SUITE_CID, SUITE_KID, TRUE, edhoc_request, message_of, open_channel
+from picosec_conformance.handshake import SUITE_CID, SUITE_KID, TRUE, answer, edhoc_request, message_of, open_channel
 from picosec_conformance.histories import COMMITTED, KEY, MOST, judge, new_key, thumbprint
 from picosec_conformance.identity import make_identity
 from picosec_conformance.objects import Key
@@ -112,6 +112,23 @@ def test_handshake_that_began_before_ends_with_nothing(acquaintance: Acquaintanc
     acquaintance.takes(history.encode())
 
     assert not acquaintance.end(initiator)
+
+
+@pytest.mark.requirement("IDN-620")
+@pytest.mark.needs("channel.edhoc.initiator")
+@pytest.mark.parametrize("replaced", [True, False])
+def test_channel_that_was_waited_for_does_not_come(acquaintance: Acquaintance, replaced: bool) -> None:
+    """The thief is the Responder: the target believes him already, and waits for the end of the handshake."""
+    history = acquaintance.history
+    acquaintance.takes(history.encode())
+    third = acquaintance.invited()
+    if replaced:
+        history.recover()
+        acquaintance.takes(history.encode())
+    answer(acquaintance.target, third, b"", "end of the handshake")
+    acquaintance.target.until_probe_answered()
+
+    assert acquaintance.control.state()[2] == (0 if replaced else 1)
 
 
 def opened(acquaintance: Acquaintance, key: Key | None = None) -> Channel:

@@ -38,6 +38,13 @@ def test_larger_history_is_refused_unread(acquaintance: Acquaintance, head: byte
     acquaintance.refuses(head + bytes(LARGEST + 1 - len(head)), Problem.TOO_LARGE)
 
 
+@pytest.mark.requirement("IDN-300")
+@pytest.mark.needs("messaging.block.server")
+def test_history_of_all_bytes_that_there_may_be_is_read(acquaintance: Acquaintance) -> None:
+    """It is none, and the reader finds out by reading."""
+    acquaintance.refuses(bytes(LARGEST), Problem.MALFORMED)
+
+
 @pytest.mark.requirement("IDN-300", "IDN-310")
 @pytest.mark.needs("messaging.block.server")
 def test_longest_history_is_taken(acquaintance: Acquaintance) -> None:

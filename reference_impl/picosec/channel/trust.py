@@ -32,11 +32,12 @@ class TrustStore:
     a peer.
     """
 
-    __slots__ = ("_certificates", "_claims_sets", "_issuers", "_references")
+    __slots__ = ("_certificates", "_claims_sets", "_forgotten", "_issuers", "_references")
 
     def __init__(self) -> None:
         self._references: dict[bytes, tuple[Credential, ...]] = {}
         self._claims_sets: dict[bytes, Credential] = {}
+        self._forgotten: set[bytes] = set()
         self._certificates: dict[bytes, Credential] = {}
         self._issuers: list[Credential] = []
 
@@ -56,6 +57,7 @@ class TrustStore:
             self._issuers.append(parsed)
             return parsed
         self._claims_sets[credential] = parsed
+        self._forgotten.discard(credential)
         identifier = parsed.kid if kid is None else kid
         if kid is not None or identifier or kind is Kind.KID:
             self._refer(b"\xa1\x04" + bstr(identifier), parsed)
@@ -63,6 +65,7 @@ class TrustStore:
 
     def forget(self, credential: bytes) -> None:
         """Trust a claims set no longer, also in handshakes that began before."""
+        self._forgotten.add(credential)
         self._claims_sets.pop(credential, None)
         for id_cred, known in list(self._references.items()):
             rest = tuple(each for each in known if each.cred != credential)
@@ -70,6 +73,10 @@ class TrustStore:
                 self._references[id_cred] = rest
             else:
                 del self._references[id_cred]
+
+    def forgot(self, credential: bytes) -> bool:
+        """Whether a claims set was trusted and is no longer."""
+        return credential in self._forgotten
 
     def _refer(self, id_cred: bytes, credential: Credential) -> None:
         known = self._references.get(id_cred, ())

@@ -115,7 +115,7 @@ class Known:
     def _compare(self, history: History, common: int) -> None:
         """Return if an emergency makes a history outrank what was seen (IDN-440); raise if not."""
         place = common if self.forked is None else min(common, self.forked)
-        ours, theirs = (place <= each and each > 0 for each in (self.recovered, history.recovered))
+        ours, theirs = (place <= each for each in (self.recovered, history.recovered))
         if theirs and not ours:
             return
         if self.forked is not None:

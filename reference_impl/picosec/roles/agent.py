@@ -62,7 +62,7 @@ class Agent:
     ) -> None:
         self.channels = ChannelTable(keyring.channel_policy)
         self._keyring = keyring
-        self.channels.admit = lambda cred, now: keyring.status.check(cred, self._date(now))
+        self.channels.admit = self._admit
         self._shelf = shelf
         for context in keyring.contexts:
             self.channels.add(context.channel())
@@ -360,6 +360,14 @@ class Agent:
                     self._server.observers.disconnected(event.peer, now)
                 self._upkeep.settle(now)
             events = self._endpoint.further_events()
+
+    def _admit(self, cred: bytes, now: float) -> None:
+        """Raise ``bad_credential`` for a peer whose credential was taken back, or its key replaced, since it showed it
+        (IDN-620).
+        """
+        self._keyring.status.check(cred, self._date(now))
+        if self._keyring.config.trusted.forgot(cred):
+            raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-620", "its key was replaced while the handshake went on")
 
     def _date(self, now: float) -> float | None:
         """Return the seconds since 1970, None for a party that cannot tell them."""
