@@ -4,7 +4,7 @@ peer, signatures, sealed bytes and counters."""
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from cryptography.exceptions import InvalidTag
@@ -18,7 +18,7 @@ from picosec.crypto.curves import ES256, P256, P256_ORDER, Curve, Entropy, Publi
 from picosec.errors import ProtocolError
 from picosec.registry import Problem
 
-__all__ = ["Handle", "InvalidTag", "SoftwareVault", "Vault"]
+__all__ = ["Handle", "InvalidTag", "KeptKeys", "SoftwareVault", "Vault"]
 
 _ECDH = ECDH()
 
@@ -36,10 +36,10 @@ class Vault(Protocol):
     """What a protocol may do with private keys. A handle of another vault raises ``KeyError``."""
 
     def generate(self, curve: Curve, entropy: Entropy) -> Handle:
-        """Make a key from ``entropy``."""
+        """Make a key, from ``entropy`` unless the vault has a generator of its own."""
 
-    def import_key(self, curve: Curve, private: bytes) -> Handle:
-        """Take in a 32-byte private key. Raises ``bad_key`` when it is none."""
+    def import_key(self, curve: Curve, private: bytes | bytearray) -> Handle:
+        """Take in a 32-byte private key. Raises ``bad_key`` when it is none. The caller may wipe it afterwards."""
 
     def public(self, handle: Handle) -> PublicKey:
         """Return the public key."""
@@ -58,6 +58,20 @@ class Vault(Protocol):
 
     def counter(self, name: str) -> int:
         """Return the next value of a counter that starts at 0 and never repeats."""
+
+
+@runtime_checkable
+class KeptKeys(Vault, Protocol):
+    """A vault that makes keys and keeps them when the process ends, such as a token."""
+
+    def make(self, curve: Curve, *, signs: bool) -> tuple[bytes, Handle]:
+        """Make a key that signs, or one that agrees, and keep it; return its id too. Raises ``bad_key``."""
+
+    def find(self, key_id: bytes) -> Handle:
+        """Return the key of this id. Raises ``ProtocolError`` when there is none."""
+
+    def curves(self) -> frozenset[Curve]:
+        """Return the curves on which it can have keys."""
 
 
 class SoftwareVault:
@@ -84,7 +98,7 @@ class SoftwareVault:
             private = entropy(32)
         return self.import_key(curve, private)
 
-    def import_key(self, curve: Curve, private: bytes) -> Handle:
+    def import_key(self, curve: Curve, private: bytes | bytearray) -> Handle:
         """Take in a 32-byte private key: big-endian scalar on P-256, as in RFC 7748 and RFC 8032 on the others."""
         if len(private) != 32:
             raise ProtocolError(Problem.BAD_KEY, "CHN-240", f"a private key of {len(private)} bytes, not 32")
