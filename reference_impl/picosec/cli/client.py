@@ -167,10 +167,9 @@ def _protection(options: argparse.Namespace, keyring: Keyring, opened: ExitStack
     if options.identity is None or options.peer is None:
         missing = "--identity" if options.identity is None else "--peer"
         raise Mistake(f"a handshake needs your --identity and the device as --peer: {missing} is missing")
-    own, peer = read_identity(options.identity, private=True), read_identity(options.peer, private=False)
-    suites = _common_suites(own, peer)
     fill(keyring, opened, [options.identity], [options.peer], [])
-    return METHODS[own.usage, peer.usage], suites
+    own, peer = (read_identity(path, private=False) for path in (options.identity, options.peer))
+    return METHODS[own.usage, peer.usage], _common_suites(own, peer)
 
 
 def _common_suites(own: Identity, peer: Identity) -> tuple[int, ...]:

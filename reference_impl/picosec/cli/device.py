@@ -35,6 +35,10 @@ link it serves UDP on this machine alone."""
       for the whole network, with an OSCORE context
   picosec device --identity lamp.toml --trust me.public.toml --vault vault/lamp.toml --channels lamp.channels
       its channels outlive it
+  picosec identity lamp.toml --vault "$token"
+  picosec device --identity lamp.toml --trust me.public.toml --vault "$token"
+      its key lies in a secure element and never leaves; $token is, say,
+      'pkcs11:token=lamp?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/etc/lamp.pin'
   picosec device --tcp --ws localhost:8080 --identity lamp.toml --trust me.public.toml
       CoAP over TCP and over WebSocket
   picosec device --serial /dev/ttyUSB0 --baudrate 115200
@@ -65,11 +69,21 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     )
     keys.add_argument("--context", type=Path, action="append", metavar="FILE", help="an OSCORE context")
     keys.add_argument("--message-4", action="store_true", help="confirm each handshake with message_4")
-    rest = parser.add_argument_group("channels that outlive the process (both, in folders of their own)")
-    rest.add_argument(
-        "--vault", type=Path, metavar="FILE", help="key and counters, made if not there; must never be put back"
+    rest = parser.add_argument_group(
+        "what outlives the process",
+        "A token is named by a PKCS#11 URI (RFC 7512) with token= or serial=, and object=\n"
+        "where several vaults share one. Its library: module-path=, or PICOSEC_PKCS11_MODULE.\n"
+        "Its PIN: in the file of pin-source=, or PICOSEC_PIN, and never in the URI, because\n"
+        "everybody sees command lines.",
     )
-    rest.add_argument("--channels", type=Path, metavar="FILE", help="where channels lie sealed")
+    rest.add_argument(
+        "--vault",
+        metavar="FILE|URI",
+        help="key and counters in a file, made if not there, which must never be put back; or a token, pkcs11:…",
+    )
+    rest.add_argument(
+        "--channels", type=Path, metavar="FILE", help="where channels lie sealed, in another folder than the vault"
+    )
     parser.add_argument("--name", default="PicoSec reference device", help="what /ps/info says (%(default)s)")
     parser.add_argument(
         "--test-interface",
@@ -127,25 +141,29 @@ def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
 def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[_Party, Clock]:
     from dataclasses import replace
 
-    from picosec.crypto.vault import software_vault
+    from picosec.crypto.suites import SUITES
+    from picosec.crypto.vault import KeptKeys, Vault, software_vault
     from picosec.roles.device import Device
     from picosec.roles.keyring import DEFAULT_POLICY, Keyring
 
-    vault, shelf = software_vault(os.urandom), None
+    own, trusted = options.identity or (), options.trust or ()
+    policy = replace(DEFAULT_POLICY, message_4=options.message_4)
+    vault: Vault = software_vault(os.urandom)
+    safe, shelf = None, None
     if options.vault or options.channels:
         from picosec.cli import rest
 
-        if not (options.vault and options.channels):
-            raise Mistake("channels outlive the device by --vault and --channels together: give both")
-        shelf = rest.shelf(options.channels, options.vault)
-        vault = rest.lasting_vault(options.vault, options.identity or (), options.trust or (), opened)
-    keyring = Keyring(vault, replace(DEFAULT_POLICY, message_4=options.message_4))
+        kept = rest.keep(options.vault, options.channels, own, trusted, opened)
+        vault, safe, shelf = kept.vault, kept.safe, kept.shelf
+    if isinstance(vault, KeptKeys):
+        policy = replace(policy, suites=tuple(each for each in policy.suites if SUITES[each].curve in vault.curves()))
+    keyring = Keyring(vault, policy)
     if shelf is not None:
         keyring.add(channel_policy=replace(keyring.channel_policy, store=True))
-    if options.identity or options.trust or options.context:
+    if own or trusted or options.context:
         from picosec.cli.files import fill
 
-        fill(keyring, opened, options.identity or (), options.trust or (), options.context or ())
+        fill(keyring, opened, own, trusted, options.context or (), safe)
     if options.identity and not options.trust:
         complain("nobody is trusted, so nobody can open a channel: name who may with --trust")
     return Device(os.urandom, keyring, name=options.name, shelf=shelf), SystemClock()

@@ -10,6 +10,11 @@ An identity file has one table::
     credential = "a2026e…"          # hexadecimal: CWT claims set, CWT, or certificate in DER
     private_key = "5ca1…"           # hexadecimal, 32 bytes; absent from what is handed to others
 
+In place of the private key may stand the same sealed, or the name of a key that a token keeps; both need the vault::
+
+    sealed_key = "d0c5…"            # hexadecimal; a vault file opens it
+    vault_key = "1f00…"             # hexadecimal, 16 bytes; CKA_ID of the key
+
 A context file has one table, from the point of view of whoever holds it::
 
     [oscore]
@@ -29,7 +34,6 @@ A vault file, which a device makes itself, has one table::
 from __future__ import annotations
 
 import os
-import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -41,17 +45,23 @@ from picosec.channel.credentials import Credential, Kind, Usage
 from picosec.channel.trust import parse_credential
 from picosec.cli.mistakes import Mistake
 from picosec.crypto.aead import Aead
+from picosec.crypto.vault import Handle, InvalidTag, KeptKeys, Vault
 from picosec.errors import ProtocolError
+from picosec.net.secret_file import read_secret, wipe
 from picosec.net.storage import FileStorage, StorageError
 from picosec.registry import TEXT
 from picosec.roles.keyring import ContextParameters, Keyring, Trusted
 
+_PRIVATE: Final = frozenset({"private_key", "sealed_key", "vault_key"})
 USAGES: Final = {"static-dh": Usage.STATIC_DH, "signature": Usage.SIGNATURE}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Identity:
-    """A credential, and the private key of it when it is one's own."""
+    """A credential, and when it is one's own its private key: as it is, sealed by a vault file, or in a token.
+
+    ``private_key`` is wiped by :func:`add_own`.
+    """
 
     name: str
     kind: Kind
@@ -59,7 +69,13 @@ class Identity:
     credential: bytes
     parsed: Credential
     kid: bytes | None = None
-    private_key: bytes | None = None
+    private_key: bytearray | None = None
+    sealed_key: bytes | None = None
+    vault_key: bytes | None = None
+
+    def sealing_label(self) -> bytes:
+        """Return what the private key is sealed under: it opens for its own credential only."""
+        return b"picosec identity " + self.credential
 
     def trusted(self) -> Trusted:
         """Return the public part as what peers may show."""
@@ -67,35 +83,33 @@ class Identity:
 
 
 def read_identity(path: Path, *, private: bool) -> Identity:
-    """Read an identity file; with ``private``, it must hold the private key. Raises :class:`Mistake`."""
+    """Read an identity file; with ``private``, it must say where the private key is. Raises :class:`Mistake`."""
     table = Table(path, "identity")
     name = table.text("name", str(path))
     kind = table.choice("kind", {kind.value: kind for kind in Kind})
     usage = table.choice("usage", USAGES)
     credential = table.binary("credential")
+    if private and not _PRIVATE & table.values.keys():
+        raise Mistake(f"{path} has no private_key: give the file that `picosec identity` wrote, not its public half")
     private_key = None
-    if private:
-        if "private_key" not in table.values:
-            raise Mistake(
-                f"{path} has no private_key: give the file that `picosec identity` wrote, not its public half"
-            )
-        check_secret(path)
-        private_key = table.binary("private_key", 32)
+    if private and "private_key" in table.values:
+        private_key = bytearray(Table(path, "identity", secret=True).binary("private_key", 32))
     try:
         parsed = parse_credential(kind, credential)
     except ProtocolError as error:
         raise Mistake(f"{path}: the credential cannot be used: {error.detail}") from error
-    return Identity(name, kind, usage, credential, parsed, table.optional_binary("kid"), private_key)
+    sealed_key, vault_key = table.optional_binary("sealed_key"), table.optional_binary("vault_key")
+    return Identity(
+        name, kind, usage, credential, parsed, table.optional_binary("kid"), private_key, sealed_key, vault_key
+    )
 
 
 def write_identity(path: Path, identity: Identity) -> Path:
     """Write an identity for its owner only, and its public half beside it; return the latter's path.
 
-    Raises :class:`Mistake` when either is there already.
+    The private key is wiped. Raises :class:`Mistake` when either is there already.
     """
-    assert identity.private_key is not None
-    public_path = path.with_name(f"{path.stem}.public{path.suffix}")
-    must_be_new(path, public_path)
+    public_path = new_identity_paths(path)
     lines = {
         "name": identity.name,
         "kind": identity.kind.value,
@@ -103,9 +117,30 @@ def write_identity(path: Path, identity: Identity) -> Path:
         "kid": (identity.kid or b"").hex(),
         "credential": identity.credential.hex(),
     }
-    secret = {**lines, "private_key": identity.private_key.hex()}
-    write_table(path, "identity", secret, 0o600, "Keep this file to yourself: whoever reads it can act as you.")
+    if identity.vault_key is not None:
+        kept = {"vault_key": identity.vault_key.hex()}
+        write_table(
+            path, "identity", {**lines, **kept}, 0o600, "The private key lies in a token, and has this name there."
+        )
+    elif identity.sealed_key is not None:
+        kept = {"sealed_key": identity.sealed_key.hex()}
+        write_table(
+            path, "identity", {**lines, **kept}, 0o600, "The private key is sealed: it takes the vault to open it."
+        )
+    else:
+        assert identity.private_key is not None
+        kept = {"private_key": identity.private_key.hex()}
+        wipe(identity.private_key)
+        mind = "Keep this file to yourself: whoever reads it can act as you."
+        write_table(path, "identity", {**lines, **kept}, 0o600, mind)
     write_table(public_path, "identity", lines, 0o644, "This may be handed to anybody.")
+    return public_path
+
+
+def new_identity_paths(path: Path) -> Path:
+    """Return where the public half goes. Raises :class:`Mistake` when an identity is there already."""
+    public_path = path.with_name(f"{path.stem}.public{path.suffix}")
+    must_be_new(path, public_path)
     return public_path
 
 
@@ -114,8 +149,7 @@ def read_context(path: Path, opened: ExitStack) -> ContextParameters:
 
     Raises :class:`Mistake`.
     """
-    check_secret(path)
-    table = Table(path, "oscore")
+    table = Table(path, "oscore", secret=True)
     number = table.values.get("aead", Aead.AES_CCM_16_64_128.value)
     algorithms = {each.value: each for each in Aead}
     if number not in algorithms:
@@ -158,10 +192,9 @@ def write_contexts(device: Path, app: Path, secret: bytes, salt: bytes) -> None:
         )
 
 
-def read_sealing_key(path: Path, length: int) -> bytes:
-    """Read the key of a vault file. Raises :class:`Mistake`."""
-    check_secret(path)
-    return Table(path, "vault").binary("sealing_key", length)
+def read_sealing_key(path: Path, length: int) -> bytearray:
+    """Read the key of a vault file; the caller wipes it. Raises :class:`Mistake`."""
+    return bytearray(Table(path, "vault", secret=True).binary("sealing_key", length))
 
 
 def write_sealing_key(path: Path, key: bytes) -> None:
@@ -172,12 +205,17 @@ def write_sealing_key(path: Path, key: bytes) -> None:
 
 
 class Table:
-    """One table of a TOML file, read with errors that name the file and the key."""
+    """One table of a TOML file, read with errors that name the file and the key.
 
-    def __init__(self, path: Path, name: str) -> None:
+    A ``secret`` file must be its owner's alone. What tomllib makes of it are strings, which nobody can overwrite.
+    """
+
+    def __init__(self, path: Path, name: str, *, secret: bool = False) -> None:
         self._path = path
         try:
-            document = tomllib.loads(path.read_text())
+            document = tomllib.loads(_secret_text(path) if secret else path.read_text())
+        except StorageError as error:
+            raise Mistake(error.detail) from error
         except FileNotFoundError as error:
             raise Mistake(f"{path}: there is no such file") from error
         except (OSError, UnicodeDecodeError) as error:
@@ -220,14 +258,12 @@ class Table:
             raise Mistake(f"{self._path}: {key} must be hexadecimal digits in quotes") from error
 
 
-def check_secret(path: Path) -> None:
-    """Raise :class:`Mistake` for a file with a secret that others on this machine can read."""
+def _secret_text(path: Path) -> str:
+    content = read_secret(path)
     try:
-        mode = path.stat().st_mode
-    except OSError:
-        return  # reading it will say why
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Mistake(f"{path} holds a secret that others on this machine can read: `chmod 600 {path}`")
+        return content.decode()
+    finally:
+        wipe(content)
 
 
 def must_be_new(*paths: Path) -> None:
@@ -256,13 +292,35 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def add_own(keyring: Keyring, identity: Identity) -> None:
-    """Put an identity into a keyring. Raises ``ProtocolError`` when its key and credential do not belong together."""
-    assert identity.private_key is not None
-    credential = keyring.own_credential(
-        identity.kind, identity.credential, identity.private_key, identity.usage, identity.kid
-    )
+def add_own(keyring: Keyring, identity: Identity, safe: Vault | None = None) -> None:
+    """Put an identity into a keyring and wipe its private key; ``safe`` opens one that is sealed.
+
+    Raises ``ProtocolError`` when key and credential do not belong together or the token has no such key, and
+    :class:`Mistake` when it takes another vault to open it.
+    """
+    private = _private(keyring, identity, safe)
+    credential = keyring.own_credential(identity.kind, identity.credential, private, identity.usage, identity.kid)
+    if isinstance(private, bytearray):
+        wipe(private)
     keyring.add(own=[credential])
+
+
+def _private(keyring: Keyring, identity: Identity, safe: Vault | None) -> bytearray | Handle:
+    if identity.private_key is not None:
+        return identity.private_key
+    if identity.vault_key is not None:
+        if not isinstance(keyring.vault, KeptKeys):
+            raise Mistake(f"the key of {identity.name!r} lies in a token: `picosec device --vault pkcs11:…` opens it")
+        return keyring.vault.find(identity.vault_key)
+    assert identity.sealed_key is not None
+    if safe is None:
+        raise Mistake(f"the key of {identity.name!r} is sealed: `picosec device --vault FILE` opens it")
+    try:
+        return bytearray(safe.unseal(identity.sealed_key, identity.sealing_label()))
+    except InvalidTag as error:
+        raise Mistake(
+            f"the key of {identity.name!r} does not open: another vault sealed it, or the file was changed"
+        ) from error
 
 
 def explain(path: Path, error: ProtocolError) -> Mistake:
@@ -271,12 +329,20 @@ def explain(path: Path, error: ProtocolError) -> Mistake:
 
 
 def fill(
-    keyring: Keyring, opened: ExitStack, own: Iterable[Path], trusted: Iterable[Path], contexts: Iterable[Path]
+    keyring: Keyring,
+    opened: ExitStack,
+    own: Iterable[Path],
+    trusted: Iterable[Path],
+    contexts: Iterable[Path],
+    safe: Vault | None = None,
 ) -> None:
-    """Put the contents of files into a keyring; what stays open is closed with ``opened``. Raises :class:`Mistake`."""
+    """Put the contents of files into a keyring; what stays open is closed with ``opened``.
+
+    ``safe`` is the vault that sealed the private keys, if one did. Raises :class:`Mistake`.
+    """
     for path in own:
         try:
-            add_own(keyring, read_identity(path, private=True))
+            add_own(keyring, read_identity(path, private=True), safe)
         except ProtocolError as error:
             raise explain(path, error) from error
     for path in trusted:

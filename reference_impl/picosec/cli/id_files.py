@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from picosec.cli.files import Table, check_secret, explain, write_table
+from picosec.cli.files import Table, explain, write_table
 from picosec.cli.mistakes import Mistake
 from picosec.crypto.curves import Curve
 from picosec.crypto.vault import Handle, SoftwareVault
@@ -61,8 +61,7 @@ def history_path(path: Path) -> Path:
 
 def read_own(path: Path, vault: SoftwareVault) -> OwnIdentity:
     """Read an identity file; the key goes into the vault. Raises :class:`Mistake`."""
-    check_secret(path)
-    table = Table(path, _KEPT)
+    table = Table(path, _KEPT, secret=True)
     history, private = _history(path, table.binary("history")), table.binary("private_key", 32)
     try:
         handle = vault.import_key(history.key.curve, private)
@@ -93,8 +92,7 @@ def write_own(path: Path, identity: OwnIdentity, key: Key) -> Path:
 
 def read_safe(path: Path, vault: SoftwareVault) -> Key:
     """Read the key for emergencies. Raises :class:`Mistake`."""
-    check_secret(path)
-    table = Table(path, _SAFE)
+    table = Table(path, _SAFE, secret=True)
     curve, private = table.choice("curve", CURVES), table.binary("private_key", 32)
     try:
         return Key(curve, private, vault.import_key(curve, private))

@@ -13,7 +13,7 @@ from picosec.channel.oscore_context import SecurityContext, check_identifiers
 from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
-from picosec.crypto.vault import Vault
+from picosec.crypto.vault import Handle, Vault
 from picosec.identity.history import Known
 from picosec.identity.keys import credential
 from picosec.identity.own import OwnIdentity
@@ -143,15 +143,20 @@ class Keyring:
         return EdhocConfig(self.vault, own, trusted, policy, self.status.check)
 
     def own_credential(
-        self, kind: Kind, credential: bytes, private: bytes, usage: Usage, kid: bytes | None = None
+        self,
+        kind: Kind,
+        credential: bytes,
+        private: bytes | bytearray | Handle,
+        usage: Usage,
+        kid: bytes | None = None,
     ) -> OwnCredential:
-        """Put a private key into the vault and return its credential, for :meth:`add`.
+        """Put a private key into the vault, unless it is there, and return its credential, for :meth:`add`.
 
         Raises ``ProtocolError`` with ``bad_credential`` or ``bad_key``.
         """
         parsed = parse_credential(kind, credential)
         restricted = replace(parsed, usages=parsed.usages & {usage})
-        handle = self.vault.import_key(parsed.key.curve, private)
+        handle = private if isinstance(private, Handle) else self.vault.import_key(parsed.key.curve, private)
         return own_credential(kind, restricted, handle, self.vault, kid)
 
     def state(self) -> list[Any]:
