@@ -27,7 +27,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-APT = "for each; do case $each in *softhsm*) : > $each.deb;; esac; done"
+APT = "for each; do case $each in libsofthsm2|softhsm2) : > $each.deb;; esac; done"
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from picosec.cli import device, main
-from picosec.cli.files import fill
+from picosec.cli import device, files, main, rest
+from picosec.cli.files import add_own, fill, read_identity
+from picosec.crypto.curves import Curve
+from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import software_vault
 from picosec.messaging.coap import Code, Message, Type, path_options
 from picosec.roles.agent import Agent
@@ -115,6 +118,53 @@ def test_a_device_is_who_it_was_after_every_start(picosec: Run, home: SimpleName
             app.open("lamp", clock.now(), 3 if usage == "static-dh" else 2)
             converse(app, lamp, clock.now())
             assert ask(app, lamp, clock.now()) == Code.CONTENT
+
+
+def test_key_bytes_are_overwritten_after_use(
+    picosec: Run, home: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory dump of the running device shows as little as Python lets us."""
+    seen: list[bytearray] = []
+
+    def recorded(module: object, name: str) -> None:
+        function = getattr(module, name)
+
+        def call(*given: Any, **named: Any) -> Any:
+            result = function(*given, **named)
+            seen.append(result)
+            return result
+
+        monkeypatch.setattr(module, name, call)
+
+    picosec("identity", str(home.lamp), "--vault", str(home.vault))
+    recorded(files, "read_secret")
+    recorded(files, "_private")
+    recorded(rest, "read_sealing_key")
+    with ExitStack() as opened:
+        device._production(options(home, "--vault", home.vault), opened)
+        own = read_identity(home.me, private=True)
+        add_own(Keyring(software_vault(os.urandom)), own)
+
+    assert len(seen) >= 7
+    assert [each for each in seen if any(each)] == []
+    assert own.private_key == bytes(32)
+
+
+def test_a_device_offers_only_suites_that_its_token_can_do(
+    picosec: Run, home: SimpleNamespace, new_uri: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer that is told of a suite, and then of an internal error, never gets a channel."""
+    from picosec.net import pkcs11_vault
+
+    uri = new_uri()
+    picosec("identity", str(home.lamp), "--vault", uri)
+    kind, _needed = pkcs11_vault._MECHANISMS[Curve.X25519]
+    monkeypatch.setitem(pkcs11_vault._MECHANISMS, Curve.X25519, (kind, {object()}))
+    with ExitStack() as opened:
+        lamp, _clock = device._production(options(home, "--vault", uri), opened)
+        suites = lamp._keyring.config.policy.suites
+
+    assert {SUITES[each].curve for each in suites} == {Curve.P256}
 
 
 def test_a_channel_goes_on_when_the_device_is_started_again(picosec: Run, home: SimpleNamespace, place: str) -> None:

@@ -52,6 +52,10 @@ def private_objects(vault: Pkcs11Vault) -> list[Any]:
     return [each for kind in kinds for each in session(vault).get_objects({Attribute.CLASS: kind})]
 
 
+def all_objects(vault: Pkcs11Vault) -> list[Any]:
+    return list(session(vault).get_objects())
+
+
 def filled(vault: Pkcs11Vault) -> list[object]:
     """Have keys of every origin in the vault, and return their handles."""
     vault.seal(b"data", b"label")
@@ -127,14 +131,23 @@ def test_a_vault_gives_nothing_of_itself(vault: Pkcs11Vault, attempt: Callable[[
 
 def test_an_ephemeral_key_dies_with_its_handle(vault: Pkcs11Vault) -> None:
     """Forward secrecy: the key must not outlive the handshake that made it, nor fill the token."""
-    before = len(private_objects(vault))
+    before = len(all_objects(vault))
     handles = [vault.generate(Curve.P256, bytes), vault.import_key(Curve.P256, bytes(range(1, 33)))]
-    assert len(private_objects(vault)) == before + 2
+    assert len(all_objects(vault)) == before + 2
 
     handles.clear()
     gc.collect()
 
-    assert len(private_objects(vault)) == before
+    assert len(all_objects(vault)) == before
+
+
+def test_a_secret_that_was_agreed_on_does_not_stay_in_the_token(vault: Pkcs11Vault) -> None:
+    """It is given out once; whoever comes later to the same session must not find it."""
+    ours, theirs = (vault.generate(Curve.P256, bytes) for _ in range(2))
+    before = len(all_objects(vault))
+    vault.agree(ours, vault.public(theirs))
+
+    assert len(all_objects(vault)) == before
 
 
 def test_handles_mean_nothing_when_the_vault_is_closed(vault: Pkcs11Vault) -> None:
@@ -322,6 +335,7 @@ def test_two_processes_that_count_at_once_get_no_number_twice(
         with pytest.raises(StorageError, match="in use by another picosec"):
             vault.counter("a")
 
+    assert len(counter_objects(vault)) == 2, "what this one wrote is gone"
     assert vault.counter("a") == 2, "the other one has number 1"
 
 

@@ -196,7 +196,7 @@ def test_sealed_bytes_open_in_a_later_life_under_their_label(begin: Begin, data:
     sealed = begin().seal(data, b"network")
     vault = begin()
 
-    assert data not in sealed
+    assert data[:8] not in sealed or len(data) == 1
     assert vault.unseal(sealed, b"network") == data
     for label in (b"firmware", b"", b"network\x00"):
         with pytest.raises(InvalidTag):
