@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ from picosec.cli import device, files, main, rest
 from picosec.cli.files import add_own, fill, read_identity
 from picosec.crypto.curves import Curve
 from picosec.crypto.suites import SUITES
-from picosec.crypto.vault import software_vault
+from picosec.crypto.vault import InvalidTag, software_vault
 from picosec.messaging.coap import Code, Message, Type, path_options
 from picosec.roles.agent import Agent
 from picosec.roles.app import App
@@ -180,6 +180,19 @@ def test_a_channel_goes_on_when_the_device_is_started_again(picosec: Run, home: 
         with ExitStack() as opened:
             lamp, clock = device._production(given, opened)
             assert ask(app, lamp, clock.now() + 3600) == Code.CONTENT
+
+
+def test_channels_with_who_is_no_longer_trusted_do_not_come_back(
+    picosec: Run, home: SimpleNamespace, new_uri: Callable[[], str]
+) -> None:
+    """The guest has left, and the owner starts the device without that key; the token is still the same."""
+    uri, sealed = new_uri(), b""
+    for trusted, opens in (([home.me], True), ([], False), ([home.me], True)):
+        with ExitStack() as opened:
+            vault = rest.token_vault(uri, [], trusted, opened)
+            sealed = sealed or vault.seal(b"a channel", b"label")
+            with nullcontext() if opens else pytest.raises(InvalidTag):
+                assert vault.unseal(sealed, b"label") == b"a channel"
 
 
 def test_channels_that_do_not_open_are_one_line(
