@@ -13,6 +13,7 @@ from typing import Any
 
 import pkcs11
 from pkcs11 import exceptions
+from pkcs11.constants import Attribute
 
 from picosec.net.pkcs11_uri import MODULE_VARIABLE, PIN_VARIABLE, Pkcs11Uri
 from picosec.net.secret_file import read_secret
@@ -31,6 +32,12 @@ def explained(what: str) -> Iterator[None]:
 def reason(error: Exception) -> str:
     """Return what went wrong in the words of the standard, such as ``DeviceRemoved``."""
     return str(error) or type(error).__name__
+
+
+def refuse_readable(key: Any, name: str) -> None:
+    """Raise :class:`StorageError` for a key of the token that could be, or could have been, taken out of it."""
+    if not key[Attribute.SENSITIVE] or key[Attribute.EXTRACTABLE]:
+        raise StorageError(f"the key {name!r} of the token can be read, so it was put there: make a new one")
 
 
 def open_token(uri: Pkcs11Uri, environment: Mapping[str, str] = os.environ) -> Any:

@@ -1,9 +1,7 @@
 """A vault in a PKCS#11 token: a secure element, an HSM, or SoftHSM in its place. No private key leaves the token.
 
-Keys are sensitive and not extractable, and made by the token's own generator. Data are sealed with AES-256-GCM, under a
-nonce of 96 bits from the token's generator, which NIST SP 800-38D section 8.2.2 allows for 2^32 messages under one key;
-a nonce that were counted would come twice once the counters were turned back. What is sealed is bound to its label as
-associated data, which the wrapping of keys (AES-KWP) cannot do. Counters are objects of the token.
+Keys are sensitive and not extractable, and made by the token's own generator. What is sealed, and counters, are the
+business of :mod:`picosec.net.pkcs11_seal` and :mod:`picosec.net.pkcs11_counters`.
 
 X25519 keys have the type of Edwards keys here, as SoftHSM 2 takes them: the binding does not know CKK_EC_MONTGOMERY.
 """
@@ -16,18 +14,17 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 from weakref import WeakKeyDictionary, finalize
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import KeyType, Mechanism, exceptions
-from pkcs11.constants import Attribute, MechanismFlag, ObjectClass
-from pkcs11.mechanisms import KDF, GCMParams
+from pkcs11.constants import Attribute, ObjectClass
+from pkcs11.mechanisms import KDF
 
 from picosec.crypto.curves import Curve, Entropy, PublicKey, decode_public
 from picosec.crypto.vault import Handle, software_vault
 from picosec.errors import ProtocolError
-from picosec.messaging import cbor
 from picosec.net.pkcs11_counters import TokenCounters
-from picosec.net.pkcs11_token import explained, open_token
+from picosec.net.pkcs11_seal import TokenSeal
+from picosec.net.pkcs11_token import explained, open_token, refuse_readable
 from picosec.net.pkcs11_uri import Pkcs11Uri
 from picosec.net.storage import StorageError
 from picosec.registry import Problem
@@ -50,15 +47,6 @@ _MECHANISMS: Final = {
 #: How the DER OCTET STRING around a point begins.
 _OCTETS: Final = (b"\x04\x41\x04", b"\x04\x20")
 _KEY_ID: Final = 16
-_NONCE: Final = 12
-_TAG: Final = 16
-#: What tokens say of a tag that does not fit; SoftHSM says GeneralError.
-_NOT_OPENED: Final = (
-    exceptions.EncryptedDataInvalid,
-    exceptions.EncryptedDataLenRange,
-    exceptions.FunctionFailed,
-    exceptions.GeneralError,
-)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,16 +67,15 @@ class Pkcs11Vault:
     :class:`StorageError`; all else is as for any vault.
     """
 
-    __slots__ = ("__binding", "__counters", "__curves", "__keys", "__name", "__sealing_key", "__session")
+    __slots__ = ("__counters", "__curves", "__keys", "__name", "__seal", "__session")
 
     def __init__(self, uri: Pkcs11Uri, binding: bytes = b"") -> None:
         """Log in. Raises :class:`StorageError`."""
         self.__session = open_token(uri)
         self.__name = uri.name
-        self.__binding = binding
         self.__counters = TokenCounters(self.__session, uri.name)
         self.__keys: WeakKeyDictionary[Handle, _Key] = WeakKeyDictionary()
-        self.__sealing_key: Any = None
+        self.__seal = TokenSeal(self.__session, uri.name, binding)
         with explained("tell what it can do"):
             offered = self.__session.token.slot.get_mechanisms()
         self.__curves = frozenset(curve for curve in Curve if _MECHANISMS[curve][1] <= offered)
@@ -158,6 +145,7 @@ class Pkcs11Vault:
             if any(len(each) != 1 for each in found.values()):
                 raise StorageError(f"the token does not hold the key {key_id.hex()}: was it made in another one?")
             ((private,), (public,)) = found.values()
+            refuse_readable(private, key_id.hex())
             curve = _CURVES.get(private[Attribute.EC_PARAMS])
             if curve is None:
                 raise StorageError(f"the key {key_id.hex()} of the token lies on a curve that is not known here")
@@ -207,24 +195,11 @@ class Pkcs11Vault:
 
     def seal(self, data: bytes, label: bytes) -> bytes:
         """Encrypt: the nonce, as many bytes as ``data`` has, and a 16-byte tag."""
-        with explained("seal"):
-            nonce: bytes = self.__session.generate_random(8 * _NONCE)
-            sealed: bytes = self.__sealing().encrypt(
-                data, mechanism=Mechanism.AES_GCM, mechanism_param=self.__gcm(nonce, label)
-            )
-        return nonce + sealed
+        return self.__seal.seal(data, label)
 
     def unseal(self, sealed: bytes, label: bytes) -> bytes:
-        """Return what was sealed."""
-        if len(sealed) < _NONCE + _TAG:
-            raise InvalidTag
-        with explained("unseal"):
-            key, parameters = self.__sealing(), self.__gcm(sealed[:_NONCE], label)
-            try:
-                data: bytes = key.decrypt(sealed[_NONCE:], mechanism=Mechanism.AES_GCM, mechanism_param=parameters)
-            except _NOT_OPENED as error:
-                raise InvalidTag from error
-        return data
+        """Return what was sealed. Raises ``InvalidTag``."""
+        return self.__seal.unseal(sealed, label)
 
     def counter(self, name: str) -> int:
         """Return the next value. The token has the value after it before this returns."""
@@ -255,30 +230,6 @@ class Pkcs11Vault:
             end.atexit = False  # the token forgets it with the session
         self.__keys[handle] = _Key(public, private, uses[Attribute.SIGN], uses[Attribute.DERIVE], end)
         return handle
-
-    def __sealing(self) -> Any:
-        """Return the key to seal with, which the token makes at its first use and keeps."""
-        if self.__sealing_key is None:
-            label = f"{self.__name} sealing key"
-            wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: label}
-            found = list(self.__session.get_objects(wanted))
-            if len(found) > 1:
-                raise StorageError(f"the token has {len(found)} objects {label!r}: remove all but the right one")
-            self.__sealing_key = found[0] if found else self.__made_sealing_key(label)
-        return self.__sealing_key
-
-    def __made_sealing_key(self, label: str) -> Any:
-        return self.__session.generate_key(
-            KeyType.AES,
-            256,
-            label=label,
-            store=True,
-            capabilities=MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT,
-            template={Attribute.PRIVATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False},
-        )
-
-    def __gcm(self, nonce: bytes, label: bytes) -> GCMParams:
-        return GCMParams(nonce, cbor.dumps([self.__binding, label]), 8 * _TAG)
 
 
 def _uses(curve: Curve) -> dict[Attribute, bool]:

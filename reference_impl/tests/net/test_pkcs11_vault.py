@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from picosec.crypto.curves import Curve
-from picosec.crypto.vault import KeptKeys, SoftwareVault, software_vault
+from picosec.crypto.vault import InvalidTag, KeptKeys, SoftwareVault, software_vault
 from picosec.errors import ProtocolError
 from picosec.net.pkcs11_uri import parse
 from picosec.net.storage import StorageError
@@ -217,7 +217,7 @@ def test_two_vaults_of_one_token_do_not_open_what_the_other_sealed(
     vault.close()
     other = Pkcs11Vault(parse(new_uri()))
     try:
-        with pytest.raises(pkcs11_vault.InvalidTag):
+        with pytest.raises(InvalidTag):
             other.unseal(sealed, b"label")
         assert other.counter("a") == count == 0
     finally:
@@ -232,9 +232,40 @@ def test_what_is_sealed_is_bound_to_the_parties_too(uri: str, vault: Pkcs11Vault
     assert vault.unseal(sealed, b"c") == b"data"
     vault.close()
     vault = Pkcs11Vault(parse(uri), b"a")
-    with pytest.raises(pkcs11_vault.InvalidTag):
+    with pytest.raises(InvalidTag):
         vault.unseal(sealed, b"bc")
     vault.close()
+
+
+@pytest.mark.parametrize("flaw", [{Attribute.SENSITIVE: False}, {Attribute.EXTRACTABLE: True}])
+def test_a_key_that_was_planted_in_the_token_is_not_used(vault: Pkcs11Vault, flaw: dict[Attribute, bool]) -> None:
+    """Whoever had the PIN once has left keys that can be read, under the names that the device looks for."""
+    hidden = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.TOKEN: True, **flaw}
+    aes = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: KeyType.AES, Attribute.VALUE: bytes(32)}
+    session(vault).create_object({**aes, **hidden, Attribute.LABEL: f"{name_of(vault)} sealing key"})
+    parameters = session(vault).create_domain_parameters(
+        KeyType.EC, {Attribute.EC_PARAMS: pkcs11_vault._PARAMETERS[Curve.P256]}, local=True
+    )
+    parameters.generate_keypair(id=name_of(vault).encode(), store=True, private_template=hidden)
+
+    with pytest.raises(StorageError, match="can be read, so it was put there"):
+        vault.seal(b"data", b"label")
+    with pytest.raises(StorageError, match="can be read, so it was put there"):
+        vault.find(name_of(vault).encode())
+
+
+def test_two_keys_to_seal_with_are_one_line(uri: str, vault: Pkcs11Vault) -> None:
+    """Somebody has copied objects into the token: which of them opens what there is, nobody but a person knows."""
+    vault.seal(b"data", b"label")
+    twin = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: KeyType.AES, Attribute.VALUE: bytes(32)}
+    session(vault).create_object({**twin, Attribute.LABEL: f"{name_of(vault)} sealing key", Attribute.TOKEN: True})
+    vault.close()
+    later = Pkcs11Vault(parse(uri))
+    try:
+        with pytest.raises(StorageError, match=r"2 objects .* sealing key': remove all but the right one"):
+            later.seal(b"data", b"label")
+    finally:
+        later.close()
 
 
 def test_equal_data_are_sealed_to_different_bytes(vault: Pkcs11Vault) -> None:
