@@ -82,7 +82,7 @@ class Pkcs11Vault:
         if Curve.X25519 in self.__curves:
             try:  # no list of mechanisms says whether it takes this curve
                 self.generate(Curve.X25519, bytes)
-            except StorageError:
+            except ProtocolError:
                 self.__curves -= {Curve.X25519}
 
     def __reduce__(self) -> NoReturn:

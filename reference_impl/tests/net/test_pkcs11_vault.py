@@ -293,6 +293,20 @@ def test_what_the_token_cannot_do_is_one_line(
         vault.close()
 
 
+@pytest.mark.parametrize("other", ["06032b656f", "06052b8104000a"], ids=["X448", "secp256k1"])
+def test_a_curve_that_the_token_lists_and_refuses_is_not_offered(
+    uri: str, vault: Pkcs11Vault, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """One mechanism stands for Edwards and Montgomery curves, and tokens have the former alone: only trying tells."""
+    vault.close()
+    monkeypatch.setitem(pkcs11_vault._PARAMETERS, Curve.X25519, bytes.fromhex(other))
+    vault = Pkcs11Vault(parse(uri))
+    try:
+        assert vault.curves() == {Curve.P256, Curve.ED25519}
+    finally:
+        vault.close()
+
+
 # -- counters ------------------------------------------------------------------------------------------------------
 
 
