@@ -169,6 +169,10 @@ class Courier:
         with self.target.expect_unchanged():
             self.target.expect_refusal(self.hand(data, content_format), RESPONSE_CODE[problem], problem)
 
+    def refuses_in(self, envelope: Sealed, problem: Problem, contents: bytes | None = None) -> None:
+        """Hand an envelope over that has to be refused, though its contents alone would be taken."""
+        self.refuses(envelope.close(self.signed().close() if contents is None else contents), problem)
+
     def switched(self) -> int:
         """Return how often objects changed what is not open to everybody."""
         return self.control.changes(self.lamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
@@ -135,22 +136,17 @@ def lets_nobody_end_a_fork() -> None:
 @fault("IDN-410")
 def goes_back_with_an_old_history() -> None:
     """It verifies, and so it is believed: the stolen key is good again."""
-    original = Known.follow
-
-    def follow(self: Known, found: History) -> Known:
-        try:
-            return original(self, found)
-        except ProtocolError as error:
-            if error.requirement != "IDN-410":
-                raise
-            return Known(self.identifier, found.names, found.key)
-
-    Known.follow = follow
+    _take_old_news(lambda known, found: Known(known.identifier, found.names, found.key))
 
 
 @fault("IDN-410")
 def takes_old_news_in_silence() -> None:
     """Nothing changes, and nobody learns that what he brought is old."""
+    _take_old_news(lambda known, found: known)
+
+
+def _take_old_news(known_then: Callable[[Known, History], Known]) -> None:
+    """Let something else than a refusal come of a history that ends before what was seen."""
     original = Known.follow
 
     def follow(self: Known, found: History) -> Known:
@@ -159,7 +155,7 @@ def takes_old_news_in_silence() -> None:
         except ProtocolError as error:
             if error.requirement != "IDN-410":
                 raise
-            return self
+            return known_then(self, found)
 
     Known.follow = follow
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -95,27 +96,22 @@ def takes_missing_claims_for_zero() -> None:
 @fault("OBJ-040")
 def knows_one_signature_only() -> None:
     """Ed25519 costs flash, and who sends has to know what this one here was built with."""
-    original = signed.algorithm_of
-
-    def algorithm_of(head: Headers) -> int:
-        if original(head) == Signature.EDDSA.value:
-            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120")
-        return original(head)
-
-    signed.algorithm_of = algorithm_of
+    signed.algorithm_of = _lacking(Signature.EDDSA.value, signed.algorithm_of)
 
 
 @fault("OBJ-040")
 def knows_what_its_hardware_knows() -> None:
     """The chip has AES, and ChaCha20 was left out of the build."""
-    original = sealed.algorithm_of
+    sealed.algorithm_of = _lacking(Aead.CHACHA20_POLY1305.value, sealed.algorithm_of)
 
+
+def _lacking(algorithm: int, original: Callable[[Headers], int]) -> Callable[[Headers], int]:
     def algorithm_of(head: Headers) -> int:
-        if original(head) == Aead.CHACHA20_POLY1305.value:
+        if original(head) == algorithm:
             raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120")
         return original(head)
 
-    sealed.algorithm_of = algorithm_of
+    return algorithm_of
 
 
 @fault("OBJ-120")

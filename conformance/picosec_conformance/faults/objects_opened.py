@@ -22,6 +22,7 @@ from picosec.objects.sealed import Sealed, encode_ephemeral
 from picosec.objects.signed import Signed
 from picosec.registry import CLAIM_RECIPIENT, Problem
 from picosec_conformance.faults import fault
+from picosec_conformance.faults.channel_edhoc_exchange import agree_on_zero
 
 
 @fault("OBJ-130")
@@ -186,17 +187,7 @@ def takes_points_of_any_curve() -> None:
 @fault("OBJ-160")
 def agrees_on_zero() -> None:
     """A point of small order gives the same secret to everybody: zero."""
-    original = SoftwareVault.agree
-
-    def agree(self: SoftwareVault, handle: Any, peer: PublicKey) -> bytes:
-        try:
-            return original(self, handle, peer)
-        except ProtocolError as error:
-            if error.requirement != "CHN-260":
-                raise
-            return bytes(32)
-
-    SoftwareVault.agree = agree
+    agree_on_zero()
 
 
 @fault("OBJ-160")

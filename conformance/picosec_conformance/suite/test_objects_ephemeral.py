@@ -12,7 +12,6 @@ from picosec_conformance.courier import Courier
 from picosec_conformance.objects import (
     EPHEMERAL,
     KID,
-    Sealed,
 )
 from picosec_conformance.settings import CONTROL
 
@@ -30,11 +29,6 @@ SMALL_ORDER = {
     "prime": 2**255 - 19,
     "prime-plus-one": 2**255 - 18,
 }
-
-
-def refuses(courier: Courier, sealed: Sealed, problem: Problem, contents: bytes | None = None) -> None:
-    """Judge that the target refuses an envelope, whose contents alone it would take."""
-    courier.refuses(sealed.close(courier.signed().close() if contents is None else contents), problem)
 
 
 OFF_CURVE: dict[str, Callable[[dict[int, Any]], Any]] = {
@@ -58,7 +52,7 @@ def test_point_off_the_curve_is_refused(courier: Courier, how: str) -> None:
     sealed = courier.sealed()
     OFF_CURVE[how](sealed.reader[EPHEMERAL])
 
-    refuses(courier, sealed, Problem.BAD_KEY)
+    courier.refuses_in(sealed, Problem.BAD_KEY)
 
 
 @pytest.mark.requirement("OBJ-160")
@@ -69,7 +63,7 @@ def test_point_of_small_order_is_refused(courier: Courier, point: str) -> None:
     sealed.reader[EPHEMERAL] = {1: 1, -1: 4, -2: SMALL_ORDER[point].to_bytes(32, "little")}
     sealed.secret = lambda: bytes(32)  # type: ignore[method-assign]
 
-    refuses(courier, sealed, Problem.BAD_KEY, courier.signed(recipient=courier.other_reader.kid).close())
+    courier.refuses_in(sealed, Problem.BAD_KEY, courier.signed(recipient=courier.other_reader.kid).close())
 
 
 @pytest.mark.requirement("OBJ-160")
@@ -79,7 +73,7 @@ def test_ephemeral_key_of_another_curve_is_refused(courier: Courier, reader: str
     sealed = courier.sealed(getattr(courier, reader))
     sealed.reader[EPHEMERAL] = courier.sealed(getattr(courier, other)).reader[EPHEMERAL]
 
-    refuses(courier, sealed, Problem.BAD_KEY)
+    courier.refuses_in(sealed, Problem.BAD_KEY)
 
 
 @pytest.mark.requirement("OBJ-160")
@@ -89,7 +83,7 @@ def test_object_for_a_key_that_signs_is_refused(courier: Courier) -> None:
     sealed.reader[KID] = courier.app_signer.kid
     sealed.party_v[0] = courier.app_signer.kid
 
-    refuses(courier, sealed, Problem.BAD_KEY, courier.signed(sender=courier.app).close())
+    courier.refuses_in(sealed, Problem.BAD_KEY, courier.signed(sender=courier.app).close())
 
 
 FORMS: dict[str, Callable[[dict[int, Any]], Any]] = {
@@ -120,7 +114,7 @@ def test_ephemeral_key_of_another_form_is_refused(courier: Courier, how: str) ->
     sealed = courier.sealed()
     FORMS[how](sealed.reader[EPHEMERAL])
 
-    refuses(courier, sealed, Problem.BAD_KEY)
+    courier.refuses_in(sealed, Problem.BAD_KEY)
 
 
 @pytest.mark.requirement("OBJ-160")
@@ -130,7 +124,7 @@ def test_ephemeral_key_that_is_none_is_refused(courier: Courier, key: Any) -> No
     sealed = courier.sealed()
     sealed.reader[EPHEMERAL] = key
 
-    refuses(courier, sealed, Problem.BAD_KEY)
+    courier.refuses_in(sealed, Problem.BAD_KEY)
 
 
 @pytest.mark.requirement("OBJ-160")
@@ -143,4 +137,4 @@ def test_montgomery_key_of_another_form_is_refused(courier: Courier, how: str) -
         how
     ]
 
-    refuses(courier, sealed, Problem.BAD_KEY, courier.signed(recipient=courier.other_reader.kid).close())
+    courier.refuses_in(sealed, Problem.BAD_KEY, courier.signed(recipient=courier.other_reader.kid).close())

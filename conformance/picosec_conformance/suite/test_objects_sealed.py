@@ -29,11 +29,6 @@ from picosec_conformance.settings import CONTROL
 pytestmark = pytest.mark.needs(CONTROL)
 
 
-def refuses(courier: Courier, sealed: Sealed, problem: Problem, contents: bytes | None = None) -> None:
-    """Judge that the target refuses an envelope, whose contents alone it would take."""
-    courier.refuses(sealed.close(courier.signed().close() if contents is None else contents), problem)
-
-
 @pytest.mark.requirement("OBJ-040", "OBJ-150", "OBJ-310")
 @pytest.mark.parametrize("algorithm", [A128GCM, CHACHA20, CCM_16])
 @pytest.mark.parametrize("name", ["reader", "other_reader"])
@@ -99,7 +94,7 @@ def test_contents_that_are_no_signed_object_are_refused(courier: Courier, inside
         "text": dumps("object"),
     }[inside]
 
-    refuses(courier, courier.sealed(), Problem.MALFORMED, contents)
+    courier.refuses_in(courier.sealed(), Problem.MALFORMED, contents)
 
 
 @pytest.mark.requirement("OBJ-030")
@@ -141,7 +136,7 @@ def test_parameter_in_both_headers_is_refused(courier: Courier, label: int) -> N
         sealed.header[IV] = sealed.unprotected[IV]
     else:
         sealed.unprotected[label] = sealed.header[label]
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 @pytest.mark.requirement("OBJ-100")
@@ -149,11 +144,11 @@ def test_parameter_in_both_headers_of_the_recipient_is_refused(courier: Courier)
     """The second pair of headers has the same rule."""
     sealed = courier.sealed()
     sealed.reader[ALG] = -25
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
     sealed = courier.sealed()
     sealed.agreement[KID] = sealed.reader[KID]
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 UNHEARD_OF: dict[str, Callable[[Sealed], Any]] = {
@@ -181,7 +176,7 @@ def test_parameter_that_is_not_listed_is_refused(courier: Courier, where: str) -
     sealed = courier.sealed()
     UNHEARD_OF[where](sealed)
 
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 @pytest.mark.requirement("OBJ-170")
@@ -229,7 +224,7 @@ def test_parameter_in_another_place_is_refused(courier: Courier, what: str) -> N
     sealed = courier.sealed()
     MOVED[what](sealed)
 
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 @pytest.mark.requirement("OBJ-170")
@@ -243,7 +238,7 @@ def test_value_that_is_not_of_the_grammar_is_refused(courier: Courier, label: in
     sealed = courier.sealed()
     sealed.header[label] = value
 
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 @pytest.mark.requirement("OBJ-170")
@@ -253,7 +248,7 @@ def test_reader_that_cannot_be_named_so_is_refused(courier: Courier, kid: Any) -
     sealed = courier.sealed()
     sealed.reader[KID] = kid
 
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 @pytest.mark.requirement("OBJ-170")
@@ -267,7 +262,7 @@ def test_empty_protected_header_is_refused(courier: Courier, where: str, protect
     else:
         sealed.agreement, sealed.reader = protected, {**sealed.reader, ALG: -25}
 
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 @pytest.mark.requirement("OBJ-170")
@@ -281,7 +276,7 @@ def test_protected_header_that_holds_no_map_is_refused(courier: Courier, where: 
     else:
         sealed.agreement = dumps(value)
 
-    refuses(courier, sealed, Problem.MALFORMED)
+    courier.refuses_in(sealed, Problem.MALFORMED)
 
 
 @pytest.mark.requirement("OBJ-020", "OBJ-170")

@@ -157,9 +157,11 @@ def test_an_agreement_key_does_not_sign(vault: Vault) -> None:
         bytes(32),
         b"\x01" + bytes(31),
         bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+        bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
         bytes.fromhex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+        bytes.fromhex("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
     ],
-    ids=["0", "1", "order 8", "p-1"],
+    ids=["0", "1", "order 8", "order 8, other", "p-1", "p"],
 )
 def test_a_point_of_small_order_is_refused(vault: Vault, point: bytes) -> None:
     """RFC 7748 section 6.1: such a point forces an all-zero secret that an eavesdropper knows."""
