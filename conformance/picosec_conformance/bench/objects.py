@@ -139,6 +139,8 @@ def cwt(folder: Path) -> Iterator[tuple[dict[str, Elsewhere], Mapping[str, str]]
 
     Raises ``PeerMissing`` when it is not there, ``MeasurementFailed`` when it breaks.
     """
+    if not (folder / "cwt").is_dir():
+        raise PeerMissing(f"cwt is not in {folder}: pip install --target {folder} 'cwt>=3.3,<4' 'cbor2<6'")
     keys = {name: private(name).hex() for name in ("signer", "reader")}
     command = [sys.executable, "-P", str(_CHILD), json.dumps({**keys, "contents": CONTENTS.hex()})]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
@@ -160,7 +162,7 @@ def cwt(folder: Path) -> Iterator[tuple[dict[str, Elsewhere], Mapping[str, str]]
 
         first = from_peer.readline()
         if not first:
-            raise PeerMissing(f"cwt is not in {folder}: pip install --target {folder} 'cwt>=3.3,<4' 'cbor2<6'")
+            raise MeasurementFailed("python-cwt does not start")
         try:
             yield {turn: Elsewhere(ask, turn) for turn in ("signed", "sealed")}, json.loads(first)
         finally:

@@ -26,6 +26,7 @@ def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A peer that takes a millisecond for everything, and dies of more than a thousand objects at once."""
     child = tmp_path / "peer.py"
     child.write_text(PEER)
+    (tmp_path / "cwt").mkdir()
     monkeypatch.setattr(objects, "_CHILD", child)
     return tmp_path
 
@@ -56,7 +57,18 @@ def test_peer_that_ends_is_told(peer: Path) -> None:
         turns["signed"].seconds(1001)
 
 
-def test_folder_without_the_peer_is_told_with_the_mend(tmp_path: Path) -> None:
-    """It is a package that nobody has by accident."""
+def test_folder_without_the_peer_is_told_with_the_mend(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is a package that nobody has by accident; where it is missing, one line says so, and nothing besides."""
     with pytest.raises(PeerMissing, match="pip install --target"), objects.cwt(tmp_path):
+        pass
+
+    assert capfd.readouterr().err == ""
+
+
+def test_peer_that_does_not_start_is_told(tmp_path: Path) -> None:
+    """The folder is there, and what is in it is broken: no figure comes of it."""
+    (tmp_path / "cwt").mkdir()
+    (tmp_path / "cwt" / "__init__.py").write_text("raise SystemExit(3)")
+
+    with pytest.raises(MeasurementFailed, match="does not start"), objects.cwt(tmp_path):
         pass
