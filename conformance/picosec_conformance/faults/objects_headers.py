@@ -24,24 +24,17 @@ from picosec_conformance.faults import fault
 @fault("OBJ-100")
 def lets_the_protected_parameter_win() -> None:
     """What stands twice is taken from where it is safe; the next one takes it from where it is not."""
-
-    def decode(protected: Any, unprotected: Any) -> Headers:
-        try:
-            return decode_headers(protected, unprotected)
-        except ProtocolError as error:
-            if error.requirement != "OBJ-100" or type(unprotected) is not dict:
-                raise
-            entries = cbor.loads(protected)
-            if type(entries) is not dict:
-                raise
-            return Headers(protected, entries, {key: unprotected[key] for key in unprotected if key not in entries})
-
-    signed.decode_headers = sealed.decode_headers = decode
+    _take_twice(lambda protected, unprotected: protected)
 
 
 @fault("OBJ-100")
 def lets_the_last_parameter_win() -> None:
     """Both headers go into one map, as a JSON library would have it."""
+    _take_twice(lambda protected, unprotected: unprotected)
+
+
+def _take_twice(winner: Callable[[Any, Any], Any]) -> None:
+    """Take a parameter that stands in both headers, with the value that ``winner`` chooses."""
 
     def decode(protected: Any, unprotected: Any) -> Headers:
         try:
@@ -52,7 +45,7 @@ def lets_the_last_parameter_win() -> None:
             entries = cbor.loads(protected)
             if type(entries) is not dict:
                 raise
-            merged = {key: unprotected.get(key, value) for key, value in entries.items()}
+            merged = {key: winner(value, unprotected.get(key, value)) for key, value in entries.items()}
             return Headers(protected, merged, {key: unprotected[key] for key in unprotected if key not in entries})
 
     signed.decode_headers = sealed.decode_headers = decode

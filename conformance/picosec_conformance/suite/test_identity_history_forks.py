@@ -65,6 +65,9 @@ def test_emergency_behind_the_parting_outranks_rotations(acquaintance: Acquainta
 
     acquaintance.takes(owner.encode())
 
+    assert acquaintance.authenticates(owner.key)
+    assert not acquaintance.authenticates(thief.key)
+
 
 @pytest.mark.requirement("IDN-450")
 @FURTHER
