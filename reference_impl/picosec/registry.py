@@ -49,6 +49,9 @@ class Problem(IntEnum):
     STALE = 52
     WRONG_PURPOSE = 53
     FORKED = 54
+    FORBIDDEN = 55
+    SPENT = 56
+    BAD_EVIDENCE = 57
 
 
 #: CoAP response code of each error, as one byte.
@@ -95,6 +98,9 @@ RESPONSE_CODE: Final[dict[Problem, int]] = {
     Problem.STALE: 0x83,
     Problem.WRONG_PURPOSE: 0x83,
     Problem.FORKED: 0x89,
+    Problem.FORBIDDEN: 0x83,
+    Problem.SPENT: 0x83,
+    Problem.BAD_EVIDENCE: 0x83,
 }
 
 #: What each error means, in words.
@@ -141,6 +147,9 @@ TEXT: Final[dict[Problem, str]] = {
     Problem.STALE: "the object is older than its recipient accepts, or comes from the future",
     Problem.WRONG_PURPOSE: "the key may not be used for this purpose",
     Problem.FORKED: "the history contradicts what is known of the identity",
+    Problem.FORBIDDEN: "what was granted to the peer does not allow this",
+    Problem.SPENT: "the token was used before",
+    Problem.BAD_EVIDENCE: "the evidence shows a state that is not acceptable",
 }
 
 CONTENT_FORMAT_LINK_FORMAT: Final = 40
@@ -153,6 +162,7 @@ CONTENT_FORMAT_PROBLEM_DETAILS: Final = 257
 CONTENT_FORMAT_COSE_ENCRYPT0: Final = 16
 CONTENT_FORMAT_COSE_SIGN1: Final = 18
 CONTENT_FORMAT_COSE_ENCRYPT: Final = 96
+CONTENT_FORMAT_EAT: Final = 263
 CONTENT_FORMAT_STATUS_LIST: Final = 279
 OPTION_OSCORE: Final = 9
 PROBLEM_DETAIL_KEY: Final = 65000
@@ -163,9 +173,22 @@ CONTENT_FORMAT_PLATFORM_OBJECT: Final = 65002
 CONTENT_FORMAT_APPLICATION_OBJECT: Final = 65003
 CONTENT_FORMAT_IDENTITY_STATEMENT: Final = 65004
 CONTENT_FORMAT_IDENTITY_HISTORY: Final = 65005
+CONTENT_FORMAT_CREDENTIAL_CHAIN: Final = 65006
+CONTENT_FORMAT_ENDORSEMENT: Final = 65007
+CONTENT_FORMAT_TOKEN_REQUEST: Final = 65008
+CONTENT_FORMAT_TOKEN_RESPONSE: Final = 65009
+CONTENT_FORMAT_TOKEN_REDEMPTION: Final = 65010
 CLAIM_RECIPIENT: Final = -65537
 CLAIM_SEQUENCE: Final = -65538
 CLAIM_PURPOSE: Final = -65539
+CLAIM_ZONE: Final = -65540
+CLAIM_ROLE: Final = -65541
+CLAIM_ATTRIBUTES: Final = -65542
+CLAIM_KIND: Final = -65543
+CLAIM_CODE: Final = -65544
+CLAIM_DEPTH: Final = -65545
+CLAIM_IDENTITY: Final = -65546
+CLAIM_TAMPER: Final = -65547
 CLAIM_STATUS: Final = 65535
 CLAIM_TIME_TO_LIVE: Final = 65534
 CLAIM_STATUS_LIST: Final = 65533
