@@ -14,6 +14,7 @@ from picosec.channel.delivery import DeliveryClass
 from picosec.channel.edhoc_config import Policy
 from picosec.channel.store import ChannelStore, Shelf
 from picosec.errors import ProtocolError
+from picosec.identity.scope import Scope
 from picosec.messaging.blocks import exponent_of
 from picosec.messaging.coap import Message, Type
 from picosec.messaging.connections import Connection, Framing
@@ -88,7 +89,9 @@ class Agent:
         self._upkeep = Upkeep(self.channels, self._client, self._renewals, self._report)
         resources = {**resources, CHANNEL_PATH: self._upkeep.resource()}
         self._site = Site(resources)
-        self._server = Server(self._endpoint, self.channels, self._site, self._handshaking.finish, self._reachability)
+        self._server = Server(
+            self._endpoint, self.channels, self._site, self._handshaking.finish, self._reachability, self._grants
+        )
 
     # -- what the loop calls -------------------------------------------------------------------------------------
 
@@ -368,6 +371,10 @@ class Agent:
         self._keyring.status.check(cred, self._date(now))
         if self._keyring.config.trusted.forgot(cred):
             raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-620", "its key was replaced while the handshake went on")
+
+    def _grants(self, channel: Channel) -> Scope | None:
+        """Return all that the peer of a channel may do, None where that was not limited (IDN-1600)."""
+        return None if channel.session is None else self._keyring.granted(channel.session.peer.cred)
 
     def _date(self, now: float) -> float | None:
         """Return the seconds since 1970, None for a party that cannot tell them."""

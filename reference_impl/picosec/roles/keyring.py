@@ -17,6 +17,7 @@ from picosec.crypto.vault import Handle, Vault
 from picosec.identity.history import Known
 from picosec.identity.keys import credential
 from picosec.identity.own import OwnIdentity
+from picosec.identity.scope import Scope
 from picosec.identity.status_lists import StatusLists
 from picosec.objects.inbox import Inbox
 from picosec.roles.channel_table import ChannelPolicy
@@ -135,6 +136,10 @@ class Keyring:
         self.config.trusted.forget(former)
         _trust(self.config.trusted, known)
         return former
+
+    def granted(self, cred: bytes) -> Scope | None:
+        """Return all that a peer may do who showed a credential, None where that was not limited."""
+        return None
 
     def _config(self, own: tuple[OwnCredential, ...], trusted: TrustStore, policy: Policy) -> EdhocConfig:
         if self.identity is not None:

@@ -1,6 +1,6 @@
 """What a role offers: a site maps paths to resources, and each resource says who may use it and how.
 
-The one place where a request is judged against what is offered. Path, access, method, content
+The one place where a request is judged against what is offered. Path, access, grant, method, content
 format, accepted format are checked in this order.
 """
 
@@ -14,6 +14,7 @@ from typing import Final
 
 from picosec.channel.channels import Channel
 from picosec.errors import ProtocolError
+from picosec.identity.scope import Scope
 from picosec.messaging import link_format
 from picosec.messaging.coap import Code
 from picosec.messaging.conditions import UNTAGGED, Conditions
@@ -29,7 +30,8 @@ class Access(Enum):
     """Who may use a resource."""
 
     OPEN = "anyone"
-    CHANNEL = "whoever asks over a channel"
+    PEER = "whoever asks over a channel, whatever was granted"
+    CHANNEL = "whoever asks over a channel, within what was granted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Request:
     """A request as a handler sees it: unprotected already, and judged against its resource.
 
     ``channel`` is the one it came over, None without one. ``author`` names the key that signed the platform object it
-    came in, None without one. ``now`` is in seconds.
+    came in, None without one. ``grant`` is all that whoever asks may do, None where that was not limited. ``now`` is in
+    seconds.
     """
 
     code: int
@@ -51,11 +54,19 @@ class Request:
     conditions: Conditions = Conditions()  # noqa: RUF009 - frozen
     queries: tuple[str, ...] = ()
     author: bytes | None = None
+    grant: Scope | None = None
 
     @property
     def protected(self) -> bool:
-        """Whether it is known who asks: over a channel, or by an object that is good for as much (OBJ-320)."""
-        return self.channel is not None or self.author is not None
+        """Whether it is known who asks, over a channel or by an object that is good for as much (OBJ-320), or what was
+        granted to whom.
+        """
+        return self.channel is not None or self.author is not None or self.grant is not None
+
+    @property
+    def granted(self) -> bool:
+        """Whether what was granted to whoever asks has the method on the resource (IDN-1600)."""
+        return self.grant is None or self.grant.allows(self.path, self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +150,16 @@ class Site:
     def admit(self, request: Request) -> Handler:
         """Return what handles a request, which so far may lack its body.
 
-        Raises ``ProtocolError`` with ``not_found``, ``unprotected``, ``method_not_allowed``, ``unsupported_format``
-        or ``not_acceptable``.
+        Raises ``ProtocolError`` with ``not_found``, ``unprotected``, ``forbidden``, ``method_not_allowed``,
+        ``unsupported_format`` or ``not_acceptable``.
         """
         resource = self._resources.get(request.path)
         if resource is None:
             raise ProtocolError(Problem.NOT_FOUND, "MSG-560", request.path)
-        if resource.access is Access.CHANNEL and not request.protected:
+        if resource.access is not Access.OPEN and not request.protected:
             raise ProtocolError(Problem.UNPROTECTED, "CHN-800", request.path)
+        if resource.access is Access.CHANNEL and not request.granted:
+            raise ProtocolError(Problem.FORBIDDEN, "IDN-1600", request.path)
         handler = resource.handlers.get(request.code)
         if handler is None:
             raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "MSG-570", request.path)
@@ -159,7 +172,7 @@ class Site:
     def closed(self, path: str) -> bool:
         """Whether there is a resource at a path that is not open to everybody."""
         resource = self._resources.get(path)
-        return resource is not None and resource.access is Access.CHANNEL
+        return resource is not None and resource.access is not Access.OPEN
 
     def repeatable(self, code: int, path: str) -> bool:
         """Whether a request may be served twice without harm."""

@@ -13,6 +13,7 @@ from picosec.channel.delivery import Place
 from picosec.channel.life import State
 from picosec.channel.oscore import Binding, RefusedInside, protect_response
 from picosec.errors import ProtocolError
+from picosec.identity.scope import Scope
 from picosec.messaging import observe, problem
 from picosec.messaging.blockwise import Answer, Blockwise
 from picosec.messaging.coap import Code, Message, Option, encode_options
@@ -32,6 +33,8 @@ from picosec.roles.responses import OSCORE_OVERHEAD, as_message
 
 #: Completes the handshake that a combined request ends; returns the response to send when it is refused.
 Finish = Callable[[Combined, Hashable, float], Message | None]
+#: Returns all that the peer of a channel may do, None where that was not limited.
+Grants = Callable[[Channel], Scope | None]
 
 _SUCCESS: Final = 2
 #: Bytes of a message's header.
@@ -73,12 +76,14 @@ class Server:
         site: Site,
         finish: Finish,
         reachability: Reachability,
+        grants: Grants,
     ) -> None:
         self._endpoint = endpoint
         self._channels = channels
         self._site = site
         self._finish = finish
         self._reachability = reachability
+        self._grants = grants
         self._blockwise = Blockwise()
         self.observers = Observers(endpoint, channels, site)
         self._late: list[tuple[float, int, _Answering, Message]] = []
@@ -174,14 +179,15 @@ class Server:
     def _answer(self, message: Message, answering: _Answering, now: float) -> Answer:
         """Return what the site answers, in blocks where that is needed, and after how many seconds."""
         exchange, channel = answering.exchange, answering.channel
+        grant = None if channel is None else self._grants(channel)
         if observe.wish(message) == observe.REGISTER and not self._reachability.proven(exchange.peer):
             return Answer(self._reachability.challenge(exchange.peer, now))  # what may follow has no end
 
         def admit(part: Message) -> None:
-            self._site.admit(_request(part, exchange.peer, channel, now))
+            self._site.admit(_request(part, exchange.peer, channel, grant, now))
 
         def act(whole: Message) -> Answer:
-            request, token = _request(whole, exchange.peer, channel, now), exchange.request.token
+            request, token = _request(whole, exchange.peer, channel, grant, now), exchange.request.token
             self.observers.arrived(whole, request, token)
             reply = self._site.answer(request)
             answering.carried = reply.carried
@@ -231,7 +237,7 @@ class Server:
         self._endpoint.respond(answering.exchange, response, now)
 
 
-def _request(message: Message, peer: Hashable, channel: Channel | None, now: float) -> Request:
+def _request(message: Message, peer: Hashable, channel: Channel | None, grant: Scope | None, now: float) -> Request:
     conditions = Conditions.of(message)
     if observe.wish(message) is not None:
         conditions = replace(conditions, known=())  # what is observed is told whole, from the first time on
@@ -246,4 +252,5 @@ def _request(message: Message, peer: Hashable, channel: Channel | None, now: flo
         now,
         conditions,
         message.queries,
+        grant=grant,
     )

@@ -16,7 +16,7 @@ from picosec.roles.channel_table import ChannelTable
 from picosec.roles.client import Client
 from picosec.roles.events import ChannelClosed, ChannelEnd, ChannelOpened, Event
 from picosec.roles.renewals import Renewals
-from picosec.roles.resources import Handler, Reply, Request, Resource
+from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 
 PATH: Final = "/ps/channel"
 
@@ -36,7 +36,7 @@ class Upkeep:
     def resource(self) -> Resource:
         """Return what peers act on."""
         handlers: dict[int, Handler] = {Code.DELETE: self._delete, Code.POST: self._post}
-        return Resource(handlers, takes=(CONTENT_FORMAT_CBOR,), attributes=None)
+        return Resource(handlers, Access.PEER, takes=(CONTENT_FORMAT_CBOR,), attributes=None)
 
     def close(self, handle: int, channel: Channel, now: float) -> None:
         """Tell the peer that the channel ends; it ends here when the peer says so, or nothing (CHN-1230).
