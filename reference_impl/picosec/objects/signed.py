@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
@@ -32,16 +32,25 @@ class Signed:
 
     def encode(self) -> bytes:
         """Return the tagged message."""
-        parts = [self.headers.protected, self.headers.unprotected, self.payload, self.signature]
-        return cbor.dumps(cbor2.CBORTag(TAG, parts))
+        return cbor.dumps(cbor2.CBORTag(TAG, self.item()))
+
+    def item(self) -> list[Any]:
+        """Return it without its tag, as a CBOR value."""
+        return [self.headers.protected, self.headers.unprotected, self.payload, self.signature]
 
     @classmethod
     def decode(cls, data: bytes) -> Signed:
         """Return a tagged message, unverified. Raises ``malformed``, ``not_deterministic``, ``too_large``."""
         item = cbor.loads(data)
-        parts = item.value if isinstance(item, cbor2.CBORTag) and item.tag == TAG else None
+        if not isinstance(item, cbor2.CBORTag) or item.tag != TAG:
+            raise malformed("OBJ-020", "a signed object is a tagged COSE_Sign1")
+        return cls.read(item.value)
+
+    @classmethod
+    def read(cls, parts: Any) -> Signed:
+        """Return a message without its tag, decoded already, unverified. Raises as :meth:`decode` does."""
         if type(parts) is not list or len(parts) != 4 or [type(part) for part in parts[2:]] != [bytes, bytes]:
-            raise malformed("OBJ-020", "a signed object is a tagged COSE_Sign1 with its payload inside")
+            raise malformed("OBJ-020", "a COSE_Sign1 has two headers, its payload inside, and a signature")
         if len(parts[3]) != SIGNATURE_SIZE:
             raise malformed("OBJ-020", f"a signature has {SIGNATURE_SIZE} bytes")
         return cls(decode_headers(*parts[:2]), parts[2], parts[3])

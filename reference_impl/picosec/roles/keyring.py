@@ -14,6 +14,8 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Handle, Vault
+from picosec.identity.chains import Chains
+from picosec.identity.credential import is_credential, read_credential
 from picosec.identity.history import Known
 from picosec.identity.keys import credential
 from picosec.identity.own import OwnIdentity
@@ -85,6 +87,8 @@ class Keyring:
         #: Which credentials were taken back.
         self.status = StatusLists()
         self.config = EdhocConfig(vault, (), TrustStore(), policy, self.status.check)
+        #: Credentials of zones: whose are believed, and which are held.
+        self.chains = Chains(self.status)
         #: Keys for objects, and which objects were taken.
         self.inbox = Inbox(vault)
         #: The date when this party's clock showed 0, in seconds since 1970; None if nobody said.
@@ -138,8 +142,11 @@ class Keyring:
         return former
 
     def granted(self, cred: bytes) -> Scope | None:
-        """Return all that a peer may do who showed a credential, None where that was not limited."""
-        return None
+        """Return what a peer may do whose credential, CRED_x, was accepted; None for everything.
+
+        The scope of the last credential of a chain lies within all those before it, and within its anchor's.
+        """
+        return read_credential(cred).claims.scope if is_credential(cred) else None
 
     def _config(self, own: tuple[OwnCredential, ...], trusted: TrustStore, policy: Policy) -> EdhocConfig:
         if self.identity is not None:
@@ -178,7 +185,7 @@ class Keyring:
                 self.channel_policy.renew_after,
                 self.channel_policy.store,
             ],
-            [self.inbox.state(), self.status.state(), self.epoch],
+            [self.inbox.state(), self.status.state(), self.chains.state(), self.epoch],
             [
                 None if self.identity is None else self.identity.history.encode(),
                 [known.state() for _identifier, known in sorted(self.peers.items())],
