@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
+from picosec.identity.forms import Attribute, is_attributes, is_hash, is_text, is_time
 from picosec.identity.holder import HolderKey, is_holder_key, is_kid, read_holder_key
-from picosec.identity.keys import ALGORITHMS, HASH_SIZE
+from picosec.identity.keys import ALGORITHMS
 from picosec.identity.scope import Scope, decode_scope
 from picosec.identity.statement import Kind
 from picosec.identity.status import StatusReference, reference_in
@@ -31,23 +32,15 @@ from picosec.registry import (
     Problem,
 )
 
-#: Further credentials that may follow one at most, and bytes of the longest subject, role and name or value of an
-#: attribute (IDN-710).
+#: Further credentials that may follow one at most, and bytes of the longest subject and role (IDN-710).
 MAX_DEPTH: Final = 3
 MAX_SUBJECT: Final = 64
 MAX_ROLE: Final = 32
-MAX_ATTRIBUTES: Final = 16
-MAX_NAME: Final = 32
-MAX_VALUE: Final = 64
-#: The greatest time there is, in seconds since 1970.
-MAX_TIME: Final = 2**64 - 1
 
 _SUBJECT, _EXPIRES, _NOT_BEFORE, _ISSUED, _CONFIRMATION, _SCOPE = 2, 4, 5, 6, 8, 9
 _COSE_KEY: Final = 1
 _HEADER: Final = {int(Label.ALG), int(Label.KID)}
 _NEEDED: Final = {_EXPIRES, _ISSUED, _CONFIRMATION, CLAIM_ZONE, CLAIM_KIND}
-
-Attribute = str | int | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,50 +211,29 @@ def _signs(claims: dict[int, Any]) -> bool:
     return members[-1] in {curve.value for curve in ALGORITHMS} and members.get(3, -7) in (-7, -8)
 
 
-def _is_time(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_TIME
-
-
-def _is_text(value: Any, most: int, least: int = 1) -> bool:
-    return type(value) is str and least <= len(value.encode()) <= most
-
-
-def _is_hash(value: Any) -> bool:
-    return type(value) is bytes and len(value) == HASH_SIZE
-
-
-def _is_attributes(value: Any) -> bool:
-    if type(value) is not dict or not 0 < len(value) <= MAX_ATTRIBUTES:
-        return False
-    return all(
-        _is_text(name, MAX_NAME) and (type(each) in (int, bool) or _is_text(each, MAX_VALUE, 0))
-        for name, each in value.items()
-    )
-
-
 def _is_confirmation(value: Any) -> bool:
     return type(value) is dict and list(value) == [_COSE_KEY] and is_holder_key(value[_COSE_KEY])
 
 
 _OPTIONAL: Final[dict[int, Callable[[Any], bool]]] = {
-    _SUBJECT: lambda value: _is_text(value, MAX_SUBJECT),
-    _NOT_BEFORE: _is_time,
+    _SUBJECT: lambda value: is_text(value, MAX_SUBJECT),
+    _NOT_BEFORE: is_time,
     _SCOPE: lambda value: type(value) is bytes,
-    CLAIM_ROLE: lambda value: _is_text(value, MAX_ROLE),
-    CLAIM_ATTRIBUTES: _is_attributes,
-    CLAIM_CODE: _is_hash,
+    CLAIM_ROLE: lambda value: is_text(value, MAX_ROLE),
+    CLAIM_ATTRIBUTES: is_attributes,
+    CLAIM_CODE: is_hash,
     CLAIM_DEPTH: lambda value: type(value) is int and 0 < value <= MAX_DEPTH,
-    CLAIM_IDENTITY: _is_hash,
+    CLAIM_IDENTITY: is_hash,
     CLAIM_PURPOSE: lambda value: type(value) is int and value in set(Purpose),
     CLAIM_STATUS: lambda value: type(value) is dict,
 }
 #: Each claim with what its value has to be.
 _FORMS: Final[dict[int, Callable[[Any], bool]]] = {
     **_OPTIONAL,
-    _EXPIRES: _is_time,
-    _ISSUED: _is_time,
+    _EXPIRES: is_time,
+    _ISSUED: is_time,
     _CONFIRMATION: _is_confirmation,
-    CLAIM_ZONE: _is_hash,
+    CLAIM_ZONE: is_hash,
     CLAIM_KIND: lambda value: type(value) is int and value in set(Kind),
 }
 
