@@ -12,10 +12,12 @@ from picosec.channel.credentials import Usage
 from picosec.cli.files import Identity, fill, read_identity
 from picosec.cli.mistakes import DONE, EXIT_CODES, NO_ANSWER, REFUSED, Mistake, complain
 from picosec.cli.present import content, refusal, status
+from picosec.cli.private import Keeper, keeper
 from picosec.cli.request import Place, destination, request
+from picosec.cli.vaults import add_vault_argument
 from picosec.cli.waiting import Waiting, Watching
 from picosec.crypto.suites import SUITES
-from picosec.crypto.vault import software_vault
+from picosec.crypto.vault import KeptKeys, software_vault
 from picosec.messaging.blocks import BLOCK_SIZES
 from picosec.messaging.coap import Code
 from picosec.net import udp
@@ -58,6 +60,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None
     protection = parser.add_argument_group("protection (without any, only open resources answer)")
     protection.add_argument("--identity", type=Path, metavar="FILE", help="your identity, to open a channel by EDHOC")
     protection.add_argument("--peer", type=Path, metavar="FILE", help="the public half of the device's identity")
+    add_vault_argument(protection, making=False)
     protection.add_argument("--context", type=Path, metavar="FILE", help="an OSCORE context instead of a handshake")
     link = parser.add_argument_group("link")
     link.add_argument("--serial", metavar="TTY", help="talk over a serial line instead of the network")
@@ -81,8 +84,9 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
     message = request(code, place.options, options)
     observing = getattr(options, "observe", False)
     with ExitStack() as opened:
-        keyring = Keyring(software_vault(os.urandom))
-        handshake = _protection(options, keyring, opened)
+        keys = keeper(options.vault, opened) if options.identity is not None else Keeper(software_vault(os.urandom))
+        keyring = Keyring(keys.vault)
+        handshake = _protection(options, keyring, keys, opened)
         link = _link(place, options)
         opened.callback(link.close)
         clock = SystemClock()
@@ -155,7 +159,9 @@ def _show(outcome: events.Event | None, timeout: float) -> int:
     return REFUSED
 
 
-def _protection(options: argparse.Namespace, keyring: Keyring, opened: ExitStack) -> tuple[int, tuple[int, ...]] | None:
+def _protection(
+    options: argparse.Namespace, keyring: Keyring, keys: Keeper, opened: ExitStack
+) -> tuple[int, tuple[int, ...]] | None:
     """Fill the keyring; return method and suites of a handshake, None for no handshake. Raises :class:`Mistake`."""
     if options.context is not None:
         if options.identity is not None or options.peer is not None:
@@ -167,9 +173,12 @@ def _protection(options: argparse.Namespace, keyring: Keyring, opened: ExitStack
     if options.identity is None or options.peer is None:
         missing = "--identity" if options.identity is None else "--peer"
         raise Mistake(f"a handshake needs your --identity and the device as --peer: {missing} is missing")
-    fill(keyring, opened, [options.identity], [options.peer], [])
+    fill(keyring, opened, [options.identity], [options.peer], [], keys)
     own, peer = (read_identity(path, private=False) for path in (options.identity, options.peer))
-    return METHODS[own.usage, peer.usage], _common_suites(own, peer)
+    suites = _common_suites(own, peer)
+    if isinstance(keys.vault, KeptKeys):
+        suites = tuple(each for each in suites if SUITES[each].curve in keys.vault.curves())
+    return METHODS[own.usage, peer.usage], suites
 
 
 def _common_suites(own: Identity, peer: Identity) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from picosec.cli.files import write_contexts
+from picosec.cli.contexts import write_contexts
 from picosec.cli.mistakes import DONE, explained
 
 

@@ -141,6 +141,7 @@ def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
 def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[_Party, Clock]:
     from dataclasses import replace
 
+    from picosec.cli.vaults import own_token
     from picosec.crypto.suites import SUITES
     from picosec.crypto.vault import KeptKeys, Vault, software_vault
     from picosec.roles.device import Device
@@ -149,12 +150,13 @@ def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[_Party,
     own, trusted = options.identity or (), options.trust or ()
     policy = replace(DEFAULT_POLICY, message_4=options.message_4)
     vault: Vault = software_vault(os.urandom)
-    safe, shelf = None, None
-    if options.vault or options.channels:
+    keys, shelf = None, None
+    named = options.vault or (own_token() if own else None)
+    if named or options.channels:
         from picosec.cli import rest
 
-        kept = rest.keep(options.vault, options.channels, own, trusted, opened)
-        vault, safe, shelf = kept.vault, kept.safe, kept.shelf
+        kept = rest.keep(named, options.channels, own, trusted, opened)
+        vault, keys, shelf = kept.vault, kept.keeper, kept.shelf
     if isinstance(vault, KeptKeys):
         policy = replace(policy, suites=tuple(each for each in policy.suites if SUITES[each].curve in vault.curves()))
     keyring = Keyring(vault, policy)
@@ -163,7 +165,7 @@ def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[_Party,
     if own or trusted or options.context:
         from picosec.cli.files import fill
 
-        fill(keyring, opened, own, trusted, options.context or (), safe)
+        fill(keyring, opened, own, trusted, options.context or (), keys)
     if options.identity and not options.trust:
         complain("nobody is trusted, so nobody can open a channel: name who may with --trust")
     return Device(os.urandom, keyring, name=options.name, shelf=shelf), SystemClock()

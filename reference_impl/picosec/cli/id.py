@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from picosec.cli.files import must_be_new
 from picosec.cli.id_files import (
     CURVES,
     history_path,
-    new_key,
+    new_emergency_key,
     read_any,
     read_own,
     read_safe,
+    sealing_label,
     write_own,
     write_safe,
 )
 from picosec.cli.mistakes import DONE, REFUSED, Mistake, complain, explained
-from picosec.crypto.vault import software_vault
+from picosec.cli.private import Keeper, keeper
+from picosec.cli.tables import must_be_new
+from picosec.cli.vaults import add_vault_argument
 from picosec.errors import ProtocolError
 from picosec.identity.history import History, Known, is_emergency
 from picosec.identity.keys import HASH_SIZE, thumbprint
@@ -33,7 +35,8 @@ KINDS = {kind.name.lower(): kind for kind in Kind}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions, options and examples of the command."""
     parser.description = """Make an identity that stays the same when its keys change, and follow those of others.
-FILE is for its owner; the history beside it is for everybody; the key for emergencies belongs into a safe."""
+FILE is for its owner, with the key sealed by a vault; the history beside it is for everybody; the key for emergencies
+belongs into a safe, and is not sealed, since the vault may be what was lost."""
     parser.epilog = """examples:
   picosec id new lamp.toml
       writes lamp.toml, lamp.history for everybody, and lamp.safe.toml, which you put somewhere else
@@ -41,6 +44,8 @@ FILE is for its owner; the history beside it is for everybody; the key for emerg
       who it is, and which keys it has had
   picosec id rotate lamp.toml
       a new key, signed by the old one
+  picosec id rotate lamp.toml --vault 'pkcs11:token=lamp?pin-source=/etc/lamp.pin'
+      a new key that is made in a token, and stays there
   picosec id recover lamp.toml --safe lamp.safe.toml --next lamp.safe-2.toml
       the key was stolen: the one from the safe takes its place, and another one goes into the safe
   picosec id verify lamp.history --identifier 5f0c…
@@ -52,6 +57,7 @@ exit codes: 0 done · 1 the history does not hold · 2 a mistake in the command 
     parser.add_argument("file", type=Path, metavar="FILE", help="an identity, such as lamp.toml, or a history")
     parser.add_argument("--kind", choices=KINDS, default="device", help="new: what has the identity (default: device)")
     parser.add_argument("--curve", choices=CURVES, default="P-256", help="new: of both keys (default: P-256)")
+    add_vault_argument(parser, making=True)
     parser.add_argument("--safe", type=Path, metavar="FILE", help="recover: the key for emergencies")
     parser.add_argument("--next", type=Path, metavar="FILE", help="recover: where the next such key goes")
     parser.add_argument("--identifier", metavar="HEX", help="verify: whose history it has to be")
@@ -61,19 +67,23 @@ exit codes: 0 done · 1 the history does not hold · 2 a mistake in the command 
 @explained
 def run(options: argparse.Namespace) -> int:
     """Do one of the actions."""
-    return ACTIONS[options.action](options)
+    with ExitStack() as opened:
+        if options.action in _READING:
+            return _READING[options.action](options)
+        keys = keeper(options.vault, opened, unsealed=options.unsealed)
+        return _CHANGING[options.action](options, keys)
 
 
-def _new(options: argparse.Namespace) -> int:
-    vault, curve = software_vault(os.urandom), CURVES[options.curve]
-    safe = options.file.with_suffix(".safe.toml")
+def _new(options: argparse.Namespace, keys: Keeper) -> int:
+    curve, safe = CURVES[options.curve], options.file.with_suffix(".safe.toml")
     must_be_new(options.file, history_path(options.file), safe)
-    key, emergency = new_key(vault, curve), new_key(vault, curve)
-    committed = thumbprint(vault.public(emergency.handle))
-    identity = new_identity(vault, key.handle, committed, KINDS[options.kind], int(time.time()))
+    emergency = new_emergency_key(keys, curve)
+    handle, private = keys.make(curve, sealing_label, signs=True)
+    committed = thumbprint(keys.vault.public(emergency.handle))
+    identity = new_identity(keys.vault, handle, committed, KINDS[options.kind], int(time.time()))
     write_safe(safe, emergency)
-    public = write_own(options.file, identity, key)
-    print(f"{options.file}  the identity: keep it to yourself")
+    public = write_own(options.file, identity, private)
+    print(f"{options.file}  the identity: {private.described}")
     print(f"{public}  its history: for everybody")
     print(f"{safe}  the key for emergencies: put it where the identity is not")
     print(f"identifier {identity.identifier.hex()}")
@@ -86,31 +96,30 @@ def _show(options: argparse.Namespace) -> int:
     return _told(_judged(options.file, Known(history.identifier), history))
 
 
-def _rotate(options: argparse.Namespace) -> int:
-    vault = software_vault(os.urandom)
-    identity = read_own(options.file, vault)
-    key = new_key(vault, identity.history.key.curve)
-    after = identity.rotate(vault, key.handle, int(time.time()))
-    public = write_own(options.file, after, key)
+def _rotate(options: argparse.Namespace, keys: Keeper) -> int:
+    identity = read_own(options.file, keys)
+    handle, private = keys.make(identity.history.key.curve, sealing_label, signs=True)
+    after = identity.rotate(keys.vault, handle, int(time.time()))
+    public = write_own(options.file, after, private)
     print(f"{public}  has statement {len(after.history.statements) - 1}: hand it to those who trust this identity")
     return DONE
 
 
-def _recover(options: argparse.Namespace) -> int:
+def _recover(options: argparse.Namespace, keys: Keeper) -> int:
     if options.safe is None or options.next is None:
         raise Mistake("recover takes --safe, the key for emergencies, and --next, where the next one goes")
-    vault = software_vault(os.urandom)
-    history, key = read_any(options.file), read_safe(options.safe, vault)
+    history, key = read_any(options.file), read_safe(options.safe, keys)
     must_be_new(options.next)
     if _judged(options.file, Known(history.identifier), history) != DONE:
         return REFUSED
-    if thumbprint(vault.public(key.handle)) != history.statements[-1].statement.committed:
+    public_key = keys.vault.public(key.handle)
+    if thumbprint(public_key) != history.statements[-1].statement.committed:
         raise Mistake(f"{options.safe} does not hold the key that this identity committed to")
-    following, kept = new_key(vault, key.curve), options.file.with_suffix(".toml")
-    committed = thumbprint(vault.public(following.handle))
-    after = OwnIdentity(history, key.handle).recover(vault, key.handle, committed, int(time.time()))
+    following, kept = new_emergency_key(keys, key.curve), options.file.with_suffix(".toml")
+    committed = thumbprint(keys.vault.public(following.handle))
+    after = OwnIdentity(history, key.handle).recover(keys.vault, key.handle, committed, int(time.time()))
     write_safe(options.next, following)
-    public = write_own(kept, after, key)
+    public = write_own(kept, after, keys.seal(key.plain, sealing_label(public_key)))
     print(f"{kept}  has the key from the safe; {options.safe} is used up")
     print(f"{public}  tells it: hand it to those who trust this identity")
     print(f"{options.next}  the next key for emergencies: put it where the identity is not")
@@ -138,7 +147,9 @@ def _verify(options: argparse.Namespace) -> int:
     return code
 
 
-ACTIONS = {"new": _new, "show": _show, "rotate": _rotate, "recover": _recover, "verify": _verify}
+_READING = {"show": _show, "verify": _verify}
+_CHANGING = {"new": _new, "rotate": _rotate, "recover": _recover}
+ACTIONS = ("new", "show", "rotate", "recover", "verify")
 
 
 def _judged(path: Path, known: Known, history: History) -> int:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from picosec.channel.credentials import Kind, Usage, parse_ccs
-from picosec.cli.files import USAGES, Identity, new_identity_paths, write_identity
+from picosec.cli.files import USAGES, Identity, new_identity_paths, sealing_label, write_identity
 from picosec.cli.mistakes import DONE, Mistake, explained
-from picosec.cli.rest import identity_safe, is_token, token_vault
+from picosec.cli.private import keeper
+from picosec.cli.vaults import add_vault_argument
 from picosec.crypto.curves import Curve, PublicKey
-from picosec.crypto.vault import software_vault
-from picosec.errors import ProtocolError
 from picosec.messaging import cbor
-from picosec.net.secret_file import wipe
 
 CURVES = {"P-256": Curve.P256, "X25519": Curve.X25519, "Ed25519": Curve.ED25519}
 
@@ -30,28 +27,28 @@ _KID_LENGTH = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options and examples of the command."""
-    parser.description = """Make a key pair for EDHOC. FILE gets the private key and stays with you; the
-public half, beside it, is for those who shall trust you."""
+    parser.description = """Make a key pair for EDHOC. FILE gets the private key, sealed by your vault, and
+stays with you; the public half, beside it, is for those who shall trust you."""
     parser.epilog = """examples:
   picosec identity lamp.toml --name "hall lamp"
       writes lamp.toml and lamp.public.toml
   picosec identity me.toml --usage signature
       a key that signs instead of one for static Diffie-Hellman: longer messages
   picosec identity lamp.toml --vault vault/lamp.toml
-      the private key is sealed: lamp.toml is of no use without the vault
+      the private key is sealed by the vault of the lamp instead of your own
   picosec identity lamp.toml --vault 'pkcs11:token=lamp?pin-source=/etc/lamp.pin'
       the private key is made in a token and never leaves it
+  picosec identity lamp.toml --unsealed
+      for a machine that is not this one: seal it there, with `picosec seal lamp.toml`
+
+exit codes: 0 done · 2 a mistake in the command or its files
 """
     parser.add_argument("file", type=Path, metavar="FILE", help="where the identity goes, such as lamp.toml")
     parser.add_argument("--name", help="for people; stands in the credential (default: the name of the file)")
     parser.add_argument("--curve", choices=CURVES, help="default: P-256, which every device takes")
     parser.add_argument("--usage", choices=USAGES, default="static-dh", help="what the key is for (default: static-dh)")
     parser.add_argument("--kid", metavar="HEX", help="key identifier (default: four random bytes)")
-    parser.add_argument(
-        "--vault",
-        metavar="FILE|URI",
-        help="seal the private key with this vault, made if not there; or make it in a token, pkcs11:…",
-    )
+    add_vault_argument(parser, making=True)
     parser.add_argument(
         "--by-value", action="store_true", help="send the whole credential in each handshake, not only its identifier"
     )
@@ -74,51 +71,23 @@ def run(options: argparse.Namespace) -> int:
     name = options.name or options.file.stem
     kind = Kind.KCCS if options.by_value else Kind.KID
 
-    def identity(public: PublicKey, private: bytearray | None = None, vault_key: bytes | None = None) -> Identity:
-        credential = cbor.dumps({_SUB: name, _CNF: {_COSE_KEY: _cose_key(public, kid)}})
-        parsed = parse_ccs(credential)
-        return Identity(name, kind, usage, credential, parsed, kid, private, vault_key=vault_key)
+    if not options.file.resolve().parent.is_dir():  # no key in a token without a file that names it
+        raise Mistake(f"{options.file.resolve().parent}: there is no such folder")
 
-    if options.vault is None:
-        private, public = _generate(curve)
-        made, what = identity(public, private), "the private key: keep it to yourself"
-    elif is_token(options.vault):
-        public, key_id = _in_token(options.vault, curve, usage, options.file)
-        made, what = identity(public, vault_key=key_id), "names the private key, which stays in the token"
-    else:
-        private, public = _generate(curve)
-        made, what = _sealed(identity(public, private), options.vault), "the private key, sealed"
-    public_path = write_identity(options.file, made)
-    print(f"{options.file}  {what}")
+    def credential(public: PublicKey) -> bytes:
+        return cbor.dumps({_SUB: name, _CNF: {_COSE_KEY: _cose_key(public, kid)}})
+
+    with ExitStack() as opened:
+        keys = keeper(options.vault, opened, unsealed=options.unsealed)
+        handle, private = keys.make(
+            curve, lambda public: sealing_label(credential(public)), signs=usage is Usage.SIGNATURE
+        )
+        claims = credential(keys.vault.public(handle))
+        made = Identity(name, kind, usage, claims, parse_ccs(claims), sealing_label(claims), kid, private)
+        public_path = write_identity(options.file, made)
+    print(f"{options.file}  {private.described}")
     print(f"{public_path}  the public half: for those who shall trust {name!r}")
     return DONE
-
-
-def _generate(curve: Curve) -> tuple[bytearray, PublicKey]:
-    vault = software_vault(os.urandom)
-    while True:
-        private = bytearray(os.urandom(32))
-        try:
-            return private, vault.public(vault.import_key(curve, private))
-        except ProtocolError:  # one P-256 key in four thousand million is none
-            continue
-
-
-def _in_token(uri: str, curve: Curve, usage: Usage, file: Path) -> tuple[PublicKey, bytes]:
-    """Let the token make a key; return the public key, and the name of the private one."""
-    if not file.resolve().parent.is_dir():  # no key without a file that names it
-        raise Mistake(f"{file.resolve().parent}: there is no such folder")
-    with ExitStack() as opened:
-        vault = token_vault(uri, (), (), opened)
-        key_id, handle = vault.make(curve, signs=usage is Usage.SIGNATURE)
-        return vault.public(handle), key_id
-
-
-def _sealed(identity: Identity, vault: str) -> Identity:
-    assert identity.private_key is not None
-    sealed = identity_safe(Path(vault)).seal(bytes(identity.private_key), identity.sealing_label())
-    wipe(identity.private_key)
-    return replace(identity, private_key=None, sealed_key=sealed)
 
 
 def _cose_key(public: PublicKey, kid: bytes) -> dict[int, object]:

@@ -7,34 +7,27 @@ key to seal with, and counters that only go up. The second may lie where anybody
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from picosec.channel.store import LABEL
-from picosec.cli.files import read_identity, read_sealing_key, write_sealing_key
+from picosec.cli.files import read_identity
 from picosec.cli.mistakes import Mistake, complain
-from picosec.crypto.kdf import hkdf_expand
+from picosec.cli.private import Keeper
+from picosec.cli.vaults import is_token, open_token, sealing_key
 from picosec.crypto.vault import InvalidTag, KeptKeys, SoftwareVault, Vault
 from picosec.messaging import cbor
-from picosec.net import pkcs11_uri
-from picosec.net.secret_file import wipe
 from picosec.net.storage import FileCounters, FileShelf, FileStorage, StorageError
-
-#: Bytes of the key in the file, and of the one that AES-SIV takes.
-_KEY: Final = 32
-_SEALING_KEY: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What outlives the process: the vault, what opens sealed identities, and where channels lie."""
+    """What outlives the process: the vault, what brings keys of files into it, and where channels lie."""
 
     vault: Vault
-    safe: Vault | None = None
+    keeper: Keeper
     shelf: FileShelf | None = None
 
 
@@ -50,20 +43,17 @@ def keep(
     if is_token(vault):
         # Counters that are in the token lie apart from the channels wherever these are.
         place = None if channels is None else _in_a_folder(channels)
-        kept = Kept(token_vault(vault, own, trusted, opened), None, place)
+        token = token_vault(vault, own, trusted, opened)
+        kept = Kept(token, Keeper(token, token=token.bound_to(b"")), place)
     else:
-        if channels is None and not any(read_identity(path, private=False).sealed_key for path in own):
+        if channels is None and not own:
             raise Mistake("channels outlive the device by --vault and --channels together: give both")
         path = Path(vault)
         place = None if channels is None else shelf(channels, path)
-        kept = Kept(lasting_vault(path, own, trusted, opened), identity_safe(path), place)
+        lasting = lasting_vault(path, own, trusted, opened)
+        kept = Kept(lasting, Keeper(lasting, path), place)
     _judge(kept, channels)
     return kept
-
-
-def is_token(vault: str) -> bool:
-    """Tell a vault in a token from one in a file."""
-    return vault.lower().startswith(pkcs11_uri.SCHEME)
 
 
 def lasting_vault(path: Path, own: Sequence[Path], trusted: Sequence[Path], opened: ExitStack) -> SoftwareVault:
@@ -72,21 +62,13 @@ def lasting_vault(path: Path, own: Sequence[Path], trusted: Sequence[Path], open
     It opens what was sealed for the same identities and the same peers: channels with somebody who is no longer trusted
     do not come back. Raises :class:`Mistake`.
     """
-    sealing_key = _derived(path, b"sealing" + _who(own, trusted))
+    sealing = sealing_key(path, b"sealing" + _who(own, trusted))
     try:
         counters = FileStorage(path.with_name(path.name + ".state"))
     except StorageError as error:
         raise Mistake(error.detail) from error
     opened.callback(counters.close)
-    return SoftwareVault(sealing_key, FileCounters(counters))
-
-
-def identity_safe(path: Path) -> SoftwareVault:
-    """Return what seals and opens private keys of identities with the key of the same file.
-
-    The file is made when there is none. Raises :class:`Mistake`.
-    """
-    return SoftwareVault(_derived(path, b"identities"), {})
+    return SoftwareVault(sealing, FileCounters(counters))
 
 
 def token_vault(uri: str, own: Sequence[Path], trusted: Sequence[Path], opened: ExitStack) -> KeptKeys:
@@ -94,14 +76,7 @@ def token_vault(uri: str, own: Sequence[Path], trusted: Sequence[Path], opened: 
 
     Raises :class:`Mistake`, and ``StorageError`` for what the token says.
     """
-    parsed = pkcs11_uri.parse(uri)
-    try:
-        from picosec.net.pkcs11_vault import Pkcs11Vault
-    except ModuleNotFoundError as error:
-        raise Mistake("keys in a token need one more package: pip install 'picosec[pkcs11]'") from error
-    vault = Pkcs11Vault(parsed, _who(own, trusted))
-    opened.callback(vault.close)
-    return vault
+    return open_token(uri, _who(own, trusted), opened)
 
 
 def shelf(path: Path, vault: Path) -> FileShelf:
@@ -130,17 +105,6 @@ def _judge(kept: Kept, channels: Path | None) -> None:
                 f"{channels} does not open: other keys, other peers, another vault, or the file was changed; "
                 "its channels are given up"
             )
-
-
-def _derived(path: Path, purpose: bytes) -> bytes:
-    """Return the sealing key of one purpose; what it comes from is wiped."""
-    if not path.exists() and not path.is_symlink():
-        write_sealing_key(path, os.urandom(_KEY))
-    key = read_sealing_key(path, _KEY)
-    try:
-        return hkdf_expand(bytes(key), purpose, _SEALING_KEY)
-    finally:
-        wipe(key)
 
 
 def _who(own: Sequence[Path], trusted: Sequence[Path]) -> bytes:

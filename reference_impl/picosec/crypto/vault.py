@@ -59,6 +59,9 @@ class Vault(Protocol):
     def counter(self, name: str) -> int:
         """Return the next value of a counter that starts at 0 and never repeats."""
 
+    def counted(self, name: str) -> int:
+        """Return what :meth:`counter` would, and do not count."""
+
 
 @runtime_checkable
 class KeptKeys(Vault, Protocol):
@@ -72,6 +75,9 @@ class KeptKeys(Vault, Protocol):
 
     def curves(self) -> frozenset[Curve]:
         """Return the curves on which it can have keys."""
+
+    def bound_to(self, binding: bytes) -> Vault:
+        """Return the same vault, with the same keys and counters, where it seals for ``binding``."""
 
 
 class SoftwareVault:
@@ -160,6 +166,10 @@ class SoftwareVault:
         value = self.__counters.get(name, 0)
         self.__counters[name] = value + 1
         return value
+
+    def counted(self, name: str) -> int:
+        """Return the next value, and leave it."""
+        return self.__counters.get(name, 0)
 
 
 def software_vault(entropy: Callable[[int], bytes]) -> SoftwareVault:

@@ -7,7 +7,7 @@ the greatest counts. Two processes that count at once see each other's objects, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pkcs11 import exceptions
@@ -32,13 +32,10 @@ class TokenCounters:
 
         Raises :class:`StorageError` when the token fails, its objects are damaged, or another process counts as well.
         """
-        label = f"{self._name} counter {name}"
+        label = self._label(name)
         with explained("count"):
             old = list(self._objects(label))
-            values = [value for _object, value in old if value is not None]
-            if old and not values:
-                raise StorageError(f"the counter {label!r} of the token is damaged: make new keys")
-            number = max(values, default=0)
+            number = _number(label, old)
             new = self._session.create_object(
                 {
                     Attribute.CLASS: ObjectClass.DATA,
@@ -56,6 +53,15 @@ class TokenCounters:
                 each.destroy()
         return number
 
+    def last(self, name: str) -> int:
+        """Return the next number of the counter ``name``, and leave it. Raises :class:`StorageError`."""
+        label = self._label(name)
+        with explained("count"):
+            return _number(label, list(self._objects(label)))
+
+    def _label(self, name: str) -> str:
+        return f"{self._name} counter {name}"
+
     def _objects(self, label: str) -> Iterator[tuple[Any, int | None]]:
         """Yield the objects of one counter and what they say, ``None`` for one that was not written whole."""
         wanted = {Attribute.CLASS: ObjectClass.DATA, Attribute.APPLICATION: _APPLICATION, Attribute.LABEL: label}
@@ -65,3 +71,10 @@ class TokenCounters:
             except exceptions.ObjectHandleInvalid:  # gone since: the process that counts beside this one took it away
                 continue
             yield each, int.from_bytes(value, "big") if len(value) == _LENGTH else None
+
+
+def _number(label: str, found: Sequence[tuple[Any, int | None]]) -> int:
+    values = [value for _object, value in found if value is not None]
+    if found and not values:
+        raise StorageError(f"the counter {label!r} of the token is damaged: make new keys")
+    return max(values, default=0)

@@ -205,6 +205,18 @@ class Pkcs11Vault:
         """Return the next value. The token has the value after it before this returns."""
         return self.__counters.next(name)
 
+    def counted(self, name: str) -> int:
+        """Return the next value, and leave it."""
+        return self.__counters.last(name)
+
+    def bound_to(self, binding: bytes) -> Pkcs11Vault:
+        """Return the same vault over the same session, which :meth:`close` of this one ends, for another binding."""
+        other = object.__new__(Pkcs11Vault)
+        other.__session, other.__name, other.__curves = self.__session, self.__name, self.__curves
+        other.__counters, other.__keys = self.__counters, self.__keys
+        other.__seal = TokenSeal(self.__session, self.__name, binding)
+        return other
+
     def __key_type(self, curve: Curve) -> KeyType:
         if curve not in self.__curves:
             raise StorageError(f"the token has no keys on {curve.name}: use another curve, or another token")

@@ -13,6 +13,15 @@ from key_sorts import SORTS
 from picosec.cli import main
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The vault of whoever runs the commands: not that of whoever runs the tests."""
+    path = tmp_path_factory.mktemp("own") / "vault.toml"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PICOSEC_VAULT", str(path))
+        yield path
+
+
 @dataclass(frozen=True)
 class Home:
     """A folder with identities and contexts, and the URL of a device that knows them."""
@@ -38,7 +47,7 @@ class Home:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def home(tmp_path_factory: pytest.TempPathFactory, own_vault: Path) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("home")
     assert main(["identity", str(folder / "stranger.toml")]) == 0
     for sort, options in SORTS.items():

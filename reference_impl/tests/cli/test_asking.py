@@ -37,6 +37,20 @@ def test_keys_of_every_sort_open_channels(own, peer, home, picosec):
         assert (code, out, err) == (0, "temperature  21.5  Cel\n", "")
 
 
+@pytest.mark.parametrize("place", ["file", "token"])
+def test_a_key_in_a_vault_opens_channels(place, home, picosec, tmp_path, request):
+    """A person's key is as much worth as a device's: `--vault` names what has it."""
+    vault = str(tmp_path / "vault.toml") if place == "file" else request.getfixturevalue("new_uri")()
+    assert picosec("identity", str(tmp_path / "you.toml"), "--vault", vault)[0] == 0
+    given = ["--identity", str(tmp_path / "you.toml"), *home.identity()[2:]]
+    url = f"{home.url}/sensors/temperature"
+
+    code, _out, err = picosec("get", url, *given, "--vault", vault)
+    assert (code, "unknown_credential" in err) == (1, True)  # opened, used, and not known to the device
+    code, _out, err = picosec("get", url, *given)
+    assert (code, "the key of 'you'" in err) == (2, True)
+
+
 @pytest.mark.parametrize("protection", ["identity", "context"])
 @pytest.mark.parametrize("link", ["tcp", "websocket"])
 def test_a_channel_runs_over_connections_too(link, protection, home, picosec):

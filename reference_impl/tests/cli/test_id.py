@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,46 @@ def test_identity_stays_the_same_through_all_its_keys(tmp_path: Path, capsys: py
     assert main(["id", "show", str(path)]) == 0
     out = capsys.readouterr().out
     assert (out.count("rotation"), out.count("emergency")) == (3, 1)
+
+
+@pytest.fixture(params=["file", "token"])
+def vault(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What --vault names."""
+    return str(tmp_path / "vault.toml") if request.param == "file" else str(request.getfixturevalue("new_uri")())
+
+
+def test_no_key_of_an_identity_lies_in_its_file(tmp_path: Path, vault: str) -> None:
+    """Need: sealed, or in a token, through every key that it gets; only the one for emergencies is for a safe."""
+    path = made(tmp_path, "--vault", vault)
+    name = identifier(path)
+    safe, further = str(tmp_path / "lamp.safe.toml"), str(tmp_path / "further.toml")
+    for line in (["rotate"], ["recover", "--safe", safe, "--next", further], ["rotate"]):
+        assert main(["id", line[0], str(path), *line[1:], "--vault", vault]) == 0
+        assert "private_key" not in tomllib.loads(path.read_text())["identity-history"]
+
+    assert main(["id", "verify", str(path.with_suffix(".history")), "--identifier", name]) == 0
+
+
+def test_identity_moves_into_a_token(tmp_path: Path, new_uri: Callable[[], str]) -> None:
+    """Need: it began in a file, and the device got a secure element later."""
+    path, uri = made(tmp_path), new_uri()
+
+    assert main(["id", "rotate", str(path), "--vault", uri]) == 0
+
+    assert "vault_key" in tomllib.loads(path.read_text())["identity-history"]
+    assert main(["id", "rotate", str(path), "--vault", uri]) == 0
+
+
+def test_sealed_key_does_not_serve_another_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Attack: the sealed lines of two identities are swapped."""
+    path, other = made(tmp_path), tmp_path / "other.toml"
+    assert main(["id", "new", str(other)]) == 0
+    keys = [tomllib.loads(each.read_text())["identity-history"]["sealed_key"] for each in (path, other)]
+    path.write_text(path.read_text().replace(*keys))
+
+    assert main(["id", "rotate", str(path)]) == 2
+
+    assert "the key of 'lamp' does not open" in capsys.readouterr().err
 
 
 def test_stolen_identity_is_recovered_from_its_history_alone(tmp_path: Path) -> None:
@@ -142,7 +184,8 @@ def test_mistake_is_told_in_one_line_and_changes_nothing(
     monkeypatch.chdir(tmp_path)
     made(tmp_path)
     assert main(["id", "new", "other.toml"]) == 0
-    (tmp_path / "open.toml").write_bytes((tmp_path / "lamp.toml").read_bytes())
+    assert main(["id", "new", "open.toml", "--unsealed"]) == 0
+    (tmp_path / "open.toml").chmod(0o644)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     capsys.readouterr()
 

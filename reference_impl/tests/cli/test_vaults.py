@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from picosec.cli import device, files, main, rest
+from picosec.cli import device, main, private, rest, tables, vaults
 from picosec.cli.files import add_own, fill, read_identity
 from picosec.crypto.curves import Curve
 from picosec.crypto.suites import SUITES
@@ -137,17 +137,19 @@ def test_key_bytes_are_overwritten_after_use(
         monkeypatch.setattr(module, name, call)
 
     picosec("identity", str(home.lamp), "--vault", str(home.vault))
-    recorded(files, "read_secret")
-    recorded(files, "_private")
-    recorded(rest, "read_sealing_key")
+    recorded(tables, "read_secret")
+    recorded(private.Keeper, "unsealed")
+    recorded(vaults, "read_sealing_key")
     with ExitStack() as opened:
         device._production(options(home, "--vault", home.vault), opened)
-        own = read_identity(home.me, private=True)
-        add_own(Keyring(software_vault(os.urandom)), own)
+        picosec("identity", str(home.folder / "plain.toml"), "--unsealed")
+        own = read_identity(home.folder / "plain.toml", private=True)
+        keyring = Keyring(software_vault(os.urandom))
+        add_own(keyring, own, private.Keeper(keyring.vault))
 
     assert len(seen) >= 7
     assert [each for each in seen if any(each)] == []
-    assert own.private_key == bytes(32)
+    assert own.private == private.Private(bytearray(32))
 
 
 def test_a_device_offers_only_suites_that_its_token_can_do(
@@ -236,8 +238,42 @@ def test_who_has_no_vault_is_told_that_it_takes_one(picosec: Run, home: SimpleNa
     for line in (["get", "coap://localhost/x", *peer], ["device"]):
         code, _out, err = picosec(*line, "--identity", str(home.lamp))
         assert (code, err.count("\n")) == (2, 1)
-        assert "opens it" in err
+        assert "the key of 'lamp'" in err
         assert "--vault" in err
+
+
+def test_who_says_nothing_of_vaults_has_one_of_his_own(
+    picosec: Run, home: SimpleNamespace, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to ask for it: the key is sealed, and the device finds what opens it."""
+    code, out, err = picosec("identity", str(home.lamp))
+    assert (code, err, out.splitlines()[0]) == (0, "", f"{home.lamp}  the private key, sealed")
+    assert "private_key" not in values(home.lamp)
+    with ExitStack() as opened:
+        device._production(options(home), opened)
+        device._production(options(home, "--vault", home.vault, "--channels", home.channels), opened)
+    monkeypatch.setenv("PICOSEC_VAULT", str(home.folder / "none.toml"))
+    code, _out, err = picosec("device", "--identity", str(home.lamp))
+    assert (code, err) == (2, "picosec: the key of 'lamp' is sealed: name the vault that opens it with --vault\n")
+    assert not (home.folder / "none.toml").exists()
+
+
+def test_the_vault_of_ones_own_is_made_where_programs_keep_things(
+    picosec: Run, home: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first command on a new machine; nobody else looks into the folder."""
+    monkeypatch.delenv("PICOSEC_VAULT")
+    monkeypatch.setenv("XDG_DATA_HOME", str(home.folder / "data"))
+    assert picosec("identity", str(home.lamp))[0] == 0
+
+    made = home.folder / "data" / "picosec" / "vault.toml"
+    assert made.stat().st_mode & 0o077 == made.parent.stat().st_mode & 0o077 == 0
+
+
+def test_whoever_asks_for_it_gets_the_key_as_it_is(picosec: Run, home: SimpleNamespace) -> None:
+    """To be taken to another machine."""
+    assert picosec("identity", str(home.lamp), "--unsealed")[0] == 0
+    assert len(values(home.lamp)["private_key"]) == 64
 
 
 def test_a_vault_that_somebody_else_could_have_put_there_is_refused(
