@@ -76,6 +76,10 @@ class Credential:
     subject: str = ""
     not_before: float | None = None
     not_after: float | None = None
+    #: CRED_x of those in between who vouch for it, if it was believed on account of others.
+    issuers: tuple[bytes, ...] = ()
+    #: When the channels that it opened end, None where that is left to others.
+    ends: int | None = None
 
     def serves(self, usage: Usage, suite: Suite) -> bool:
         """Whether the key can serve ``usage`` in ``suite`` (CHN-470)."""

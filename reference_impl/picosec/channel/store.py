@@ -7,7 +7,7 @@ peers open new channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from picosec.channel.channels import Bond, Channel, channel_from_session
@@ -113,6 +113,8 @@ def _record(channel: Channel, kept: list[Channel]) -> list[Any]:
         session.prk_out,
         session.renewals,
         session.updates,
+        list(session.peer.issuers),
+        session.peer.ends,
     ]
 
 
@@ -126,6 +128,8 @@ def _session(
     prk_out: bytes,
     renewals: int,
     updates: int,
+    issuers: Sequence[bytes] = (),
+    ends: int | None = None,
 ) -> Session:
-    peer = Credential(cred, _SPENT)
+    peer = Credential(cred, _SPENT, issuers=tuple(issuers), ends=ends)
     return Session(Role(role), method, suite, c_i, c_r, peer, prk_out, (), renewals, updates)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
 
 from picosec.channel.certificates import check_path, parse_certificate
 from picosec.channel.credentials import Credential, Kind, certificate_hash, parse_ccs
@@ -24,17 +26,34 @@ def parse_credential(kind: Kind, credential: bytes) -> Credential:
     return parse_cwt(credential) if kind is Kind.KCWT else parse_ccs(credential)
 
 
+class Voucher(Protocol):
+    """Who vouches for peers that were not introduced one by one."""
+
+    def shown(self, cwt: bytes, time: float | None) -> Credential | None:
+        """Return the credential that an untagged CWT is, None for one that is not for this voucher to judge.
+
+        Raises ``bad_credential``.
+        """
+
+    def named(self, kid: bytes, time: float | None) -> Sequence[Credential]:
+        """Return the credentials that a key identifier may stand for, none if none is held.
+
+        Raises ``bad_credential`` when all of them are good no longer.
+        """
+
+
 class TrustStore:
     """Trusted credentials, their keys decoded once.
 
     A claims set is accepted by value (``kccs``), and by reference where a ``kid`` is known. A certificate is accepted
     by reference (``x5t``), by value (``x5chain``), and as the issuer of others. The issuer of CWTs is not accepted as
-    a peer.
+    a peer. A ``voucher`` adds others, by value and by reference.
     """
 
-    __slots__ = ("_certificates", "_claims_sets", "_forgotten", "_issuers", "_references")
+    __slots__ = ("_certificates", "_claims_sets", "_forgotten", "_issuers", "_references", "_voucher")
 
-    def __init__(self) -> None:
+    def __init__(self, voucher: Voucher | None = None) -> None:
+        self._voucher = voucher
         self._references: dict[bytes, tuple[Credential, ...]] = {}
         self._claims_sets: dict[bytes, Credential] = {}
         self._forgotten: set[bytes] = set()
@@ -91,12 +110,28 @@ class TrustStore:
         Raises ``unknown_credential`` for a reference that is not known (CHN-450, CHN-460), and ``bad_credential`` for
         a kind that is not supported, for a credential by value that is not trusted, and when none is valid (CHN-490).
         """
-        found = self._references.get(id_cred) or self._by_value(id_cred, time)
+        known = self._references.get(id_cred, ())
+        found = (*known, *self._vouched(id_cred, time, alone=not known)) or self._by_value(id_cred, time)
         if time is not None:
             found = tuple(credential for credential in found if credential.valid_at(time))
             if not found:
                 raise ProtocolError(Problem.BAD_CREDENTIAL, "CHN-490", "outside its period of validity")
         return found
+
+    def _vouched(self, id_cred: bytes, time: float | None, *, alone: bool) -> Sequence[Credential]:
+        """Return the credentials that a key identifier stands for besides those of which it was said beforehand.
+
+        Raises ``bad_credential`` when there are none of those, and these are all good no longer.
+        """
+        header = loads(id_cred)
+        kid = header.get(Kind.KID.header) if len(header) == 1 else None
+        if self._voucher is None or type(kid) is not bytes:
+            return ()
+        if alone:
+            return self._voucher.named(kid, time)
+        with suppress(ProtocolError):
+            return self._voucher.named(kid, time)
+        return ()
 
     def _by_value(self, id_cred: bytes, time: float | None) -> tuple[Credential, ...]:
         header = loads(id_cred)
@@ -109,6 +144,9 @@ class TrustStore:
             return (known,)
         if kind is Kind.KCWT and type(value) is list:
             cwt = dumps(value)
+            shown = None if self._voucher is None else self._voucher.shown(cwt, time)
+            if shown is not None:
+                return (shown,)
             check_issued(cwt, self._issuers)
             return (parse_cwt(cwt),)
         if kind is Kind.X5CHAIN:

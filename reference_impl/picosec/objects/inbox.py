@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.replay import ReplayWindow
 from picosec.objects.headers import Headers, Label, check_algorithm, check_only, malformed
-from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey
+from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey, Voucher
 from picosec.objects.sealed import TAG_ENCRYPT, TAG_ENCRYPT0, Sealed, Sealed0, content_algorithm, content_nonce
 from picosec.objects.signed import TAG, Signed
 from picosec.objects.statement import MAX_KID, MAX_SIZE, Statement, read_purpose, read_statement
@@ -26,6 +27,8 @@ MAX_AHEAD: Final = 300
 MAX_AGE: Final = 30 * 86400
 #: How far behind a sender's highest number an object may come (OBJ-260).
 WINDOW: Final = 64
+#: Senders whom somebody vouched for, of whom it is remembered which objects were taken (IDN-960).
+MAX_STRANGERS: Final = 64
 
 #: Bytes of the shortest tag: an object can be tried for years, and nobody counts failures (OBJ-120).
 MIN_TAG: Final = 16
@@ -47,6 +50,7 @@ class Inbox:
     senders: Keys[SenderKey] = field(default_factory=Keys)
     groups: Keys[GroupKey] = field(default_factory=Keys)
     max_age: int = MAX_AGE
+    voucher: Voucher | None = None
     _taken: dict[bytes, ReplayWindow] = field(default_factory=dict)
 
     def admit(
@@ -68,13 +72,16 @@ class Inbox:
 
         Nothing changes: whoever acts on it calls :meth:`take` first. Raises ``too_large``, ``malformed``,
         ``not_deterministic``, ``unsupported_algorithm``, ``unknown_credential``, ``wrong_purpose``, ``bad_key``,
-        ``authentication_failed``, ``misdirected``, ``stale`` or ``replayed``.
+        ``authentication_failed``, ``misdirected``, ``bad_credential`` (IDN-950), ``stale``, ``replayed`` or
+        ``exhausted`` (IDN-960).
         """
-        statement = self._verified(data)
+        statement = self._vouched(self._verified(data), now)
         self._check_time(statement, now)
         window = self._taken.get(self._signer(statement))
         if window is not None and window.seen(statement.sequence):
             raise ProtocolError(Problem.REPLAYED, "OBJ-260", f"object {statement.sequence} of this sender")
+        if window is None and statement.credential and self._strangers() >= MAX_STRANGERS:
+            raise ProtocolError(Problem.EXHAUSTED, "IDN-960", "no memory for the objects of another sender")
         return statement
 
     def take(self, statement: Statement) -> None:
@@ -92,7 +99,29 @@ class Inbox:
 
     def _signer(self, statement: Statement) -> bytes:
         """Return what names the key that signed, whatever identifier it goes by."""
-        return _name(self.senders.find(statement.sender, statement.purpose).key)
+        return _name(statement.signer or self.senders.find(statement.sender, statement.purpose).key)
+
+    def _senders(self, statement: Statement) -> Sequence[SenderKey]:
+        """Return the keys that may have signed, at least one: the one that was provisioned goes before all others.
+
+        Raises ``unknown_credential`` (OBJ-190) or ``wrong_purpose`` (OBJ-200, IDN-940).
+        """
+        if self.voucher is not None and statement.sender not in self.senders:
+            vouched = self.voucher.senders(statement.sender, statement.purpose)
+            if vouched:
+                return vouched
+        return [self.senders.find(statement.sender, statement.purpose)]
+
+    def _vouched(self, statement: Statement, now: float | None) -> Statement:
+        """Return a verified object with the credential of its sender, if he has one. Raises ``bad_credential``."""
+        if self.voucher is None or statement.signer is None or statement.sender in self.senders:
+            return statement
+        sender = SenderKey(statement.sender, statement.signer, statement.purpose)
+        return replace(statement, credential=self.voucher.credential(sender, now))
+
+    def _strangers(self) -> int:
+        """Return of how many keys something was taken that were not provisioned."""
+        return len(self._taken.keys() - {_name(sender.key) for sender in self.senders})
 
     def _verified(self, data: bytes) -> Statement:
         tag = form_of(data)
@@ -104,12 +133,12 @@ class Inbox:
     def _believed(self, signed: Signed, purpose: Purpose | None) -> Statement:
         statement = read_statement(signed)
         signed.check_algorithm()
-        sender = self.senders.find(statement.sender, statement.purpose)
+        senders = self._senders(statement)
         if purpose not in (None, statement.purpose):
             raise ProtocolError(Problem.WRONG_PURPOSE, "OBJ-220", "sealed for another purpose than it was signed for")
-        signed.verify(sender.key)
+        sender = _verifying(signed, senders)
         self._check_recipient(statement)
-        return statement
+        return replace(statement, signer=sender.key)
 
     def _check_recipient(self, statement: Statement) -> None:
         if statement.recipient not in self.own and statement.recipient not in self.groups:
@@ -147,6 +176,16 @@ class Inbox:
         ends = statement.issued + self.max_age if statement.expires is None else statement.expires
         if now > ends:
             raise ProtocolError(Problem.STALE, "OBJ-250", f"ended {now - ends:.0f} s ago")
+
+
+def _verifying(signed: Signed, senders: Sequence[SenderKey]) -> SenderKey:
+    """Return whose key made a signature. Raises ``authentication_failed`` (OBJ-130) for none of them."""
+    for sender in senders[:-1]:
+        with suppress(ProtocolError):
+            signed.verify(sender.key)
+            return sender
+    signed.verify(senders[-1].key)
+    return senders[-1]
 
 
 def _name(key: PublicKey) -> bytes:

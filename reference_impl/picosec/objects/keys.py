@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from picosec.crypto.aead import Aead
 from picosec.crypto.curves import PublicKey
@@ -50,6 +50,19 @@ class GroupKey:
 
     def __repr__(self) -> str:
         return f"GroupKey({self.kid.hex()})"
+
+
+class Voucher(Protocol):
+    """Who vouches for senders that were not introduced one by one."""
+
+    def senders(self, kid: bytes, purpose: Purpose) -> Sequence[SenderKey]:
+        """Return the keys that an identifier may stand for, none if none is held.
+
+        Raises ``wrong_purpose`` when all of them are for something else.
+        """
+
+    def credential(self, sender: SenderKey, now: float | None) -> bytes:
+        """Return the credential by which such a key is believed now. Raises ``bad_credential``."""
 
 
 K = TypeVar("K", SenderKey, OwnKey, GroupKey)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from picosec.crypto.curves import PublicKey
@@ -40,6 +40,9 @@ class Statement:
     content_format: int
     content: bytes
     expires: int | None = None
+    #: Of one that was verified: the key that did so, and the credential by which that is believed, if it is by one.
+    signer: PublicKey | None = field(default=None, compare=False, repr=False)
+    credential: bytes = field(default=b"", compare=False)
 
     def sign(self, vault: Vault, key: OwnKey) -> Signed:
         """Return the signed object. Raises as :func:`check_signer` does."""

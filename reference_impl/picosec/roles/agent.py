@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from picosec.channel import edhoc_coap
 from picosec.channel.channels import Channel
-from picosec.channel.credentials import Kind, OwnCredential
+from picosec.channel.credentials import Credential, Kind, OwnCredential
 from picosec.channel.delivery import DeliveryClass
 from picosec.channel.edhoc_config import Policy
 from picosec.channel.store import ChannelStore, Shelf
@@ -63,7 +63,7 @@ class Agent:
     ) -> None:
         self.channels = ChannelTable(keyring.channel_policy)
         self._keyring = keyring
-        self.channels.admit = self._admit
+        self.channels.admit, self.channels.time_of = self._admit, self._time_of
         self._shelf = shelf
         for context in keyring.contexts:
             self.channels.add(context.channel())
@@ -122,10 +122,10 @@ class Agent:
 
     def tick(self, now: float) -> None:
         """Do what is due at ``now``."""
+        self._upkeep.expire(now)  # first, so that nothing goes over a channel whose time is over
         self._server.tick(now)
         self._observing.tick(now)
         self._handshaking.expire(now)
-        self._upkeep.expire(now)
         self._happened(self._endpoint.tick(now), now)
         self._outbox.tick(now)
 
@@ -309,11 +309,14 @@ class Agent:
     def revoke(self, taken_back: Callable[[bytes], bool]) -> None:
         """End the channels that credentials opened which were taken back, once what is being served is answered.
 
-        ``taken_back`` judges CRED_x of a peer (IDN-290). A ChannelClosed follows for each.
+        ``taken_back`` judges CRED_x of a peer (IDN-290), and the credentials that it rests on (IDN-910). A
+        ChannelClosed follows for each.
         """
         for channel in self.channels:
             session, in_force = channel.session, channel.bond.current is channel
-            if session is not None and in_force and taken_back(session.peer.cred):
+            if session is None or not in_force:
+                continue
+            if any(taken_back(cred) for cred in (session.peer.cred, *session.peer.issuers)):
                 self._upkeep.leave(channel, ChannelEnd.REVOKED)
 
     # -- telling -------------------------------------------------------------------------------------------------
@@ -364,12 +367,12 @@ class Agent:
                 self._upkeep.settle(now)
             events = self._endpoint.further_events()
 
-    def _admit(self, cred: bytes, now: float) -> None:
-        """Raise ``bad_credential`` for a peer whose credential was taken back, or its key replaced, since it showed it
-        (IDN-620).
+    def _admit(self, peer: Credential, now: float) -> None:
+        """Raise ``bad_credential`` for a peer whose credential ended or was taken back, or its key replaced, since it
+        showed it (IDN-620).
         """
-        self._keyring.status.check(cred, self._date(now))
-        if self._keyring.config.trusted.forgot(cred):
+        self._keyring.vouching.check(peer, self._date(now))
+        if self._keyring.config.trusted.forgot(peer.cred):
             raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-620", "its key was replaced while the handshake went on")
 
     def _grants(self, channel: Channel) -> Scope | None:
@@ -381,6 +384,12 @@ class Agent:
         if self._knows_date:
             return now
         return None if self._keyring.epoch is None else self._keyring.epoch + now
+
+    def _time_of(self, date: int) -> float | None:
+        """Return when it is so many seconds since 1970, None for a party that cannot tell."""
+        if self._knows_date:
+            return date
+        return None if self._keyring.epoch is None else date - self._keyring.epoch
 
     def _ended(self, outcome: Outcome, now: float) -> None:
         for asking in (self._openings, self._observing):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any, Final
 
-from picosec.channel.channels import Channel, Channels, Opened, channel_from_session
+from picosec.channel.channels import Bond, Channel, Channels, Opened, channel_from_session
+from picosec.channel.credentials import Credential
 from picosec.channel.life import DRAIN, IDLE_AFTER, IDLE_TIMEOUT, Event, State
 from picosec.channel.session import Session
 from picosec.channel.store import ChannelStore
@@ -22,6 +25,7 @@ MAX_PER_PEER: Final = 8
 #: Label, among those for private use, and length of what tells a channel's keys from others in a digest.
 _FINGERPRINT_LABEL: Final = 65535
 _FINGERPRINT_LENGTH: Final = 8
+_order: Final = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class ChannelTable(Channels):
     __slots__ = (
         "_active",
         "_by_peer",
+        "_ending",
         "_former",
         "_idle",
         "_store",
@@ -54,7 +59,9 @@ class ChannelTable(Channels):
         "confirmed",
         "connections",
         "displaced",
+        "lapsed",
         "policy",
+        "time_of",
         "worn",
     )
 
@@ -72,10 +79,17 @@ class ChannelTable(Channels):
         self._store: ChannelStore | None = None
         #: Channels that were restored before anybody said what time it is.
         self._woken: list[Channel] = []
-        #: Judges CRED_x of a peer when a channel is about to open, which may be long after its proof was checked.
-        self.admit: Callable[[bytes, float], None] = lambda cred, now: None
-        #: What happened since somebody looked: channels that made room, got new keys from their peers, need new keys.
+        #: Judges the credential of a peer when a channel is about to open, which may be long after its proof was
+        #: checked.
+        self.admit: Callable[[Credential, float], None] = lambda cred, now: None
+        #: Turns seconds since 1970 into the time of whoever owns the channels, None if he knows no date.
+        self.time_of: Callable[[int], float | None] = lambda date: None
+        #: The channels whose credentials end, by when they do.
+        self._ending: list[tuple[int, int, Bond]] = []
+        #: What happened since somebody looked: channels that made room, whose credentials ended, that got new keys from
+        #: their peers, that need new keys.
         self.displaced: list[Channel] = []
+        self.lapsed: list[Channel] = []
         self.confirmed: list[Channel] = []
         self.worn: list[Channel] = []
 
@@ -94,7 +108,7 @@ class ChannelTable(Channels):
     def keep(self, channel: Channel, now: float = 0.0, peer: Hashable = None) -> Channel:
         """Take in a channel that carried a request before its handshake was confirmed. Raises as :meth:`open` does."""
         assert channel.session is not None
-        self.admit(channel.session.peer.cred, now)
+        self.admit(channel.session.peer, now)
         channel.used = now
         if peer is not None:
             self.moved(channel, peer)
@@ -103,6 +117,7 @@ class ChannelTable(Channels):
             self.close(self[channel.id], Event.CLOSE)
         self._make_room(channel.session)
         self._take_in(channel)
+        self._note_end(channel)
         return channel
 
     def restore(self, store: ChannelStore) -> None:
@@ -113,6 +128,7 @@ class ChannelTable(Channels):
             if channel.bond.heir is not None:
                 self.add(channel.bond.heir)
             self._woken.append(channel)
+            self._note_end(channel)
         self.store_in(store)
 
     def store_in(self, store: ChannelStore | None) -> None:
@@ -186,8 +202,13 @@ class ChannelTable(Channels):
             self.worn.append(channel)
 
     def unprotect(self, message: Message, now: float = 0.0, peer: Hashable = None) -> Opened:
-        """Find the channel of an OSCORE request and verify it; raises as :meth:`Channels.unprotect` does."""
+        """Find the channel of an OSCORE request and verify it; raises as :meth:`Channels.unprotect` does, and
+        ``unknown_context`` when the credential that opened it has ended (IDN-920).
+        """
         opened = super().unprotect(message)
+        if self._has_ended(opened.channel, now):
+            self.lapse(now)
+            raise ProtocolError(Problem.UNKNOWN_CONTEXT, "IDN-920", "the credential of its peer has ended")
         self.used(opened.channel, now)
         if peer is not None:
             self.connections.used(peer, opened.channel.bond.whereabouts)
@@ -241,6 +262,32 @@ class ChannelTable(Channels):
             expired.append(channel)
         return expired
 
+    def lapse(self, now: float) -> None:
+        """Close the channels whose credentials have ended (IDN-920)."""
+        while self._ending:
+            channel = self._ending[0][2].current
+            if channel is not None and not self._has_ended(channel, now):
+                return
+            heappop(self._ending)
+            if channel is not None:
+                self.close(channel, Event.CLOSE)
+                self.lapsed.append(channel)
+
+    def _has_ended(self, channel: Channel, now: float) -> bool:
+        """Whether the credential that opened a channel has ended, as far as anybody knows."""
+        ends = None if channel.session is None else channel.session.peer.ends
+        time = None if ends is None else self.time_of(ends)
+        return time is not None and now > time
+
+    def _note_end(self, channel: Channel) -> None:
+        ends = None if channel.session is None else channel.session.peer.ends
+        if ends is None:
+            return
+        if len(self._ending) > 2 * len(self._by_peer) + self.policy.most:  # most of it closed for other reasons
+            self._ending = [row for row in self._ending if row[2].current is not None]
+            heapify(self._ending)
+        heappush(self._ending, (ends, next(_order), channel.bond))
+
     def next_timeout(self) -> float | None:
         """Return when :meth:`expire` may have something to do, if ever; at once, when somebody has to say the time."""
         if self._woken:
@@ -248,7 +295,9 @@ class ChannelTable(Channels):
         first = next(iter(self._idle.values()), None) or next(iter(self._active.values()), None)
         idle = None if first is None else first.used + IDLE_TIMEOUT
         drained = self._former[0][0] if self._former else None
-        return min((time for time in (idle, drained) if time is not None), default=None)
+        ends = self.time_of(self._ending[0][0]) if self._ending else None
+        lapsing = None if ends is None else ends + 1  # seconds are whole: it lasts through its last one
+        return min((time for time in (idle, drained, lapsing) if time is not None), default=None)
 
     def digest_state(self) -> list[Any]:
         """Return what accepted requests, handshakes and key updates change, as a CBOR value."""

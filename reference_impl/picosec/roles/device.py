@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 import picosec
@@ -14,6 +14,9 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
+from picosec.roles.credentials import OWN_PATH as OWN_CREDENTIALS_PATH
+from picosec.roles.credentials import PATH as CREDENTIALS_PATH
+from picosec.roles.credentials import Credentials
 from picosec.roles.events import IdentityChanged, ObjectMade
 from picosec.roles.identities import PATH as IDENTITY_PATH
 from picosec.roles.identities import Identities
@@ -66,6 +69,7 @@ FEATURES: Final = (
     "objects.sender",
     "identity.status",
     "identity.history",
+    "identity.credentials",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -142,7 +146,8 @@ class Device(Agent):
         shelf: Shelf | None = None,
     ) -> None:
         self.lamp = Lamp()
-        self._objects = Objects(keyring.inbox, entropy, self._date, self._closed)
+        self._objects = Objects(keyring.inbox, entropy, self._date, self._closed, keyring.granted)
+        self._credentials = Credentials(keyring, self._date)
         self._identities = Identities(keyring, entropy, self._date, self.revoke)
         features = [each for each in FEATURES if each != "channel.resume" or shelf is not None]
         info = {"name": name, "version": picosec.__version__, "role": ROLE, "features": features}
@@ -157,6 +162,8 @@ class Device(Agent):
             OBJECTS_PATH: self._objects.resource(),
             STATUS_PATH: Status(keyring.status, self._date, self.revoke).resource(),
             IDENTITY_PATH: self._identities.resource(),
+            CREDENTIALS_PATH: self._credentials.resource(),
+            OWN_CREDENTIALS_PATH: self._credentials.own_resource(),
             "/sensors": INDEX,
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators": INDEX,
@@ -185,6 +192,13 @@ class Device(Agent):
         Raises as :meth:`Identities.recover` does.
         """
         return self._changed_identity(self._identities.recover(handle, committed, now), now)
+
+    def present(self, peer: Hashable, now: float) -> int:
+        """Hand one's own credentials to a peer; a Response, Reset or Failed follows.
+
+        Raises ``ProtocolError`` with ``bad_request`` without any, and as :meth:`request` does.
+        """
+        return self.request(self._credentials.presentation(), peer, now)
 
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""

@@ -93,6 +93,7 @@ class ChannelEnd(Enum):
     IDLE = "idle"
     ROOM = "room"
     REVOKED = "revoked"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)

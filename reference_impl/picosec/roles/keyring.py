@@ -14,8 +14,8 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Handle, Vault
+from picosec.identity.chain import Chain
 from picosec.identity.chains import Chains
-from picosec.identity.credential import is_credential, read_credential
 from picosec.identity.history import Known
 from picosec.identity.keys import credential
 from picosec.identity.own import OwnIdentity
@@ -23,6 +23,7 @@ from picosec.identity.scope import Scope
 from picosec.identity.status_lists import StatusLists
 from picosec.objects.inbox import Inbox
 from picosec.roles.channel_table import ChannelPolicy
+from picosec.roles.vouching import Vouching, granted
 
 #: Every method and suite there is, the mandatory suites first.
 DEFAULT_POLICY: Final = Policy(suites=(2, 3, 6, 0, 1, 5, 4))
@@ -71,6 +72,16 @@ class ContextParameters:
         return Channel(context)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnChain:
+    """Credentials of one's own, and the private key of the last one. ``kind`` is how messages name that."""
+
+    chain: Chain
+    handle: Handle
+    usage: Usage
+    kind: Kind
+
+
 class Keyring:
     """Everything provisioned. It only grows; a change makes all of its parts anew or, when one is wrong, none.
 
@@ -86,11 +97,14 @@ class Keyring:
         self.channel_policy = ChannelPolicy()
         #: Which credentials were taken back.
         self.status = StatusLists()
-        self.config = EdhocConfig(vault, (), TrustStore(), policy, self.status.check)
-        #: Credentials of zones: whose are believed, and which are held.
+        #: Credentials of zones: whose are believed, which are held, and those of this party.
         self.chains = Chains(self.status)
+        self.own_chain: OwnChain | None = None
+        self.vouching = Vouching(self.chains)
+        self.config = EdhocConfig(vault, (), TrustStore(self.vouching), policy, self.status.check)
         #: Keys for objects, and which objects were taken.
         self.inbox = Inbox(vault)
+        self.inbox.voucher = self.vouching
         #: The date when this party's clock showed 0, in seconds since 1970; None if nobody said.
         self.epoch: int | None = None
         #: The identity of this party, and by identifier what it knows of those of others.
@@ -110,7 +124,7 @@ class Keyring:
         for parameters in contexts:
             parameters.check()
         all_own, all_trusted = (*self.own, *own), (*self.trusted, *trusted)
-        store = TrustStore()
+        store = TrustStore(self.vouching)
         for each in all_trusted:
             store.add(each.kind, each.credential, each.kid)
         for known in self.peers.values():
@@ -142,13 +156,31 @@ class Keyring:
         return former
 
     def granted(self, cred: bytes) -> Scope | None:
-        """Return what a peer may do whose credential, CRED_x, was accepted; None for everything.
+        """Return what a peer, or the sender of an object, may do whose credential was accepted; None for everything."""
+        return granted(cred)
 
-        The scope of the last credential of a chain lies within all those before it, and within its anchor's.
+    def present(self, chain: OwnChain) -> None:
+        """Have credentials of a zone, and authenticate by them from now on (IDN-970).
+
+        Raises ``bad_credential`` when the key is not that of the last one, and then nothing changes.
         """
-        return read_credential(cred).claims.scope if is_credential(cred) else None
+        own = self._presented(chain)
+        before, self.own_chain = self.own_chain, chain
+        if own is None and before is None:
+            return
+        self.config = self._config(self.own, self.config.trusted, self._policy)
+
+    def _presented(self, own: OwnChain) -> OwnCredential | None:
+        """Return what a party authenticates with by its chain, None for a key that opens no channel."""
+        claims, parsed = own.chain.last.claims, parse_credential(Kind.KCWT, own.chain.last.cwt)
+        restricted = replace(parsed, usages=parsed.usages & {own.usage})
+        presented = own_credential(own.kind, restricted, own.handle, self.vault)
+        return presented if claims.purpose is None else None
 
     def _config(self, own: tuple[OwnCredential, ...], trusted: TrustStore, policy: Policy) -> EdhocConfig:
+        presented = None if self.own_chain is None else self._presented(self.own_chain)
+        if presented is not None:
+            own = (*own, presented)
         if self.identity is not None:
             ccs = parse_ccs(credential(self.identity.identifier, self.identity.history.key))
             own = (*own, own_credential(Kind.KID, ccs, self.identity.handle, self.vault))
@@ -190,6 +222,7 @@ class Keyring:
                 None if self.identity is None else self.identity.history.encode(),
                 [known.state() for _identifier, known in sorted(self.peers.items())],
             ],
+            None if self.own_chain is None else [self.own_chain.kind.value, self.own_chain.chain.encode()],
         ]
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from picosec.crypto.curves import Entropy, PublicKey
 from picosec.errors import ProtocolError
+from picosec.identity.scope import Scope
 from picosec.messaging.coap import Code
 from picosec.objects.compose import group_object, sealed_object
 from picosec.objects.inbox import Inbox, form_of
@@ -55,7 +56,7 @@ class Objects:
     """What takes objects from anybody's hand, and makes them.
 
     ``date`` turns the time of this role into seconds since 1970, or None without a trusted clock. ``closed`` says
-    whether a path is for platform objects only.
+    whether a path is for platform objects only, ``granted`` what a credential allows.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class Objects:
         entropy: Entropy,
         date: Callable[[float], float | None],
         closed: Callable[[str], bool],
+        granted: Callable[[bytes], Scope | None],
     ) -> None:
         self._inbox = inbox
         self._entropy = entropy
         self._date = date
         self._closed = closed
+        self._granted = granted
 
     def resource(self) -> Resource:
         """Return what everybody hands objects to."""
@@ -123,5 +126,6 @@ class Objects:
             request.peer,
             request.now,
             author=statement.sender if platform else None,
+            grant=self._granted(statement.credential) if platform and statement.credential else None,
         )
         return Reply(Code.CHANGED, carried=carried)

@@ -30,6 +30,7 @@ from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Tr
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
+from picosec.roles.test_credentials import read_credentials
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
 from picosec.roles.test_identity import read_emergency, read_identity
 from picosec.roles.test_objects import read_draft, read_objects
@@ -197,11 +198,12 @@ class TestBuild:
     # -- provisioning --------------------------------------------------------------------------------------------
 
     def _provision(self, request: Request) -> Reply:
-        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict}
+        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict, 8: dict}
         entries = fields(payload(request.payload, dict), {}, kinds)
         objects = read_objects(entries.get(5, {}), self._keyring.vault)
         status = read_status(entries.get(6, {}))
         identity = read_identity(entries.get(7, {}), self._keyring.vault)
+        credentials = read_credentials(entries.get(8, {}), self._keyring.vault)
         self._device.provision(
             each(entries.get(1, []), self._own),
             each(entries.get(2, []), _trusted),
@@ -212,6 +214,7 @@ class TestBuild:
         objects.give_to(self._keyring)
         status.give_to(self._keyring)
         identity.give_to(self._keyring)
+        credentials.give_to(self._keyring)
         return Reply(Code.CHANGED)
 
     def _own(self, value: Any) -> OwnCredential:
@@ -319,6 +322,10 @@ class TestBuild:
         handle, committed = read_emergency(parameters, self._keyring.vault)
         return self._device.recover(handle, committed, request.now)
 
+    def _present(self, parameters: dict[int, Any], request: Request) -> int:
+        fields(parameters, {}, {})
+        return self._device.present(request.peer, request.now)
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
@@ -332,6 +339,7 @@ class TestBuild:
         "object": _object,
         "rotate": _rotate,
         "recover": _recover,
+        "present": _present,
     }
 
     def _events(self, request: Request) -> Reply:

@@ -67,6 +67,7 @@ class Upkeep:
             if channel.state is not State.CLOSED:
                 self._end(channel, end, None, now)
         table = self._channels
+        self._report_lapsed(now)
         displaced, table.displaced = table.displaced, []
         for channel in displaced:
             self._report(ChannelClosed(None, channel.id, ChannelEnd.ROOM), now)
@@ -81,9 +82,16 @@ class Upkeep:
                     self._renewals.begin(None, channel, now)
 
     def expire(self, now: float) -> None:
-        """Close the channels that nothing was heard over for too long."""
+        """Close the channels whose credentials have ended, and those that nothing was heard over for too long."""
+        self._channels.lapse(now)
+        self._report_lapsed(now)
         for channel in self._channels.expire(now):
             self._report(ChannelClosed(None, channel.id, ChannelEnd.IDLE), now)
+
+    def _report_lapsed(self, now: float) -> None:
+        lapsed, self._channels.lapsed = self._channels.lapsed, []
+        for channel in lapsed:
+            self._report(ChannelClosed(None, channel.id, ChannelEnd.EXPIRED), now)
 
     def _delete(self, request: Request) -> Reply:
         self.leave(_opened_by_handshake(request), ChannelEnd.PEER)
