@@ -18,6 +18,7 @@ from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import (
     CONTENT_FORMAT_CBOR,
     CONTENT_FORMAT_COSE_SIGN1,
+    CONTENT_FORMAT_CREDENTIAL_CHAIN,
     CONTENT_FORMAT_IDENTITY_HISTORY,
     CONTENT_FORMAT_LINK_FORMAT,
     CONTENT_FORMAT_PLATFORM_OBJECT,
@@ -321,6 +322,12 @@ def _follows_histories(target: Target, rng: random.Random) -> bool:
     return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
 
 
+def _judges_credentials(target: Target, rng: random.Random) -> bool:
+    content_format = CONTENT_FORMAT_CREDENTIAL_CHAIN
+    reply = target.request(Code.POST, "/ps/credentials", b"\x80", content_format=content_format)
+    return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -363,5 +370,6 @@ PROBES: dict[str, Probe] = {
     "objects.sender": Probe(_makes_objects),
     "identity.status": Probe(_takes_status_lists, needs_control=False),
     "identity.history": Probe(_follows_histories, needs_control=False),
+    "identity.credentials": Probe(_judges_credentials, needs_control=False),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }

@@ -119,8 +119,8 @@ def takes_from_applications_what_it_will_not_do() -> None:
     """The request comes to nothing later, and its sender believes that it was taken."""
     original = Objects.__init__
 
-    def init(self: Objects, inbox: Any, entropy: Any, date: Any, closed: Any) -> None:
-        original(self, inbox, entropy, date, lambda path: False)
+    def init(self: Objects, inbox: Any, entropy: Any, date: Any, closed: Any, granted: Any) -> None:
+        original(self, inbox, entropy, date, lambda path: False, granted)
 
     Objects.__init__ = init
 
