@@ -147,6 +147,13 @@ class Control:
         fields = {1: own, 2: None if trusted is None else list(trusted)}
         self._post("provision", {7: {key: value for key, value in fields.items() if value is not None}})
 
+    def provision_attestation(
+        self, *, own: dict[int, Any] | None = None, attesters: Sequence[dict[int, Any]] = ()
+    ) -> None:
+        """Give the target a key for evidence with what it is to say, and attesters whose evidence it believes."""
+        fields = {1: own, 2: list(attesters) or None}
+        self._post("provision", {10: {key: value for key, value in fields.items() if value is not None}})
+
     def change_identity(self, name: str, parameters: dict[int, Any] | None = None) -> bytes:
         """Make the target ``rotate`` or ``recover`` its identity, and return the history that it then has."""
         handle = self.act(name, parameters)

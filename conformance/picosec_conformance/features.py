@@ -25,6 +25,7 @@ from picosec.registry import (
     CONTENT_FORMAT_PROBLEM_DETAILS,
     CONTENT_FORMAT_STATUS_LIST,
 )
+from picosec_conformance.attestation import Answering, Asking, new_key, own_attester
 from picosec_conformance.blockwise import read_block
 from picosec_conformance.channel import joined, provision
 from picosec_conformance.combined import asked_together, edhoc_link, served_together
@@ -328,6 +329,23 @@ def _judges_credentials(target: Target, rng: random.Random) -> bool:
     return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
 
 
+def _gives_evidence(target: Target, rng: random.Random) -> bool:
+    key = new_key(rng)
+    control = Control(target)
+    control.provision_attestation(own=own_attester(key))
+    return bool(Asking(target, control, rng, key).ask())
+
+
+def _appraises(target: Target, rng: random.Random) -> bool:
+    return Answering(target, Control(target), rng).outcome() is None
+
+
+def _counts_tampering(target: Target, rng: random.Random) -> bool:
+    given = GivenContext(b"\x01", b"\x02", rng.randbytes(16))
+    provision(Control(target), given)
+    return joined(target, given).request(Code.GET, "/ps/tamper").code == Code.CONTENT
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -371,5 +389,8 @@ PROBES: dict[str, Probe] = {
     "identity.status": Probe(_takes_status_lists, needs_control=False),
     "identity.history": Probe(_follows_histories, needs_control=False),
     "identity.credentials": Probe(_judges_credentials, needs_control=False),
+    "identity.attester": Probe(_gives_evidence),
+    "identity.verifier": Probe(_appraises),
+    "identity.tamper": Probe(_counts_tampering),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from picosec.errors import ProtocolError
-from picosec.messaging import cbor
+from picosec.identity.claims import claims_of
 from picosec.registry import CLAIM_STATUS, Problem
 
 #: The entry of a credential that was not taken back.
@@ -64,13 +64,11 @@ class StatusReference:
 def reference_in(cred: bytes) -> StatusReference | None:
     """Return where the status of a credential stands, None for one that cannot be taken back.
 
-    ``cred`` is CRED_x: a claims set, an untagged CWT, or a certificate, which has no claims; it was read before, so
-    that it is one of them. Raises ``bad_credential`` for a claim that is not as the grammar has it (IDN-270).
+    ``cred`` is CRED_x, as :func:`claims_of` takes it. Raises ``bad_credential`` for a claim that is not as the grammar
+    has it (IDN-270).
     """
-    claims = cbor.loads(cred)
-    if type(claims) is list:
-        claims = cbor.loads(claims[2])
-    if type(claims) is not dict or CLAIM_STATUS not in claims:
+    claims = claims_of(cred)
+    if CLAIM_STATUS not in claims:
         return None
     status = claims[CLAIM_STATUS]
     reference = status.get("status_list") if type(status) is dict and len(status) == 1 else None

@@ -6,10 +6,12 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 import picosec
+from picosec.channel.channels import Channel
 from picosec.channel.credentials import Kind
 from picosec.channel.store import Shelf
 from picosec.crypto.vault import Handle
 from picosec.errors import ProtocolError
+from picosec.identity.tamper import TamperKind
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
@@ -18,6 +20,9 @@ from picosec.roles.credentials import OWN_PATH as OWN_CREDENTIALS_PATH
 from picosec.roles.credentials import PATH as CREDENTIALS_PATH
 from picosec.roles.credentials import Credentials
 from picosec.roles.events import IdentityChanged, ObjectMade
+from picosec.roles.attestation import PATH as ATTESTATION_PATH
+from picosec.roles.attestation import Appraising, Attesting
+from picosec.roles.events import Event, IdentityChanged, ObjectMade
 from picosec.roles.identities import PATH as IDENTITY_PATH
 from picosec.roles.identities import Identities
 from picosec.roles.keyring import DEFAULT_POLICY, Keyring
@@ -26,6 +31,8 @@ from picosec.roles.objects import Draft, Objects
 from picosec.roles.resources import INDEX, Access, Reply, Request, Resource
 from picosec.roles.status import PATH as STATUS_PATH
 from picosec.roles.status import Status
+from picosec.roles.tamper import PATH as TAMPER_PATH
+from picosec.roles.tamper import Tamper
 
 ROLE: Final = "device"
 DEFAULT_NAME: Final = "PicoSec reference device"
@@ -70,6 +77,9 @@ FEATURES: Final = (
     "identity.status",
     "identity.history",
     "identity.credentials",
+    "identity.attester",
+    "identity.verifier",
+    "identity.tamper",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -164,6 +174,8 @@ class Device(Agent):
             IDENTITY_PATH: self._identities.resource(),
             CREDENTIALS_PATH: self._credentials.resource(),
             OWN_CREDENTIALS_PATH: self._credentials.own_resource(),
+            ATTESTATION_PATH: Attesting(keyring, self._date).resource(),
+            TAMPER_PATH: Tamper(keyring).resource(),
             "/sensors": INDEX,
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators": INDEX,
@@ -172,6 +184,7 @@ class Device(Agent):
         super().__init__(
             entropy, keyring, {**resources, **(further or {})}, responder=True, knows_date=knows_date, shelf=shelf
         )
+        self._appraising = Appraising(keyring, self._client, entropy, self._date)
 
     def make_object(self, draft: Draft, now: float) -> int:
         """Make an object; an ObjectMade follows. Raises as :meth:`Objects.make` does."""
@@ -200,6 +213,18 @@ class Device(Agent):
         """
         return self.request(self._credentials.presentation(), peer, now)
 
+    def appraise(self, channel: Channel, now: float) -> int:
+        """Ask the peer of a channel for evidence; an Appraised follows. Raises as :meth:`Appraising.ask` does."""
+        handle = self._new_handle()
+        self._appraising.ask(handle, channel, now)
+        return handle
+
+    def tampered(self, kind: TamperKind, now: float) -> None:
+        """Take it from a sensor that somebody tampers with this device (IDN-1500)."""
+        date = self._date(now)
+        self._keyring.tamper = self._keyring.tamper.after(kind, None if date is None else int(date))
+        self.changed(TAMPER_PATH, now)
+
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""
         return {"/actuators/lamp": self.lamp.changes} if self.lamp.changes else {}
@@ -212,6 +237,9 @@ class Device(Agent):
         handle = self._new_handle()
         self._report(IdentityChanged(handle, history), now)
         return handle
+
+    def _report(self, event: Event, now: float) -> None:
+        super()._report(self._appraising.judged(event, now), now)
 
     def _closed(self, path: str) -> bool:
         return self._site.closed(path)

@@ -85,6 +85,14 @@ class IdentityChanged:
     history: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Appraised:
+    """A peer was asked for evidence; ``reason`` is why it is not good, None for good evidence."""
+
+    handle: int
+    reason: Problem | None
+
+
 class ChannelEnd(Enum):
     """Why a channel ended."""
 
@@ -130,5 +138,6 @@ Outcome = (
     | ChannelClosed
     | ObjectMade
     | IdentityChanged
+    | Appraised
 )
 Event = Outcome | Released

@@ -16,11 +16,14 @@ from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Handle, Vault
 from picosec.identity.chain import Chain
 from picosec.identity.chains import Chains
+from picosec.identity.attester import Attester
 from picosec.identity.history import Known
 from picosec.identity.keys import credential
 from picosec.identity.own import OwnIdentity
 from picosec.identity.scope import Scope
 from picosec.identity.status_lists import StatusLists
+from picosec.identity.tamper import TamperRecord
+from picosec.identity.verifier import Verifier
 from picosec.objects.inbox import Inbox
 from picosec.roles.channel_table import ChannelPolicy
 from picosec.roles.vouching import Vouching, granted
@@ -110,6 +113,10 @@ class Keyring:
         #: The identity of this party, and by identifier what it knows of those of others.
         self.identity: OwnIdentity | None = None
         self.peers: dict[bytes, Known] = {}
+        #: By what this party gives evidence, whose evidence it believes, and what its sensor noticed.
+        self.attester: Attester | None = None
+        self.verifier = Verifier()
+        self.tamper = TamperRecord()
 
     def add(
         self,
@@ -223,6 +230,11 @@ class Keyring:
                 [known.state() for _identifier, known in sorted(self.peers.items())],
             ],
             None if self.own_chain is None else [self.own_chain.kind.value, self.own_chain.chain.encode()],
+            [
+                None if self.attester is None else self.attester.state(self.vault),
+                self.verifier.state(),
+                self.tamper.value(),
+            ],
         ]
 
 

@@ -31,6 +31,7 @@ from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
 from picosec.roles.test_credentials import read_credentials
+from picosec.roles.test_attestation import read_attestation, read_tamper
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
 from picosec.roles.test_identity import read_emergency, read_identity
 from picosec.roles.test_objects import read_draft, read_objects
@@ -198,12 +199,13 @@ class TestBuild:
     # -- provisioning --------------------------------------------------------------------------------------------
 
     def _provision(self, request: Request) -> Reply:
-        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict, 8: dict}
+        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict, 8: dict, 10: dict}
         entries = fields(payload(request.payload, dict), {}, kinds)
         objects = read_objects(entries.get(5, {}), self._keyring.vault)
         status = read_status(entries.get(6, {}))
         identity = read_identity(entries.get(7, {}), self._keyring.vault)
         credentials = read_credentials(entries.get(8, {}), self._keyring.vault)
+        attestation = read_attestation(entries.get(10, {}), self._keyring.vault)
         self._device.provision(
             each(entries.get(1, []), self._own),
             each(entries.get(2, []), _trusted),
@@ -215,6 +217,7 @@ class TestBuild:
         status.give_to(self._keyring)
         identity.give_to(self._keyring)
         credentials.give_to(self._keyring)
+        attestation.give_to(self._keyring)
         return Reply(Code.CHANGED)
 
     def _own(self, value: Any) -> OwnCredential:
@@ -326,6 +329,14 @@ class TestBuild:
         fields(parameters, {}, {})
         return self._device.present(request.peer, request.now)
 
+    def _appraise(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {1: bytes}, {})
+        return self._device.appraise(self._device.channel(entries[1]), request.now)
+
+    def _tamper(self, parameters: dict[int, Any], request: Request) -> int:
+        self._device.tampered(read_tamper(parameters), request.now)
+        return 0  # there is nothing to report of it
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
@@ -340,6 +351,8 @@ class TestBuild:
         "rotate": _rotate,
         "recover": _recover,
         "present": _present,
+        "appraise": _appraise,
+        "tamper": _tamper,
     }
 
     def _events(self, request: Request) -> Reply:
@@ -464,6 +477,8 @@ def _event(event: events.Outcome) -> list[Any]:
             return ["object", {0: handle, 1: made}]
         case events.IdentityChanged(handle, history):
             return ["identity", {0: handle, 1: history}]
+        case events.Appraised(handle, reason):
+            return ["appraisal", {0: handle, 1: None if reason is None else reason.name.lower()}]
         case events.Reset(handle):
             return ["reset", {0: handle}]
         case events.Pong(handle):
