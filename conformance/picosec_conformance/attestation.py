@@ -85,7 +85,9 @@ class Asking:
         assert self._parties is not None
         ends = Renewing(self.target, self._parties, self.rng)
         ends.renew()
-        return Asking(self.target, self.control, self.rng, self.key, ends.session)
+        asking = Asking(self.target, self.control, self.rng, self.key, ends.session)
+        asking.channel = ends.channel
+        return asking
 
     def post(self, payload: bytes, content_format: int | None = CONTENT_FORMAT_CBOR) -> Message:
         """Ask with any payload, and return the answer."""
@@ -133,10 +135,14 @@ class Answering:
         if date is not None:
             control.provision_objects(date=date)
         self.parties: Parties = meet(target, rng, own_claims=claims)
-        self.session = initiate(target, self.parties)
-        self.channel = open_channel(target, self.session)
-        self._client = TargetAsClient(target, control, self.channel)
-        control.events()
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Open a channel, and from now on answer over that."""
+        self.session = initiate(self.target, self.parties)
+        self.channel = open_channel(self.target, self.session)
+        self._client = TargetAsClient(self.target, self.control, self.channel)
+        self.control.events()
 
     def asked(self) -> bytes:
         """Make the target ask, and return its challenge. Raises ``Nonconformity`` for another request."""
