@@ -16,12 +16,11 @@ from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
+from picosec.roles.attestation import PATH as ATTESTATION_PATH
+from picosec.roles.attestation import Appraising, Attesting
 from picosec.roles.credentials import OWN_PATH as OWN_CREDENTIALS_PATH
 from picosec.roles.credentials import PATH as CREDENTIALS_PATH
 from picosec.roles.credentials import Credentials
-from picosec.roles.events import IdentityChanged, ObjectMade
-from picosec.roles.attestation import PATH as ATTESTATION_PATH
-from picosec.roles.attestation import Appraising, Attesting
 from picosec.roles.events import Event, IdentityChanged, ObjectMade
 from picosec.roles.identities import PATH as IDENTITY_PATH
 from picosec.roles.identities import Identities

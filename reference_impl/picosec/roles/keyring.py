@@ -14,9 +14,9 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Handle, Vault
+from picosec.identity.attester import Attester
 from picosec.identity.chain import Chain
 from picosec.identity.chains import Chains
-from picosec.identity.attester import Attester
 from picosec.identity.history import Known
 from picosec.identity.keys import credential
 from picosec.identity.own import OwnIdentity

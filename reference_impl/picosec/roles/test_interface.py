@@ -30,8 +30,8 @@ from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Tr
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
-from picosec.roles.test_credentials import read_credentials
 from picosec.roles.test_attestation import read_attestation, read_tamper
+from picosec.roles.test_credentials import read_credentials
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
 from picosec.roles.test_identity import read_emergency, read_identity
 from picosec.roles.test_objects import read_draft, read_objects
