@@ -12,7 +12,7 @@ from picosec.channel.oscore import unprotect_request
 from picosec.channel.session import Role
 from picosec.crypto.curves import Curve
 from picosec.errors import ProtocolError
-from picosec.messaging import cbor
+from picosec.messaging import cbor, problem
 from picosec.messaging.blocks import Block, block_of, exponent_of
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import (
@@ -24,6 +24,8 @@ from picosec.registry import (
     CONTENT_FORMAT_PLATFORM_OBJECT,
     CONTENT_FORMAT_PROBLEM_DETAILS,
     CONTENT_FORMAT_STATUS_LIST,
+    CONTENT_FORMAT_TOKEN_REDEMPTION,
+    Problem,
 )
 from picosec_conformance.attestation import Answering, Asking, new_key, own_attester
 from picosec_conformance.blockwise import read_block
@@ -346,6 +348,18 @@ def _counts_tampering(target: Target, rng: random.Random) -> bool:
     return joined(target, given).request(Code.GET, "/ps/tamper").code == Code.CONTENT
 
 
+def _issues_tokens(target: Target, rng: random.Random) -> bool:
+    content_format = CONTENT_FORMAT_TOKEN_REDEMPTION
+    reply = target.request(Code.POST, "/ps/tokens/redeem", b"\xd8\x60\x80", content_format=content_format)
+    return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
+
+
+def _spends_tokens(target: Target, rng: random.Random) -> bool:
+    act = cbor.dumps(["redeem", {1: b"none", 2: 1, 3: "/", 5: b""}])
+    reply = target.request(Code.POST, "/ps/test/act", act, content_format=CONTENT_FORMAT_CBOR)
+    return problem.named(reply) is Problem.UNKNOWN_CREDENTIAL  # and not that there is no such act
+
+
 #: A handshake in each suite and method, with each kind of credential, shows that it is there.
 PROBES: dict[str, Probe] = {
     "messaging.datagram": Probe(_ping, needs_control=False),
@@ -392,5 +406,7 @@ PROBES: dict[str, Probe] = {
     "identity.attester": Probe(_gives_evidence),
     "identity.verifier": Probe(_appraises),
     "identity.tamper": Probe(_counts_tampering),
+    "identity.tokens.issuer": Probe(_issues_tokens, needs_control=False),
+    "identity.tokens.client": Probe(_spends_tokens),
     "conformance.test-interface": Probe(_test_interface, needs_control=False),
 }

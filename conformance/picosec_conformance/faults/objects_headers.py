@@ -110,7 +110,7 @@ def _lacking(algorithm: int, original: Callable[[Headers], int]) -> Callable[[He
 @fault("OBJ-120")
 def takes_tags_of_eight_bytes() -> None:
     """What is good for channels is good for objects; nobody counts how often somebody tries."""
-    inbox.MIN_TAG = 8
+    sealed.MIN_TAG = 8
 
 
 @fault("OBJ-120")
@@ -154,7 +154,7 @@ def takes_nonces_of_any_length() -> None:
     def content_nonce(head: Headers, aead: Any) -> Any:
         return head.entries.get(Label.IV, head.unprotected.get(Label.IV))
 
-    inbox.content_nonce = sealed.content_nonce = content_nonce
+    sealed.content_nonce = content_nonce
 
 
 @fault("OBJ-140")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from picosec_conformance.vectors import status
+from picosec_conformance.vectors import status, tokens
 from picosec_conformance.vectors.model import VectorFile
 
 
 def files() -> Iterator[VectorFile]:
     """Yield the files about identity."""
     yield from status.files()
+    yield from tokens.files()

@@ -38,6 +38,15 @@ def decode(payload: bytes) -> Problem | None:
     return Problem(number) if type(number) is int and number in RESPONSE_CODE else None
 
 
+def named(refusal: Message) -> Problem:
+    """Return the error that a response names, ``refused`` when it names none.
+
+    Raises ``malformed`` or ``not_deterministic`` for problem details that are none.
+    """
+    explained = refusal.content_format == CONTENT_FORMAT_PROBLEM_DETAILS
+    return (decode(refusal.payload) if explained else None) or Problem.REFUSED
+
+
 def response(problem: Problem, detail: str = "") -> Message:
     """Return the response that refuses a request; type, message id and token are the message layer's."""
     return Message(Type.ACK, RESPONSE_CODE[problem], 0, b"", _FORMAT, encode(problem, detail))

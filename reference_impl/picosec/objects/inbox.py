@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from picosec.crypto.aead import Aead
 from picosec.crypto.curves import PublicKey
 from picosec.crypto.vault import Vault
 from picosec.errors import ProtocolError
@@ -16,7 +15,7 @@ from picosec.messaging import cbor
 from picosec.messaging.replay import ReplayWindow
 from picosec.objects.headers import Headers, Label, check_algorithm, check_only, malformed
 from picosec.objects.keys import GroupKey, Keys, OwnKey, Purpose, SenderKey, Voucher
-from picosec.objects.sealed import TAG_ENCRYPT, TAG_ENCRYPT0, Sealed, Sealed0, content_algorithm, content_nonce
+from picosec.objects.sealed import TAG_ENCRYPT, TAG_ENCRYPT0, Sealed, Sealed0, strong_algorithm
 from picosec.objects.signed import TAG, Signed
 from picosec.objects.statement import MAX_KID, MAX_SIZE, Statement, read_purpose, read_statement
 from picosec.registry import CONTENT_FORMAT_COSE_SIGN1, Problem
@@ -29,9 +28,6 @@ MAX_AGE: Final = 30 * 86400
 WINDOW: Final = 64
 #: Senders whom somebody vouched for, of whom it is remembered which objects were taken (IDN-960).
 MAX_STRANGERS: Final = 64
-
-#: Bytes of the shortest tag: an object can be tried for years, and nobody counts failures (OBJ-120).
-MIN_TAG: Final = 16
 
 _SEALED_HEADER: Final = {int(Label.ALG), int(Label.CONTENT_TYPE), int(Label.TYP)}
 _GROUP_HEADER: Final = {*_SEALED_HEADER, int(Label.KID)}
@@ -153,7 +149,7 @@ class Inbox:
         kid = _kid(sealed.recipient.unprotected.get(Label.KID))
         if Label.EPHEMERAL_KEY not in sealed.recipient.unprotected:
             raise malformed("OBJ-170", "no ephemeral key")
-        _encryption(sealed.headers)
+        strong_algorithm(sealed.headers)
         sealed.check_agreement()
         key = self.own.find(kid, purpose)
         return purpose, sealed.open(self.vault, key.handle, party_v=key.kid)
@@ -162,7 +158,7 @@ class Inbox:
         sealed = Sealed0.decode(data)
         purpose = _read_outer(sealed.headers, _GROUP_HEADER)
         kid = _kid(sealed.headers.entries.get(Label.KID))
-        aead = _encryption(sealed.headers)
+        aead = strong_algorithm(sealed.headers)
         key = self.groups.find(kid, purpose)
         if aead is not key.aead:
             raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-180", "not the algorithm of the group's key")
@@ -202,15 +198,6 @@ def _read_outer(head: Headers, known: set[int]) -> Purpose:
     if head.integer(Label.CONTENT_TYPE) != CONTENT_FORMAT_COSE_SIGN1:
         raise malformed("OBJ-170", "what is sealed is a signed object")
     return read_purpose(head)
-
-
-def _encryption(head: Headers) -> Aead:
-    """Return the algorithm of the contents, whose tag and nonce have the lengths that they must have."""
-    aead = content_algorithm(head)
-    if aead.tag_length < MIN_TAG:
-        raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"{aead.name} has a short tag")
-    content_nonce(head, aead)
-    return aead
 
 
 def _kid(value: object) -> bytes:

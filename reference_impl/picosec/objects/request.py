@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
@@ -21,14 +22,24 @@ class CarriedRequest:
 
     def encode(self) -> bytes:
         """Return it as the contents of an object, in Content-Format 60."""
-        return cbor.dumps([self.code, self.path, self.content_format, self.payload])
+        return cbor.dumps(self.value)
+
+    @property
+    def value(self) -> list[Any]:
+        """What is encoded."""
+        return [self.code, self.path, self.content_format, self.payload]
 
 
 def read_request(statement: Statement) -> CarriedRequest:
     """Return the request in an object. Raises ``malformed`` (OBJ-350), ``not_deterministic``."""
     if statement.content_format != CONTENT_FORMAT_CBOR:
         raise _malformed(f"contents in Content-Format {statement.content_format}")
-    match cbor.loads(statement.content):
+    return request_of(cbor.loads(statement.content))
+
+
+def request_of(value: Any) -> CarriedRequest:
+    """Return the request that a decoded value is. Raises ``malformed`` (OBJ-350)."""
+    match value:
         case [int(code), str(path), content_format, bytes(payload)] if (
             type(code) is int and 0 < code < 32 and _is_format(content_format)
         ):

@@ -20,6 +20,8 @@ from picosec.registry import Problem
 
 TAG_ENCRYPT0: Final = 16
 TAG_ENCRYPT: Final = 96
+#: Bytes of the shortest tag: an object can be tried for years, and nobody counts failures (OBJ-120).
+MIN_TAG: Final = 16
 _KTY, _CRV, _X, _Y = 1, -1, -2, -3
 _OKP, _EC2 = 1, 2
 
@@ -171,6 +173,18 @@ def content_algorithm(head: Headers) -> Aead:
         return Aead(value)
     except ValueError as error:
         raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"content encryption {value}") from error
+
+
+def strong_algorithm(head: Headers) -> Aead:
+    """Return the algorithm of the contents, whose tag and nonce have the lengths that they must have.
+
+    Raises ``unsupported_algorithm`` (OBJ-120), ``malformed`` (OBJ-140).
+    """
+    aead = content_algorithm(head)
+    if aead.tag_length < MIN_TAG:
+        raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "OBJ-120", f"{aead.name} has a short tag")
+    content_nonce(head, aead)
+    return aead
 
 
 def content_nonce(head: Headers, aead: Aead) -> bytes:

@@ -14,6 +14,7 @@ from picosec.errors import ProtocolError
 from picosec.identity.tamper import TamperKind
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
+from picosec.objects.request import CarriedRequest
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_SENML_CBOR, Problem
 from picosec.roles.agent import Agent, Entropy
 from picosec.roles.attestation import PATH as ATTESTATION_PATH
@@ -21,7 +22,8 @@ from picosec.roles.attestation import Appraising, Attesting
 from picosec.roles.credentials import OWN_PATH as OWN_CREDENTIALS_PATH
 from picosec.roles.credentials import PATH as CREDENTIALS_PATH
 from picosec.roles.credentials import Credentials
-from picosec.roles.events import Event, IdentityChanged, ObjectMade
+from picosec.roles.events import Event, IdentityChanged, ObjectMade, RedemptionMade
+from picosec.roles.fetching import TokenFetching
 from picosec.roles.identities import PATH as IDENTITY_PATH
 from picosec.roles.identities import Identities
 from picosec.roles.keyring import DEFAULT_POLICY, Keyring
@@ -32,6 +34,7 @@ from picosec.roles.status import PATH as STATUS_PATH
 from picosec.roles.status import Status
 from picosec.roles.tamper import PATH as TAMPER_PATH
 from picosec.roles.tamper import Tamper
+from picosec.roles.tokens import Tokens
 
 ROLE: Final = "device"
 DEFAULT_NAME: Final = "PicoSec reference device"
@@ -79,6 +82,8 @@ FEATURES: Final = (
     "identity.attester",
     "identity.verifier",
     "identity.tamper",
+    "identity.tokens.issuer",
+    "identity.tokens.client",
 )
 
 #: SenML labels (RFC 8428 section 6): name, unit, value.
@@ -175,6 +180,7 @@ class Device(Agent):
             OWN_CREDENTIALS_PATH: self._credentials.own_resource(),
             ATTESTATION_PATH: Attesting(keyring, self._date).resource(),
             TAMPER_PATH: Tamper(keyring).resource(),
+            **Tokens(keyring, entropy, self._date).resources(),
             "/sensors": INDEX,
             "/sensors/temperature": Sensor(read_temperature).resource(),
             "/actuators": INDEX,
@@ -184,6 +190,7 @@ class Device(Agent):
             entropy, keyring, {**resources, **(further or {})}, responder=True, knows_date=knows_date, shelf=shelf
         )
         self._appraising = Appraising(keyring, self._client, entropy, self._date)
+        self._fetching = TokenFetching(keyring.purse, self._client, entropy, self._report)
 
     def make_object(self, draft: Draft, now: float) -> int:
         """Make an object; an ObjectMade follows. Raises as :meth:`Objects.make` does."""
@@ -223,6 +230,21 @@ class Device(Agent):
         date = self._date(now)
         self._keyring.tamper = self._keyring.tamper.after(kind, None if date is None else int(date))
         self.changed(TAMPER_PATH, now)
+
+    def fetch_tokens(self, channel: Channel, kid: bytes, count: int, now: float) -> int:
+        """Ask the peer of a channel for anonymous tokens; a TokensFetched or Failed follows. Raises as
+        :meth:`TokenFetching.fetch` does.
+        """
+        handle = self._new_handle()
+        self._fetching.fetch(handle, channel, kid, count, now)
+        return handle
+
+    def redeem(self, kid: bytes, request: CarriedRequest, now: float) -> int:
+        """Spend an anonymous token on a request; a RedemptionMade follows. Raises as :meth:`Purse.redeem` does."""
+        made = self._fetching.redeem(kid, request)
+        handle = self._new_handle()
+        self._report(RedemptionMade(handle, made), now)
+        return handle
 
     def changes(self) -> dict[str, int]:
         """Return by path how often resources were changed."""

@@ -93,6 +93,23 @@ class Appraised:
     reason: Problem | None
 
 
+@dataclass(frozen=True, slots=True)
+class TokensFetched:
+    """Tokens of a key came, and their proof holds; ``count`` is how many of it there are now."""
+
+    handle: int
+    kid: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionMade:
+    """A token was spent on a request; how ``redemption`` travels is up to whoever asked for it."""
+
+    handle: int
+    redemption: bytes
+
+
 class ChannelEnd(Enum):
     """Why a channel ended."""
 
@@ -139,5 +156,7 @@ Outcome = (
     | ObjectMade
     | IdentityChanged
     | Appraised
+    | TokensFetched
+    | RedemptionMade
 )
 Event = Outcome | Released

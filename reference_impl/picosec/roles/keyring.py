@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from picosec.channel.channels import Channel
-from picosec.channel.credentials import Kind, OwnCredential, Usage, own_credential, parse_ccs
+from picosec.channel.credentials import Credential, Kind, OwnCredential, Usage, own_credential, parse_ccs
 from picosec.channel.edhoc_config import EdhocConfig, Policy
 from picosec.channel.oscore_context import SecurityContext, check_identifiers
 from picosec.channel.sequence import Reservations
@@ -23,6 +23,8 @@ from picosec.identity.own import OwnIdentity
 from picosec.identity.scope import Scope
 from picosec.identity.status_lists import StatusLists
 from picosec.identity.tamper import TamperRecord
+from picosec.identity.token_issuer import TokenIssuer
+from picosec.identity.token_purse import Purse
 from picosec.identity.verifier import Verifier
 from picosec.objects.inbox import Inbox
 from picosec.roles.channel_table import ChannelPolicy
@@ -117,6 +119,9 @@ class Keyring:
         self.attester: Attester | None = None
         self.verifier = Verifier()
         self.tamper = TamperRecord()
+        #: What makes and takes anonymous tokens, and those that this party has.
+        self.issuer = TokenIssuer(vault)
+        self.purse = Purse(vault)
 
     def add(
         self,
@@ -184,6 +189,13 @@ class Keyring:
         presented = own_credential(own.kind, restricted, own.handle, self.vault)
         return presented if claims.purpose is None else None
 
+    def holder(self, peer: Credential) -> bytes:
+        """Return what names the holder of a credential, whatever further ones it has: its identifier, which stays when
+        its key changes, where that is followed, and else its key.
+        """
+        holders = (identifier for identifier, known in self.peers.items() if _credential(known) == peer.cred)
+        return next(holders, bytes([peer.key.curve.value]) + peer.key.x)
+
     def _config(self, own: tuple[OwnCredential, ...], trusted: TrustStore, policy: Policy) -> EdhocConfig:
         presented = None if self.own_chain is None else self._presented(self.own_chain)
         if presented is not None:
@@ -235,6 +247,7 @@ class Keyring:
                 self.verifier.state(),
                 self.tamper.value(),
             ],
+            [self.issuer.state(), self.purse.state()],
         ]
 
 

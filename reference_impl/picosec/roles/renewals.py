@@ -15,7 +15,7 @@ from picosec.channel.session import Role, Session
 from picosec.errors import ProtocolError
 from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message, Option, Type, path_options, uint_bytes
-from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_PROBLEM_DETAILS, Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.client import Client
 from picosec.roles.events import ChannelFailed, ChannelOpened, Event
@@ -135,6 +135,4 @@ def _offered(outcome: Message | Problem) -> Offer:
         raise ProtocolError(outcome, "CHN-1430", "the offer was not answered")
     if outcome.code == Code.CHANGED:
         return Offer.decode(outcome.payload)
-    if outcome.content_format == CONTENT_FORMAT_PROBLEM_DETAILS:
-        raise ProtocolError(problem.decode(outcome.payload) or Problem.REFUSED, "CHN-1430", "the peer refused")
-    raise ProtocolError(Problem.REFUSED, "CHN-1430", "the peer refused")
+    raise ProtocolError(problem.named(outcome), "CHN-1430", "the peer refused")

@@ -34,9 +34,10 @@ from picosec.roles.test_attestation import read_attestation, read_tamper
 from picosec.roles.test_credentials import read_credentials
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
 from picosec.roles.test_identity import read_emergency, read_identity
-from picosec.roles.test_objects import read_draft, read_objects
+from picosec.roles.test_objects import read_draft, read_kid, read_objects
 from picosec.roles.test_resources import Large, Store, slow
 from picosec.roles.test_status import read_status
+from picosec.roles.test_tokens import read_redemption, read_tokens
 
 PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
@@ -199,13 +200,14 @@ class TestBuild:
     # -- provisioning --------------------------------------------------------------------------------------------
 
     def _provision(self, request: Request) -> Reply:
-        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict, 8: dict, 10: dict}
+        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict, 8: dict, 10: dict, 11: dict}
         entries = fields(payload(request.payload, dict), {}, kinds)
         objects = read_objects(entries.get(5, {}), self._keyring.vault)
         status = read_status(entries.get(6, {}))
         identity = read_identity(entries.get(7, {}), self._keyring.vault)
         credentials = read_credentials(entries.get(8, {}), self._keyring.vault)
         attestation = read_attestation(entries.get(10, {}), self._keyring.vault)
+        tokens = read_tokens(entries.get(11, {}), self._keyring.vault)
         self._device.provision(
             each(entries.get(1, []), self._own),
             each(entries.get(2, []), _trusted),
@@ -218,6 +220,7 @@ class TestBuild:
         identity.give_to(self._keyring)
         credentials.give_to(self._keyring)
         attestation.give_to(self._keyring)
+        tokens.give_to(self._keyring)
         return Reply(Code.CHANGED)
 
     def _own(self, value: Any) -> OwnCredential:
@@ -337,6 +340,15 @@ class TestBuild:
         self._device.tampered(read_tamper(parameters), request.now)
         return 0  # there is nothing to report of it
 
+    def _fetch_tokens(self, parameters: dict[int, Any], request: Request) -> int:
+        entries = fields(parameters, {1: bytes, 2: bytes, 3: int}, {})
+        return self._device.fetch_tokens(
+            self._device.channel(entries[1]), read_kid(entries[2]), entries[3], request.now
+        )
+
+    def _redeem(self, parameters: dict[int, Any], request: Request) -> int:
+        return self._device.redeem(*read_redemption(parameters), request.now)
+
     _acts: Final = {
         "ping": _ping,
         "request": _request,
@@ -353,6 +365,8 @@ class TestBuild:
         "present": _present,
         "appraise": _appraise,
         "tamper": _tamper,
+        "fetch-tokens": _fetch_tokens,
+        "redeem": _redeem,
     }
 
     def _events(self, request: Request) -> Reply:
@@ -479,6 +493,10 @@ def _event(event: events.Outcome) -> list[Any]:
             return ["identity", {0: handle, 1: history}]
         case events.Appraised(handle, reason):
             return ["appraisal", {0: handle, 1: None if reason is None else reason.name.lower()}]
+        case events.TokensFetched(handle, kid, count):
+            return ["tokens", {0: handle, 1: kid, 2: count}]
+        case events.RedemptionMade(handle, redemption):
+            return ["redemption", {0: handle, 1: redemption}]
         case events.Reset(handle):
             return ["reset", {0: handle}]
         case events.Pong(handle):
