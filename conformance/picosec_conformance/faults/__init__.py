@@ -78,10 +78,14 @@ CHAPTERS = (
     "identity_signers",
     "identity_history",
     "identity_device",
+    "identity_attester",
+    "identity_verifier",
+    "identity_tamper",
     "conformance",
     "conformance_target",
     "conformance_objects",
     "conformance_status",
+    "conformance_attestation",
 )
 
 
