@@ -154,6 +154,13 @@ class Control:
         fields = {1: own, 2: list(attesters) or None}
         self._post("provision", {10: {key: value for key, value in fields.items() if value is not None}})
 
+    def provision_endorsements(
+        self, *, endorsers: Sequence[dict[int, Any]] = (), required: Sequence[bytes] | None = None
+    ) -> None:
+        """Give the target endorsers, and say whose word its peers need."""
+        fields = {1: list(endorsers) or None, 2: None if required is None else list(required)}
+        self._post("provision", {9: {key: value for key, value in fields.items() if value is not None}})
+
     def change_identity(self, name: str, parameters: dict[int, Any] | None = None) -> bytes:
         """Make the target ``rotate`` or ``recover`` its identity, and return the history that it then has."""
         handle = self.act(name, parameters)

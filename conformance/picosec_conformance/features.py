@@ -19,6 +19,7 @@ from picosec.registry import (
     CONTENT_FORMAT_CBOR,
     CONTENT_FORMAT_COSE_SIGN1,
     CONTENT_FORMAT_CREDENTIAL_CHAIN,
+    CONTENT_FORMAT_ENDORSEMENT,
     CONTENT_FORMAT_IDENTITY_HISTORY,
     CONTENT_FORMAT_LINK_FORMAT,
     CONTENT_FORMAT_PLATFORM_OBJECT,
@@ -325,6 +326,11 @@ def _follows_histories(target: Target, rng: random.Random) -> bool:
     return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
 
 
+def _takes_endorsements(target: Target, rng: random.Random) -> bool:
+    reply = target.request(Code.POST, "/ps/endorsements", b"\x80", content_format=CONTENT_FORMAT_ENDORSEMENT)
+    return reply.code == Code.BAD_REQUEST  # and not that there is no such resource
+
+
 def _judges_credentials(target: Target, rng: random.Random) -> bool:
     content_format = CONTENT_FORMAT_CREDENTIAL_CHAIN
     reply = target.request(Code.POST, "/ps/credentials", b"\x80", content_format=content_format)
@@ -403,6 +409,7 @@ PROBES: dict[str, Probe] = {
     "identity.status": Probe(_takes_status_lists, needs_control=False),
     "identity.history": Probe(_follows_histories, needs_control=False),
     "identity.credentials": Probe(_judges_credentials, needs_control=False),
+    "identity.endorsements": Probe(_takes_endorsements, needs_control=False),
     "identity.attester": Probe(_gives_evidence),
     "identity.verifier": Probe(_appraises),
     "identity.tamper": Probe(_counts_tampering),

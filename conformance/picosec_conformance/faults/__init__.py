@@ -77,6 +77,8 @@ CHAPTERS = (
     "identity_forms",
     "identity_signers",
     "identity_history",
+    "identity_endorsements",
+    "identity_endorsements_use",
     "identity_device",
     "identity_attester",
     "identity_verifier",

@@ -13,6 +13,7 @@ from picosec_conformance.blockwise import Ask, TargetAsClient, Upload, read_whol
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier
+from picosec_conformance.endorsing import Endorsers
 from picosec_conformance.keeper import Keeper
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
@@ -93,3 +94,9 @@ def courier(target: Target, control: Control, rng: random.Random) -> Courier:
 def keeper(target: Target, control: Control, rng: random.Random) -> Keeper:
     """Issuers of status lists that the target, which knows the date, believes."""
     return Keeper(target, control, rng)
+
+
+@pytest.fixture
+def endorsers(keeper: Keeper) -> Endorsers:
+    """Endorsers that the target believes, and somebody whom it lets in by the word of one of them."""
+    return Endorsers(keeper)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from picosec_conformance.vectors import status, tokens
+from picosec_conformance.vectors import endorsements, status, tokens
 from picosec_conformance.vectors.model import VectorFile
 
 
@@ -12,3 +12,4 @@ def files() -> Iterator[VectorFile]:
     """Yield the files about identity."""
     yield from status.files()
     yield from tokens.files()
+    yield from endorsements.files()

@@ -29,7 +29,7 @@ def _read(inputs: dict[str, Any]) -> Result:
 @operation("status.token.take")
 def _take(inputs: dict[str, Any]) -> Result:
     """Take a token as whoever believes ``issuers``; ``taken`` are tokens that it took before."""
-    lists, now, data = _lists(inputs), inputs.get("now"), octets(inputs, "token")
+    lists, now, data = status_lists(inputs), inputs.get("now"), octets(inputs, "token")
     held = lists.judge(data, now)
     signed, token = decode_token(data)
     output: dict[str, Any] = {
@@ -46,14 +46,15 @@ def _take(inputs: dict[str, Any]) -> Result:
 def _check(inputs: dict[str, Any]) -> Result:
     """Judge the status of a credential, a claims set or an untagged CWT, as whoever took the tokens ``taken``."""
     credential = octets(inputs, "credential")
-    _lists(inputs).check(credential, inputs.get("now"))
+    status_lists(inputs).check(credential, inputs.get("now"))
     reference = reference_in(credential)
     if reference is None:
         return Result({})
     return Result({}, {"status": dumps({"status_list": {"idx": reference.index, "uri": reference.uri}})})
 
 
-def _lists(inputs: dict[str, Any]) -> StatusLists:
+def status_lists(inputs: dict[str, Any]) -> StatusLists:
+    """Return the lists of whoever believes ``issuers`` and took the tokens ``taken``."""
     lists = StatusLists()
     issuers = [
         StatusIssuer(

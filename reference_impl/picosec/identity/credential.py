@@ -85,7 +85,7 @@ class Claims:
             CLAIM_DEPTH: self.depth or None,
             CLAIM_IDENTITY: self.identity or None,
             CLAIM_PURPOSE: None if self.purpose is None else int(self.purpose),
-            CLAIM_STATUS: _status(self.status),
+            CLAIM_STATUS: None if self.status is None else self.status.claim(),
         }
         claims = {label: value for label, value in claims.items() if value is not None}
         _check_form(claims)
@@ -244,10 +244,6 @@ def _reference(claims: dict[int, Any]) -> StatusReference | None:
         return reference_in(cbor.dumps({CLAIM_STATUS: claims[CLAIM_STATUS]})) if CLAIM_STATUS in claims else None
     except ProtocolError as error:
         raise malformed(error.detail) from error
-
-
-def _status(reference: StatusReference | None) -> dict[str, Any] | None:
-    return None if reference is None else {"status_list": {"idx": reference.index, "uri": reference.uri}}
 
 
 def malformed(detail: str) -> ProtocolError:

@@ -60,6 +60,10 @@ class StatusReference:
     index: int
     uri: str
 
+    def claim(self) -> dict[str, Any]:
+        """Return it as the claim ``status``."""
+        return {"status_list": {"idx": self.index, "uri": self.uri}}
+
 
 def reference_in(cred: bytes) -> StatusReference | None:
     """Return where the status of a credential stands, None for one that cannot be taken back.

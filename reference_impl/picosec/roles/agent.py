@@ -312,12 +312,14 @@ class Agent:
         ``taken_back`` judges CRED_x of a peer (IDN-290), and the credentials that it rests on (IDN-910). A
         ChannelClosed follows for each.
         """
-        for channel in self.channels:
-            session, in_force = channel.session, channel.bond.current is channel
-            if session is None or not in_force:
-                continue
-            if any(taken_back(cred) for cred in (session.peer.cred, *session.peer.issuers)):
-                self._upkeep.leave(channel, ChannelEnd.REVOKED)
+        self._end_channels(lambda peer: any(taken_back(cred) for cred in (peer.cred, *peer.issuers)))
+
+    def dismiss(self, unwanted: Callable[[bytes], bool]) -> None:
+        """End the channels of peers of which CRED_x says, by ``unwanted``, that they are wanted no longer (IDN-2140).
+
+        Else like :meth:`revoke`; what a credential rests on is not asked about.
+        """
+        self._end_channels(lambda peer: unwanted(peer.cred))
 
     # -- telling -------------------------------------------------------------------------------------------------
 
@@ -367,11 +369,18 @@ class Agent:
                 self._upkeep.settle(now)
             events = self._endpoint.further_events()
 
+    def _end_channels(self, over: Callable[[Credential], bool]) -> None:
+        for channel in self.channels:
+            session, in_force = channel.session, channel.bond.current is channel
+            if session is not None and in_force and over(session.peer):
+                self._upkeep.leave(channel, ChannelEnd.REVOKED)
+
     def _admit(self, peer: Credential, now: float) -> None:
         """Raise ``bad_credential`` for a peer whose credential ended or was taken back, or its key replaced, since it
         showed it (IDN-620).
         """
         self._keyring.vouching.check(peer, self._date(now))
+        self._keyring.standing(peer.cred, self._date(now))
         if self._keyring.config.trusted.forgot(peer.cred):
             raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-620", "its key was replaced while the handshake went on")
 

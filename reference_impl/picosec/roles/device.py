@@ -22,6 +22,8 @@ from picosec.roles.attestation import Appraising, Attesting
 from picosec.roles.credentials import OWN_PATH as OWN_CREDENTIALS_PATH
 from picosec.roles.credentials import PATH as CREDENTIALS_PATH
 from picosec.roles.credentials import Credentials
+from picosec.roles.endorsing import PATH as ENDORSEMENTS_PATH
+from picosec.roles.endorsing import Endorsing
 from picosec.roles.events import Event, IdentityChanged, ObjectMade, RedemptionMade
 from picosec.roles.fetching import TokenFetching
 from picosec.roles.identities import PATH as IDENTITY_PATH
@@ -78,6 +80,7 @@ FEATURES: Final = (
     "objects.sender",
     "identity.status",
     "identity.history",
+    "identity.endorsements",
     "identity.credentials",
     "identity.attester",
     "identity.verifier",
@@ -174,7 +177,8 @@ class Device(Agent):
                 attributes={"rt": "ps.info", "sz": str(len(self._info))},
             ),
             OBJECTS_PATH: self._objects.resource(),
-            STATUS_PATH: Status(keyring.status, self._date, self.revoke).resource(),
+            STATUS_PATH: Status(keyring, self._date, self.revoke, self.dismiss).resource(),
+            ENDORSEMENTS_PATH: Endorsing(keyring.endorsements, self._date).resource(),
             IDENTITY_PATH: self._identities.resource(),
             CREDENTIALS_PATH: self._credentials.resource(),
             OWN_CREDENTIALS_PATH: self._credentials.own_resource(),

@@ -17,6 +17,8 @@ from picosec.crypto.vault import Handle, Vault
 from picosec.identity.attester import Attester
 from picosec.identity.chain import Chain
 from picosec.identity.chains import Chains
+from picosec.identity.credential import is_credential, read_credential
+from picosec.identity.endorsements import Endorsements
 from picosec.identity.history import Known
 from picosec.identity.keys import credential
 from picosec.identity.own import OwnIdentity
@@ -102,11 +104,13 @@ class Keyring:
         self.channel_policy = ChannelPolicy()
         #: Which credentials were taken back.
         self.status = StatusLists()
+        #: What third parties said of whom, and whose word peers need.
+        self.endorsements = Endorsements(self.status)
         #: Credentials of zones: whose are believed, which are held, and those of this party.
         self.chains = Chains(self.status)
         self.own_chain: OwnChain | None = None
         self.vouching = Vouching(self.chains)
-        self.config = EdhocConfig(vault, (), TrustStore(self.vouching), policy, self.status.check)
+        self.config = EdhocConfig(vault, (), TrustStore(self.vouching), policy, self.standing)
         #: Keys for objects, and which objects were taken.
         self.inbox = Inbox(vault)
         self.inbox.voucher = self.vouching
@@ -167,6 +171,26 @@ class Keyring:
         _trust(self.config.trusted, known)
         return former
 
+    def standing(self, cred: bytes, now: float | None) -> None:
+        """Judge a peer whose credential is trusted; ``now`` is in seconds since 1970, None without a trusted clock.
+
+        Raises ``bad_credential`` when the credential was taken back (IDN-230), or when the peer lacks the word of a
+        third party that it needs (IDN-2110, IDN-2120).
+        """
+        self.status.check(cred, now)
+        identity = self.identity_of(cred)
+        if identity is not None:
+            self.endorsements.check(identity, now)
+
+    def identity_of(self, cred: bytes) -> bytes | None:
+        """Return the identity of a peer, empty for a member of a zone whose credential names none.
+
+        It is None for a peer that was introduced by itself.
+        """
+        if is_credential(cred):
+            return read_credential(cred).claims.identity
+        return next((each.identifier for each in self.peers.values() if _credential(each) == cred), None)
+
     def granted(self, cred: bytes) -> Scope | None:
         """Return what a peer, or the sender of an object, may do whose credential was accepted; None for everything."""
         return granted(cred)
@@ -203,7 +227,7 @@ class Keyring:
         if self.identity is not None:
             ccs = parse_ccs(credential(self.identity.identifier, self.identity.history.key))
             own = (*own, own_credential(Kind.KID, ccs, self.identity.handle, self.vault))
-        return EdhocConfig(self.vault, own, trusted, policy, self.status.check)
+        return EdhocConfig(self.vault, own, trusted, policy, self.standing)
 
     def own_credential(
         self,
@@ -236,7 +260,7 @@ class Keyring:
                 self.channel_policy.renew_after,
                 self.channel_policy.store,
             ],
-            [self.inbox.state(), self.status.state(), self.chains.state(), self.epoch],
+            [self.inbox.state(), self.status.state(), self.chains.state(), self.endorsements.state(), self.epoch],
             [
                 None if self.identity is None else self.identity.history.encode(),
                 [known.state() for _identifier, known in sorted(self.peers.items())],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from picosec.identity.status_lists import StatusLists
 from picosec.messaging.coap import Code
 from picosec.registry import CONTENT_FORMAT_STATUS_LIST
+from picosec.roles.keyring import Keyring
 from picosec.roles.resources import Access, Reply, Request, Resource
 
 PATH: Final = "/ps/status"
@@ -17,18 +17,21 @@ class Status:
     """What takes status lists from anybody's hand.
 
     ``date`` turns the time of this role into seconds since 1970, or None without a trusted clock. ``revoke`` ends the
-    channels of the credentials of which it is told that they were taken back.
+    channels of the credentials of which it is told that they were taken back, ``dismiss`` those of peers that need what
+    was taken back.
     """
 
     def __init__(
         self,
-        lists: StatusLists,
+        keyring: Keyring,
         date: Callable[[float], float | None],
         revoke: Callable[[Callable[[bytes], bool]], None],
+        dismiss: Callable[[Callable[[bytes], bool]], None],
     ) -> None:
-        self._lists = lists
+        self._keyring = keyring
         self._date = date
         self._revoke = revoke
+        self._dismiss = dismiss
 
     def resource(self) -> Resource:
         """Return what everybody hands status list tokens to (IDN-210)."""
@@ -36,7 +39,9 @@ class Status:
         return Resource({Code.PUT: self._put}, Access.OPEN, takes=(CONTENT_FORMAT_STATUS_LIST,), attributes=attributes)
 
     def _put(self, request: Request) -> Reply:
-        judged = self._lists.judge(request.payload, self._date(request.now))
-        self._lists.take(judged)
+        keyring = self._keyring
+        judged = keyring.status.judge(request.payload, self._date(request.now))
+        keyring.status.take(judged)
         self._revoke(judged.revokes)
+        self._dismiss(lambda cred: keyring.endorsements.withdrawn(keyring.identity_of(cred), judged))
         return Reply(Code.CHANGED)

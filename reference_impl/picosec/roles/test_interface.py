@@ -30,14 +30,13 @@ from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Tr
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
-from picosec.roles.test_attestation import read_attestation, read_tamper
-from picosec.roles.test_credentials import read_credentials
+from picosec.roles.test_attestation import read_tamper
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
-from picosec.roles.test_identity import read_emergency, read_identity
-from picosec.roles.test_objects import read_draft, read_kid, read_objects
+from picosec.roles.test_gifts import READERS, read_gifts
+from picosec.roles.test_identity import read_emergency
+from picosec.roles.test_objects import read_draft, read_kid
 from picosec.roles.test_resources import Large, Store, slow
-from picosec.roles.test_status import read_status
-from picosec.roles.test_tokens import read_redemption, read_tokens
+from picosec.roles.test_tokens import read_redemption
 
 PREFIX: Final = "/ps/test"
 FACTORY, REBOOT = 0, 1
@@ -200,14 +199,9 @@ class TestBuild:
     # -- provisioning --------------------------------------------------------------------------------------------
 
     def _provision(self, request: Request) -> Reply:
-        kinds = {1: list, 2: list, 3: list, 4: dict, 5: dict, 6: dict, 7: dict, 8: dict, 10: dict, 11: dict}
+        kinds = {1: list, 2: list, 3: list, 4: dict, **dict.fromkeys(READERS, dict)}
         entries = fields(payload(request.payload, dict), {}, kinds)
-        objects = read_objects(entries.get(5, {}), self._keyring.vault)
-        status = read_status(entries.get(6, {}))
-        identity = read_identity(entries.get(7, {}), self._keyring.vault)
-        credentials = read_credentials(entries.get(8, {}), self._keyring.vault)
-        attestation = read_attestation(entries.get(10, {}), self._keyring.vault)
-        tokens = read_tokens(entries.get(11, {}), self._keyring.vault)
+        gifts = read_gifts(entries, self._keyring.vault)
         self._device.provision(
             each(entries.get(1, []), self._own),
             each(entries.get(2, []), _trusted),
@@ -215,12 +209,8 @@ class TestBuild:
             _policy(entries[4]) if 4 in entries else None,
             _channel_policy(entries[4]) if 4 in entries else None,
         )
-        objects.give_to(self._keyring)
-        status.give_to(self._keyring)
-        identity.give_to(self._keyring)
-        credentials.give_to(self._keyring)
-        attestation.give_to(self._keyring)
-        tokens.give_to(self._keyring)
+        for gift in gifts:
+            gift.give_to(self._keyring)
         return Reply(Code.CHANGED)
 
     def _own(self, value: Any) -> OwnCredential:
