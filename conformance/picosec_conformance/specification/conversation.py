@@ -73,6 +73,7 @@ def instances_of_conversation() -> Iterator[Instance]:
         _converse(target, Control(target))
         _make_objects(target, Control(target))
         _change_identities(Control(target))
+        _name_endorsers(Control(target))
         frames = tuple(target.frames)
         record, _ = links.end()
     yield from _said(frames)
@@ -173,6 +174,13 @@ def _change_identities(control: Control) -> None:
     control.provision_identity(own=own, trusted=[bytes(32)])
     control.change_identity("rotate")
     control.change_identity("recover", {1: Curve.ED25519.value, 2: safe.private, 3: bytes(32)})
+
+
+def _name_endorsers(control: Control) -> None:
+    """Give the target endorsers, and peers the need of one of them."""
+    control.reset(bytes(32))
+    keys = [Key(bytes([curve.value]), curve, bytes([curve.value]) * 32) for curve in (Curve.P256, Curve.ED25519)]
+    control.provision_endorsements(endorsers=[{1: key.kid, 2: key.cose_key} for key in keys], required=[keys[0].kid])
 
 
 def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:
