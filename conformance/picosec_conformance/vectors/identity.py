@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from picosec_conformance.vectors import endorsements, status, tokens
+from picosec_conformance.vectors import endorsements, evidence, status, tokens
 from picosec_conformance.vectors.model import VectorFile
 
 
 def files() -> Iterator[VectorFile]:
     """Yield the files about identity."""
     yield from status.files()
-    yield from tokens.files()
+    yield from evidence.files()
     yield from endorsements.files()
+    yield from tokens.files()
