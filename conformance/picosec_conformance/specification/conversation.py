@@ -24,10 +24,12 @@ from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.objects.keys import Purpose
 from picosec.objects.sealed import encode_ephemeral
 from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_PROBLEM_DETAILS
+from picosec_conformance.attestation import Answering, own_attester
 from picosec_conformance.blockwise import read_whole
 from picosec_conformance.bundle.contents import PARTS
 from picosec_conformance.bundle.listing import Listing, Part, Run, sign
 from picosec_conformance.control import Control, oscore_context
+from picosec_conformance.evidence import Evidence
 from picosec_conformance.handshake import initiate, introduce, respond
 from picosec_conformance.histories import thumbprint
 from picosec_conformance.links import LiveLinks
@@ -74,6 +76,7 @@ def instances_of_conversation() -> Iterator[Instance]:
         _make_objects(target, Control(target))
         _change_identities(Control(target))
         _name_endorsers(Control(target))
+        _ask_for_evidence(target, Control(target))
         frames = tuple(target.frames)
         record, _ = links.end()
     yield from _said(frames)
@@ -181,6 +184,22 @@ def _name_endorsers(control: Control) -> None:
     control.reset(bytes(32))
     keys = [Key(bytes([curve.value]), curve, bytes([curve.value]) * 32) for curve in (Curve.P256, Curve.ED25519)]
     control.provision_endorsements(endorsers=[{1: key.kid, 2: key.cose_key} for key in keys], required=[keys[0].kid])
+
+
+def _ask_for_evidence(target: Target, control: Control) -> None:
+    """Have the target ask for evidence, be able to give some, and notice that somebody tampers with it."""
+    control.reset(bytes(32))
+    rng = random.Random(1)
+    answering = Answering(target, control, rng, debug=2, software={"firmware": [bytes(32)]}, tampered=1)
+    control.provision_attestation(own=own_attester(answering.key))
+    answering.outcome()
+    answering.accepts(_acceptable)
+    for kind in (1, 4):
+        control.act("tamper", {1: kind})
+
+
+def _acceptable(made: Evidence) -> None:
+    made.software = {"firmware": bytes(32)}
 
 
 def _said(frames: tuple[Frame, ...]) -> Iterator[Instance]:

@@ -58,6 +58,7 @@ def files() -> Iterator[VectorFile]:
             "Evidence is good, or refused",
             (*_good(), *_forms(), *_claims(), *_refused(), *_states()),
         ),
+        ("tamper_record", "tamper.record", "Tamper events are counted", tuple(_records())),
     ):
         used = {flag for case in cases for flag in case.flags}
         flags = {flag: text for flag, text in FLAGS.items() if flag in used}
@@ -106,6 +107,18 @@ def _made() -> Iterator[Case]:
             **changes,
         }
         yield accepted("evidence.make", id, text, ["IDN-1100", "IDN-1140"], inputs)
+
+
+def _records() -> Iterator[Case]:
+    opened = {"kind": 1, "time": NOW}
+    for id, text, events in (
+        ("nothing", "Nothing was noticed.", []),
+        ("opened", "The case was opened.", [opened]),
+        ("no-date", "A debug port was used, by a device that does not know the date.", [{"kind": 3}]),
+        ("three", "Moved, opened, and something else.", [{"kind": 2, "time": NOW - 60}, opened, {"kind": 0}]),
+        ("often", "Disturbed three hundred times.", [{"kind": 4, "time": NOW}] * 300),
+    ):
+        yield accepted("tamper.record", id, text, ["IDN-1500"], {"events": events})
 
 
 # -- appraising ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from picosec.crypto.curves import decode_public
 from picosec.crypto.vault import software_vault
 from picosec.identity.attester import Attester, bound_nonce
 from picosec.identity.evidence import Debug, Evidence, decode_evidence
+from picosec.identity.tamper import TamperKind, TamperRecord
 from picosec.identity.verifier import Appraisal, KnownAttester, Verifier, code_of
 from picosec.objects.signed import Signed
 from picosec.objects.structures import signature_structure
@@ -51,6 +52,15 @@ def _appraise(inputs: dict[str, Any]) -> Result:
     found = verifier.appraise(data, octets(inputs, "nonce"), inputs.get("now"), code)
     signed, _said = decode_evidence(data)
     return Result(_output(found), {"claims": signed.payload, "to_be_signed": _to_be_signed(signed)})
+
+
+@operation("tamper.record")
+def _record(inputs: dict[str, Any]) -> Result:
+    """Return what is told of tampering after some events, each of a kind and at a time, which need not be known."""
+    record = TamperRecord()
+    for event in inputs["events"]:
+        record = record.after(TamperKind(event["kind"]), event.get("time"))
+    return Result({"record": record.encode()})
 
 
 def _output(found: Evidence) -> dict[str, Any]:
