@@ -161,6 +161,13 @@ class Control:
         fields = {1: list(endorsers) or None, 2: None if required is None else list(required)}
         self._post("provision", {9: {key: value for key, value in fields.items() if value is not None}})
 
+    def provision_credentials(
+        self, *, anchors: Sequence[dict[int, Any]] = (), own: dict[int, Any] | None = None
+    ) -> None:
+        """Give the target anchors of zones to believe, and a chain of credentials of its own."""
+        fields = {1: list(anchors) or None, 2: own}
+        self._post("provision", {8: {key: value for key, value in fields.items() if value is not None}})
+
     def change_identity(self, name: str, parameters: dict[int, Any] | None = None) -> bytes:
         """Make the target ``rotate`` or ``recover`` its identity, and return the history that it then has."""
         handle = self.act(name, parameters)

@@ -76,6 +76,13 @@ class Meeting:
         choices |= {"own_kind": kind}
         self.parties: Parties = meet(target, rng, **(as_initiator(**choices) if side == "initiator" else choices))
 
+    @classmethod
+    def of(cls, target: Target, control: Control, side: str, parties: Parties) -> Meeting:
+        """Return the meeting of a target and a peer that know each other already."""
+        meeting = cls.__new__(cls)
+        meeting._target, meeting._control, meeting._side, meeting.parties = target, control, side, parties
+        return meeting
+
     @property
     def honest(self) -> Prover:
         """What the peer would show honestly."""

@@ -18,6 +18,7 @@ from picosec_conformance.keeper import Keeper
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Nonconformity, Target
+from picosec_conformance.zone import Zone
 
 
 @pytest.fixture(
@@ -88,6 +89,12 @@ def acquaintance(target: Target, control: Control, rng: random.Random) -> Acquai
 def courier(target: Target, control: Control, rng: random.Random) -> Courier:
     """Everybody whom the target, which knows the date, has to do with by objects."""
     return Courier(target, control, rng)
+
+
+@pytest.fixture
+def zone(target: Target, control: Control, rng: random.Random) -> Zone:
+    """A zone whose anchor the target, which knows the date, believes."""
+    return Zone(target, control, rng)
 
 
 @pytest.fixture
