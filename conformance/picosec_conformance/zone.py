@@ -20,6 +20,7 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.courier import upload
 from picosec_conformance.credentials import DEPTH, Link, chain
+from picosec_conformance.edhoc_peer import HostileInitiator, expect_error
 from picosec_conformance.handshake import TARGET_KID, Parties, initiate, open_channel, respond
 from picosec_conformance.identity import Identity, make_identity
 from picosec_conformance.meeting import Meeting
@@ -119,6 +120,20 @@ class Zone:
         passed = meeting.shown(id_cred, link.cwt)
         self.control.reboot()
         return passed
+
+    def known(self, link: Link) -> bool:
+        """Whether the target holds a chain that ends with a credential: without one it says that it knows none.
+
+        A power cut ends what is left of the handshake.
+        """
+        peer = HostileInitiator(self.target, self._parties(link))
+        peer.reach_2()
+        id_cred = b"\xa1\x04" + dumps(link.holder.kid)
+        reply = peer.send_3(peer.run.encrypt_3(peer.run.compose_plaintext_3(id_cred=id_cred, cred=link.cwt)))
+        if reply.code != Code.CHANGED:
+            expect_error(self.target, reply, Problem.UNKNOWN_CREDENTIAL)
+        self.control.reboot()
+        return reply.code == Code.CHANGED
 
     def session(self, link: Link, by: Shown = "kcwt") -> Session:
         """Complete a handshake with the target as Responder."""
