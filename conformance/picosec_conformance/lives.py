@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from picosec.channel.edhoc_config import EdhocConfig, Policy
+from picosec.channel.oscore import echo_request
 from picosec.channel.renewal import Offer, renewed
 from picosec.channel.session import Session
 from picosec.channel.trust import TrustStore
@@ -19,6 +20,7 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.handshake import Parties, initiate, open_channel, respond
 from picosec_conformance.identity import make_identity
+from picosec_conformance.protection import again, read
 from picosec_conformance.target import Nonconformity, Target
 
 PATH = "/ps/channel"
@@ -64,6 +66,19 @@ def works(target: Target, channel: Channel) -> bool:
     if reply.code == Code.UNAUTHORIZED and target.has_problem(reply, Problem.UNKNOWN_CONTEXT):
         return False
     return channel.unprotect(reply).code == Code.CONTENT
+
+
+def wakes(target: Target, channel: Channel) -> bool:
+    """Whether a channel serves after a restart; judges that it first asks for proof of freshness."""
+    request = read(target)
+    reply = target.exchange(channel.protect(request))
+    if reply.code == Code.UNAUTHORIZED and target.has_problem(reply, Problem.UNKNOWN_CONTEXT):
+        return False
+    plain = channel.unprotect(reply)
+    repeated = echo_request(again(target, request), plain)
+    if repeated is None:
+        raise Nonconformity("a request over a channel whose window was lost must prove that it is fresh")
+    return channel.ask(repeated).code == Code.CONTENT
 
 
 class Renewing:

@@ -114,7 +114,7 @@ class Zone:
 
         A power cut then ends the channel, or what is left of the handshake.
         """
-        meeting = Meeting.of(self.target, self.control, side, self._parties(link))
+        meeting = Meeting.of(self.target, self.control, side, self.parties(link))
         named = link.holder.kid if kid is None else kid
         id_cred = b"\xa1" + (dumps(13) + link.cwt if by == "kcwt" else dumps(4) + dumps(named))
         passed = meeting.shown(id_cred, link.cwt)
@@ -126,7 +126,7 @@ class Zone:
 
         A power cut ends what is left of the handshake.
         """
-        peer = HostileInitiator(self.target, self._parties(link))
+        peer = HostileInitiator(self.target, self.parties(link))
         peer.reach_2()
         id_cred = b"\xa1\x04" + dumps(link.holder.kid)
         reply = peer.send_3(peer.run.encrypt_3(peer.run.compose_plaintext_3(id_cred=id_cred, cred=link.cwt)))
@@ -137,7 +137,7 @@ class Zone:
 
     def session(self, link: Link, by: Shown = "kcwt") -> Session:
         """Complete a handshake with the target as Responder."""
-        return initiate(self.target, self._parties(link, by))
+        return initiate(self.target, self.parties(link, by))
 
     def channel(self, link: Link, by: Shown = "kcwt") -> Channel:
         """Open a channel with a credential."""
@@ -146,11 +146,12 @@ class Zone:
     def called(self, link: Link, by: Shown = "kcwt") -> Channel:
         """Make the target open a channel with the holder of a credential."""
         self.control.act("open", {1: self.method, 2: [self.suite]})
-        session = respond(self.target, self._parties(link, by))
+        session = respond(self.target, self.parties(link, by))
         self.target.until_probe_answered()
         return open_channel(self.target, session)
 
-    def _parties(self, link: Link, by: Shown = "kcwt") -> Parties:
+    def parties(self, link: Link, by: Shown = "kcwt") -> Parties:
+        """Return the suite as the holder of a credential, and the target, as both need it for a handshake."""
         identity = Identity(Kind.KCWT, Usage.STATIC_DH, link.cwt, link.holder.private, None, link.cwt)
         vault = software_vault(self.rng.randbytes)
         kind = Kind.KCWT if by == "kcwt" else Kind.KID

@@ -6,15 +6,13 @@ import random
 
 import pytest
 
-from picosec.channel.oscore import echo_request
 from picosec.channel.oscore_option import OscoreOption
 from picosec.messaging.coap import Code, Message, Option, Type
 from picosec.registry import Problem
-from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import as_initiator, meet
 from picosec_conformance.handshake import Parties
-from picosec_conformance.lives import DRAIN, PATH, Renewing, another_peer, opened, works
+from picosec_conformance.lives import DRAIN, PATH, Renewing, another_peer, opened, wakes, works
 from picosec_conformance.protection import TargetAsClient, again, read, write
 from picosec_conformance.target import Nonconformity, Target
 
@@ -26,19 +24,6 @@ def storing(target: Target, control: Control, rng: random.Random, **choices: obj
     parties = meet(target, rng, **choices)
     control.provision(methods=[parties.method], suites=[parties.suite], message_4=False, store_channels=True)
     return parties
-
-
-def wakes(target: Target, channel: Channel) -> bool:
-    """Whether a channel serves after a restart; judges that it first asks for proof of freshness."""
-    request = read(target)
-    reply = target.exchange(channel.protect(request))
-    if reply.code == Code.UNAUTHORIZED and target.has_problem(reply, Problem.UNKNOWN_CONTEXT):
-        return False
-    plain = channel.unprotect(reply)
-    repeated = echo_request(again(target, request), plain)
-    if repeated is None:
-        raise Nonconformity("a request over a channel whose window was lost must prove that it is fresh")
-    return channel.ask(repeated).code == Code.CONTENT
 
 
 @pytest.mark.requirement("CHN-1450")
