@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-LayerName = Literal["coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "object", "status-list", "cbor"]
+LayerName = Literal[
+    "coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "object", "status-list", "evidence", "cbor"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from picosec_conformance.wire import slipmux as slip
 from picosec_conformance.wire.cbor import sequence
 from picosec_conformance.wire.decoding import dissect
 from picosec_conformance.wire.edhoc_lines import split
+from picosec_conformance.wire.evidence_lines import is_evidence
 from picosec_conformance.wire.names import CODES
 from picosec_conformance.wire.object_lines import object_name
 from picosec_conformance.wire.status_lines import is_status_token
@@ -25,6 +26,8 @@ def guess(data: bytes) -> LayerName:
     items, stop = sequence(data)
     if is_status_token(data):
         return "status-list"
+    if is_evidence(data):
+        return "evidence"
     if object_name(data):
         return "object"
     if items and stop is None:

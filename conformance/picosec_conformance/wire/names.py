@@ -37,13 +37,13 @@ FORMATS: Final = {
     60: "application/cbor", 61: "application/cwt", 62: "application/multipart-core", 63: "application/cbor-seq",
     64: "application/edhoc+cbor-seq", 65: "application/cid-edhoc+cbor-seq", 110: "application/senml+json",
     112: "application/senml+cbor", 257: "application/concise-problem-details+cbor", 262: "application/ace-trl+cbor",
-    96: "application/cose, sealed object",
+    96: "application/cose, sealed object", 263: "application/eat+cwt",
     271: "application/dots+cbor", 279: "application/statuslist+cwt", 290: "application/aif+cbor",
     CONTENT_FORMAT_IDENTITY_HISTORY: "history of an identity",
 }  # fmt: skip
 
 #: Content formats whose payload is CBOR, besides EDHOC's and problem details, which have layers of their own.
-CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 271, 279, 290, CONTENT_FORMAT_IDENTITY_HISTORY})
+CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 263, 271, 279, 290, CONTENT_FORMAT_IDENTITY_HISTORY})
 
 #: Content formats of the three COSE messages that are objects.
 COSE_FORMATS: Final = frozenset({16, 18, 96})

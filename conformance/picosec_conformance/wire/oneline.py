@@ -7,6 +7,7 @@ from picosec_conformance.wire.cbor import sequence
 from picosec_conformance.wire.coap import CoAP, Payload
 from picosec_conformance.wire.decoding import dissect, options_of, oscore_text, problem_name, uint, value_of
 from picosec_conformance.wire.edhoc_lines import name
+from picosec_conformance.wire.evidence_lines import evidence_name, is_evidence
 from picosec_conformance.wire.names import CBOR_FORMATS, COSE_FORMATS, TYPES, code_text
 from picosec_conformance.wire.object_lines import object_name
 from picosec_conformance.wire.status_lines import is_status_token, status_name
@@ -29,6 +30,8 @@ def summarise(data: bytes, layer: str) -> str:
         return f"{message} {len(data)} bytes"
     if layer == "object" and (form := object_name(data)):
         return f"{form}, {len(data)} bytes"
+    if layer == "evidence" and is_evidence(data):
+        return f"{evidence_name(data)}, {len(data)} bytes"
     if layer == "status-list" and is_status_token(data):
         return f"{status_name(data)}, {len(data)} bytes"
     if layer == "oscore":
