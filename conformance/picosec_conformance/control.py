@@ -177,6 +177,17 @@ class Control:
             raise Nonconformity("the event of an identity has its handle and its history")
         return history
 
+    def provision_tokens(
+        self,
+        *,
+        keys: Sequence[dict[int, Any]] = (),
+        sources: Sequence[dict[int, Any]] = (),
+        readers: Sequence[dict[int, Any]] = (),
+    ) -> None:
+        """Give the target keys of anonymous tokens, keys that redemptions are sealed for, and where it gets tokens."""
+        fields = {1: list(keys) or None, 2: list(sources) or None, 3: list(readers) or None}
+        self._post("provision", {11: {key: value for key, value in fields.items() if value is not None}})
+
     def make_object(
         self,
         signer: bytes,

@@ -19,7 +19,7 @@ from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.handshake import Parties, initiate, open_channel, respond
-from picosec_conformance.identity import make_identity
+from picosec_conformance.identity import Identity, make_identity
 from picosec_conformance.protection import again, read
 from picosec_conformance.target import Nonconformity, Target
 
@@ -45,6 +45,11 @@ def another_peer(
     """Return a second peer that the target trusts as it trusts the first; ``claims`` are further ones of it."""
     first = parties.own
     own = make_identity(first.kind, first.usage, parties.suite, rng.randbytes, kid=kid, name="second", further=claims)
+    return another_credential(control, parties, rng, own)
+
+
+def another_credential(control: Control, parties: Parties, rng: random.Random, own: Identity) -> Parties:
+    """Return parties of which the suite authenticates with another credential, which the target trusts as well."""
     control.provision(trusted=[own.trust()])
     trusted = TrustStore()
     trusted.add(parties.target.kind, parties.target.trusted, parties.target.kid)

@@ -78,11 +78,14 @@ def open_signed(data: bytes, signer: Key) -> Opened:
     )
 
 
-def open_sealed(data: bytes, reader: Key) -> tuple[bytes, bytes, dict[Any, Any]]:
-    """Decrypt a sealed object; its contents, nonce and ephemeral key. Raises ``Nonconformity``."""
+def open_sealed(data: bytes, reader: Key, content_type: int = SIGN1) -> tuple[bytes, bytes, dict[Any, Any]]:
+    """Decrypt what is sealed, a signed object or something else; its contents, nonce and ephemeral key.
+
+    Raises ``Nonconformity``.
+    """
     protected, unprotected, ciphertext, recipients = _parts(data, ENCRYPT, 4)
     header = _header(protected, {ALG, CONTENT_TYPE, TYP})
-    _judge_outer(header, unprotected, reader.purpose)
+    _judge_outer(header, unprotected, reader.purpose, content_type)
     expect(type(recipients) is list and len(recipients) == 1 and len(recipients[0]) == 3, "there is one recipient")
     agreement, named, wrapped = recipients[0]
     expect(_header(agreement, {ALG}) == {ALG: ECDH_ES} and wrapped == b"", "the key is agreed on by ECDH-ES")
@@ -113,9 +116,9 @@ def same(value: Any, number: int) -> bool:
     return type(value) is int and value == number
 
 
-def _judge_outer(header: dict[Any, Any], unprotected: Any, purpose: int) -> None:
+def _judge_outer(header: dict[Any, Any], unprotected: Any, purpose: int, content_type: int = SIGN1) -> None:
     expect(type(header[ALG]) is int and ALGORITHMS.get(header[ALG], (0, 0, 0, None))[2] == 16, "a tag has 16 bytes")
-    expect(same(header[CONTENT_TYPE], SIGN1), "what is encrypted is a COSE_Sign1")
+    expect(same(header[CONTENT_TYPE], content_type), f"what is encrypted is of Content-Format {content_type}")
     expect(same(header[TYP], purpose), "typ is the purpose of the key")
     expect(type(unprotected) is dict and set(unprotected) == {IV}, "the nonce alone is not protected")
     expect(len(unprotected[IV]) == ALGORITHMS[header[ALG]][1], "a nonce has the length of its algorithm")

@@ -14,10 +14,12 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier
 from picosec_conformance.endorsing import Endorsers
+from picosec_conformance.issuing import Issuing
 from picosec_conformance.keeper import Keeper
 from picosec_conformance.observing import Observer
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Nonconformity, Target
+from picosec_conformance.ticketing import Ticketing
 from picosec_conformance.zone import Zone
 
 
@@ -95,6 +97,18 @@ def courier(target: Target, control: Control, rng: random.Random) -> Courier:
 def zone(target: Target, control: Control, rng: random.Random) -> Zone:
     """A zone whose anchor the target, which knows the date, believes."""
     return Zone(target, control, rng)
+
+
+@pytest.fixture
+def ticketing(target: Target, control: Control, rng: random.Random) -> Ticketing:
+    """Keys of tokens, and of who reads redemptions, of a target that knows the date."""
+    return Ticketing(target, control, rng)
+
+
+@pytest.fixture
+def issuing(target: Target, control: Control, rng: random.Random) -> Issuing:
+    """A target that gets tokens from the suite."""
+    return Issuing(target, control, rng)
 
 
 @pytest.fixture

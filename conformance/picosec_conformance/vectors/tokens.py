@@ -20,6 +20,7 @@ from picosec_conformance.tokens import (
     SWITCHING,
     TokenKey,
     envelope,
+    reading,
 )
 from picosec_conformance.vectors import (
     token_operations,  # noqa: F401 - registers the operations
@@ -42,8 +43,8 @@ FLAGS: Final = {
 
 KEY: Final = TokenKey(b"\x51", secret("token key"))
 OTHER: Final = TokenKey(b"\x52", secret("another token key"))
-READER: Final = Key(b"\x61", Curve.P256, secret("token reader"))
-SECOND: Final = Key(b"reader", Curve.X25519, secret("second token reader"))
+READER: Final = reading(b"\x61", Curve.P256, secret("token reader"))
+SECOND: Final = reading(b"reader", Curve.X25519, secret("second token reader"))
 NONCES: Final = tuple(secret(f"nonce {number}") for number in range(MOST + 1))
 BLINDS: Final = tuple(secret(f"blind {number}") for number in range(MOST + 1))
 BLINDED: Final = tuple(
@@ -372,13 +373,13 @@ def _refused() -> Iterator[Case]:
     other.agreement = {ALG: -27}
     data = other.close(dumps([kid, nonce, output, request]))
     yield _no("agreement", "Another agreement.", "IDN-1410", "unsupported_algorithm", "Algorithm", data)
-    stranger = Key(b"\x62", Curve.P256, READER.private)
+    stranger = reading(b"\x62", Curve.P256, READER.private)
     for id, text, data in (
         ("other-reader", "For a reader's key of another name.", _redemption(reader=stranger)),
         ("other-key", "A token of a key that is not there.", _redemption([b"\x53", nonce, output, request])),
     ):
         yield _no(id, text, "IDN-1420", "unknown_credential", "OtherKey", data)
-    imposter = _sealed(Key(READER.kid, Curve.P256, secret("nobody"))).close(dumps(KEY.contents(NONCES[0])))
+    imposter = _sealed(reading(READER.kid, Curve.P256, secret("nobody"))).close(dumps(KEY.contents(NONCES[0])))
     moved = _sealed()
     moved.party_v = [None, None, None]
     for id, text, data in (
