@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from picosec.channel.oscore import echo_request
 from picosec.crypto.curves import Curve
 from picosec.errors import ProtocolError
 from picosec.identity.token import Token
@@ -25,7 +24,6 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.courier import upload
 from picosec_conformance.objects import NOW, Sealed
-from picosec_conformance.protection import read
 from picosec_conformance.target import Nonconformity, Target
 from picosec_conformance.tokens import TokenKey, envelope, reader_entry, reading, scope, sealed
 
@@ -82,13 +80,6 @@ class Ticketing:
             return begun.finish(reply.payload)
         except ProtocolError as error:
             raise Nonconformity(f"the tokens are no good: {error}") from error
-
-    def recover(self, channel: Channel) -> None:
-        """Take a channel up again with a target that lost its power, and has to see that requests are fresh."""
-        request = read(self.target)
-        proof = echo_request(read(self.target), channel.ask(request))
-        if proof is not None:
-            channel.ask(proof)
 
     def denied(self, channel: Channel, data: bytes, problem: Problem) -> None:
         """Ask for tokens that have to be refused with this error, by a target that lives on.

@@ -17,7 +17,7 @@ from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier, asking
 from picosec_conformance.handshake import introduce, open_channel
 from picosec_conformance.identity import Identity
-from picosec_conformance.lives import another_credential, another_peer, opened
+from picosec_conformance.lives import another_credential, another_peer, opened, wakes
 from picosec_conformance.objects import NOW
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Target
@@ -82,7 +82,7 @@ def test_every_proof_has_its_own_randomness(ticketing: Ticketing, channel: Chann
     proofs = [ticketing.ask(data, channel.ask).payload[-64:] for _ in range(2)]
     if rebooted:
         ticketing.control.reboot()
-        ticketing.recover(channel)
+        assert wakes(ticketing.target, channel)
         proofs.append(ticketing.ask(data, channel.ask).payload[-64:])
 
     assert len({proof[:32] for proof in proofs}) == len({proof[32:] for proof in proofs}) == len(proofs)
@@ -240,7 +240,7 @@ def test_allowance_outlives_the_power(ticketing: Ticketing, channel: Channel) ->
     """Pulling the plug is no way to more tokens."""
     ticketing.gets(channel, 3)
     ticketing.control.reboot()
-    ticketing.recover(channel)
+    assert wakes(ticketing.target, channel)
     ticketing.gets(channel)
 
     ticketing.denied(channel, ticketing.begin().request().encode(), Problem.EXHAUSTED)
