@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import signal
 import sys
@@ -14,7 +13,7 @@ from types import FrameType
 from typing import NoReturn, Protocol
 
 from picosec.cli.mistakes import DONE, Mistake, complain, explained
-from picosec.net.clock import Clock, SystemClock
+from picosec.net.clock import Clock
 from picosec.net.loop import Agent, Link
 from picosec.net.loop import run as run_loop
 from picosec.net.serial import DEFAULT_BAUDRATE, open_serial
@@ -35,6 +34,10 @@ link it serves UDP on this machine alone."""
       for the whole network, with an OSCORE context
   picosec device --identity lamp.toml --trust me.public.toml --vault vault/lamp.toml --channels lamp.channels
       its channels outlive it
+  picosec device --objects lamp.key.toml --objects me.key.public.toml --vault vault/lamp.toml --memory card/lamp.memory
+      takes objects, each once (see `picosec object`); what it took outlives it
+  picosec device --id lamp.toml --trust-id me.history --vault vault/lamp.toml --memory card/lamp.memory
+      identities that outlive their keys, on both sides (see `picosec id`)
   picosec identity lamp.toml --vault "$token"
   picosec device --identity lamp.toml --trust me.public.toml --vault "$token"
       its key lies in a secure element and never leaves; $token is, say,
@@ -68,6 +71,20 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
         "--trust", type=Path, action="append", metavar="FILE", help="a public half: who may open a channel"
     )
     keys.add_argument("--context", type=Path, action="append", metavar="FILE", help="an OSCORE context")
+    keys.add_argument("--id", type=Path, metavar="FILE", help="the identity that outlives its keys, of `picosec id`")
+    keys.add_argument(
+        "--trust-id", type=Path, action="append", metavar="FILE", help="a history: who may open a channel, key by key"
+    )
+    keys.add_argument(
+        "--objects",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="a key of `picosec object`: the device's own, the public half of a sender's, or of a group",
+    )
+    keys.add_argument(
+        "--status-issuer", type=Path, action="append", metavar="FILE", help="whose lists of what was revoked it takes"
+    )
     keys.add_argument("--message-4", action="store_true", help="confirm each handshake with message_4")
     rest = parser.add_argument_group(
         "what outlives the process",
@@ -83,6 +100,12 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     )
     rest.add_argument(
         "--channels", type=Path, metavar="FILE", help="where channels lie sealed, in another folder than the vault"
+    )
+    rest.add_argument(
+        "--memory",
+        type=Path,
+        metavar="FILE",
+        help="where it lies sealed what was taken: objects, lists, histories; in another folder than the vault",
     )
     parser.add_argument("--name", default="PicoSec reference device", help="what /ps/info says (%(default)s)")
     parser.add_argument(
@@ -128,10 +151,12 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
-    if options.identity or options.trust or options.context:
-        raise Mistake("a test build gets its keys through the Test Interface: leave out --identity, --trust, --context")
-    if options.vault or options.channels:
-        raise Mistake("a test build loses power only by the Test Interface: leave out --vault and --channels")
+    for name in ("identity", "trust", "context", "id", "trust_id", "objects", "status_issuer"):
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise Mistake(f"a test build gets its keys through the Test Interface: leave out {option}")
+    if options.vault or options.channels or options.memory:
+        raise Mistake("a test build loses power only by the Test Interface: leave out --vault, --channels and --memory")
     from picosec.roles.test_interface import TestBuild
 
     build = TestBuild(options.name)
@@ -139,36 +164,9 @@ def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
 
 
 def _production(options: argparse.Namespace, opened: ExitStack) -> tuple[_Party, Clock]:
-    from dataclasses import replace
+    from picosec.cli.production import production
 
-    from picosec.cli.vaults import own_token
-    from picosec.crypto.suites import SUITES
-    from picosec.crypto.vault import KeptKeys, Vault, software_vault
-    from picosec.roles.device import Device
-    from picosec.roles.keyring import DEFAULT_POLICY, Keyring
-
-    own, trusted = options.identity or (), options.trust or ()
-    policy = replace(DEFAULT_POLICY, message_4=options.message_4)
-    vault: Vault = software_vault(os.urandom)
-    keys, shelf = None, None
-    named = options.vault or (own_token() if own else None)
-    if named or options.channels:
-        from picosec.cli import rest
-
-        kept = rest.keep(named, options.channels, own, trusted, opened)
-        vault, keys, shelf = kept.vault, kept.keeper, kept.shelf
-    if isinstance(vault, KeptKeys):
-        policy = replace(policy, suites=tuple(each for each in policy.suites if SUITES[each].curve in vault.curves()))
-    keyring = Keyring(vault, policy)
-    if shelf is not None:
-        keyring.add(channel_policy=replace(keyring.channel_policy, store=True))
-    if own or trusted or options.context:
-        from picosec.cli.files import fill
-
-        fill(keyring, opened, own, trusted, options.context or (), keys)
-    if options.identity and not options.trust:
-        complain("nobody is trusted, so nobody can open a channel: name who may with --trust")
-    return Device(os.urandom, keyring, name=options.name, shelf=shelf), SystemClock()
+    return production(options, opened)
 
 
 def _open(options: argparse.Namespace, opened: ExitStack) -> list[Link]:

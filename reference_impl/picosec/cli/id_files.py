@@ -37,7 +37,7 @@ from picosec.net.secret_file import wipe
 CURVES: Final = {"P-256": Curve.P256, "Ed25519": Curve.ED25519}
 HISTORY_SUFFIX: Final = ".history"
 
-_KEPT, _SAFE = "identity-history", "emergency-key"
+KEPT, _SAFE = "identity-history", "emergency-key"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,7 +66,7 @@ def sealing_label(key: PublicKey) -> bytes:
 
 def is_own(path: Path) -> bool:
     """Whether a file is there and has the table of an identity. Raises :class:`Mistake` for one that is no TOML."""
-    return _KEPT in document(path)
+    return KEPT in document(path)
 
 
 def read_own(path: Path, keeper: Keeper) -> OwnIdentity:
@@ -83,7 +83,7 @@ def read_own(path: Path, keeper: Keeper) -> OwnIdentity:
 
 def read_key(path: Path) -> Private:
     """Read the private key of an identity file. Raises :class:`Mistake`."""
-    private = read_private(path, Table(path, _KEPT), _KEPT)
+    private = read_private(path, Table(path, KEPT), KEPT)
     if private is None:
         raise Mistake(f"{path} has no private_key: give the file that `picosec id` wrote")
     return private
@@ -97,7 +97,7 @@ def write_own(path: Path, identity: OwnIdentity, private: Private) -> Path:
     public = history_path(path)
     lines = {"history": identity.history.encode().hex(), **private.lines()}
     beside = path.with_name(f"{path.name}.new")
-    write_table(beside, _KEPT, lines, 0o600, private.comment)
+    write_table(beside, KEPT, lines, 0o600, private.comment)
     try:
         os.replace(beside, path)
         public.write_bytes(identity.history.encode())
@@ -127,7 +127,7 @@ def write_safe(path: Path, key: EmergencyKey) -> None:
 def read_any(path: Path) -> History:
     """Read the history of an identity file or of a history file, unverified. Raises :class:`Mistake`."""
     if path.suffix == ".toml":
-        return _history(path, Table(path, _KEPT).binary("history"))
+        return _history(path, Table(path, KEPT).binary("history"))
     try:
         return _history(path, path.read_bytes())
     except OSError as error:

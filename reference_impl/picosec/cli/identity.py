@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
 from picosec.channel.credentials import Kind, Usage, parse_ccs
 from picosec.cli.files import USAGES, Identity, new_identity_paths, sealing_label, write_identity
+from picosec.cli.key_files import CURVES, new_kid
 from picosec.cli.mistakes import DONE, Mistake, explained
 from picosec.cli.private import keeper
 from picosec.cli.vaults import add_vault_argument
 from picosec.crypto.curves import Curve, PublicKey
 from picosec.messaging import cbor
 
-CURVES = {"P-256": Curve.P256, "X25519": Curve.X25519, "Ed25519": Curve.ED25519}
-
 # Labels of a CWT claims set (RFC 8392, RFC 8747) and of a COSE_Key (RFC 9052, RFC 9053).
 _SUB, _CNF, _COSE_KEY = 2, 8, 1
 _KTY, _KID, _CRV, _X, _Y = 1, 2, -1, -2, -3
 _OKP, _EC2 = 1, 2
-#: Long enough for no two identities of a household to share one by chance.
-_KID_LENGTH = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,11 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if (curve is Curve.X25519 and usage is Usage.SIGNATURE) or (curve is Curve.ED25519 and usage is Usage.STATIC_DH):
         other = "static-dh" if usage is Usage.SIGNATURE else "signature"
         raise Mistake(f"a key on {options.curve} cannot serve {options.usage}: add `--usage {other}`")
-    try:
-        kid = os.urandom(_KID_LENGTH) if options.kid is None else bytes.fromhex(options.kid)
-    except ValueError as error:
-        raise Mistake(f"--kid takes hexadecimal digits, not {options.kid!r}") from error
-
+    kid = new_kid(options.kid)
     new_identity_paths(options.file)
     name = options.name or options.file.stem
     kind = Kind.KCCS if options.by_value else Kind.KID

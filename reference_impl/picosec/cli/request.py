@@ -36,7 +36,7 @@ def add_value_arguments(parser: argparse.ArgumentParser) -> None:
 
 def request(code: Code, path: Options, options: argparse.Namespace) -> Message:
     """Return the request; message id and token are the message layer's. Raises :class:`Mistake`."""
-    payload, content_format = (b"", None) if code is Code.GET else _payload(options)
+    payload, content_format = (b"", None) if code is Code.GET else value_of(options)
     formats = _format_options(content_format, options.accept)
     return Message(Type.NON if options.non else Type.CON, code, 0, b"", (*path, *formats), payload)
 
@@ -82,7 +82,8 @@ def _format_options(content_format: int | None, accept: int | None) -> Options:
     return tuple((int(option), uint_bytes(value)) for option, value in entries if value is not None)
 
 
-def _payload(options: argparse.Namespace) -> tuple[bytes, int | None]:
+def value_of(options: argparse.Namespace) -> tuple[bytes, int | None]:
+    """Return what a command line gives to be sent, and its Content-Format. Raises :class:`Mistake`."""
     given = [each for each in (options.value, options.text, options.hex, options.file) if each is not None]
     if len(given) > 1:
         raise Mistake("give one value: VALUE, --text, --hex or --file")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from picosec.channel.store import LABEL
+from picosec.cli import id_files, object_files
 from picosec.cli.files import read_identity
 from picosec.cli.mistakes import Mistake, complain
 from picosec.cli.private import Keeper
@@ -24,34 +25,48 @@ from picosec.net.storage import FileCounters, FileShelf, FileStorage, StorageErr
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What outlives the process: the vault, what brings keys of files into it, and where channels lie."""
+    """What outlives the process: the vault, what brings keys of files into it, and where channels and memory lie.
+
+    ``sealing`` is the same vault where it seals for the memory, which does not depend on who is trusted today.
+    """
 
     vault: Vault
+    sealing: Vault
     keeper: Keeper
-    shelf: FileShelf | None = None
+    channels: FileShelf | None = None
+    memory: FileShelf | None = None
 
 
 def keep(
-    vault: str | None, channels: Path | None, own: Sequence[Path], trusted: Sequence[Path], opened: ExitStack
+    vault: str | None,
+    channels: Path | None,
+    memory: Path | None,
+    own: Sequence[Path],
+    trusted: Sequence[Path],
+    opened: ExitStack,
 ) -> Kept:
-    """Open what ``--vault`` and ``--channels`` name; it is closed with ``opened``.
+    """Open what ``--vault``, ``--channels`` and ``--memory`` name; it is closed with ``opened``.
 
     Raises :class:`Mistake`, and ``StorageError`` for what a token says.
     """
-    if vault is None:
-        raise Mistake("channels outlive the device by --vault and --channels together: give both")
+    if vault is None or not (channels or memory or own or is_token(vault)):
+        raise Mistake(
+            "channels outlive the device by --vault and --channels together, what it took by --vault and --memory: "
+            "give both"
+        )
     if is_token(vault):
-        # Counters that are in the token lie apart from the channels wherever these are.
-        place = None if channels is None else _in_a_folder(channels)
+        # Counters that are in the token lie apart from the rest wherever this is.
+        places = [None if path is None else _in_a_folder(path) for path in (channels, memory)]
         token = token_vault(vault, own, trusted, opened)
-        kept = Kept(token, Keeper(token, token=token.bound_to(b"")), place)
+        sealing = token.bound_to(b"")
+        kept = Kept(token, sealing, Keeper(token, token=sealing), *places)
     else:
-        if channels is None and not own:
-            raise Mistake("channels outlive the device by --vault and --channels together: give both")
         path = Path(vault)
-        place = None if channels is None else shelf(channels, path)
-        lasting = lasting_vault(path, own, trusted, opened)
-        kept = Kept(lasting, Keeper(lasting, path), place)
+        places = [None if each is None else shelf(each, path) for each in (channels, memory)]
+        counters = _counters(path, opened)
+        lasting = _lasting_vault(path, own, trusted, counters)
+        sealing = SoftwareVault(sealing_key(path, b"memory"), counters)
+        kept = Kept(lasting, sealing, Keeper(lasting, path), *places)
     _judge(kept, channels)
     return kept
 
@@ -62,13 +77,20 @@ def lasting_vault(path: Path, own: Sequence[Path], trusted: Sequence[Path], open
     It opens what was sealed for the same identities and the same peers: channels with somebody who is no longer trusted
     do not come back. Raises :class:`Mistake`.
     """
-    sealing = sealing_key(path, b"sealing" + _who(own, trusted))
+    return _lasting_vault(path, own, trusted, _counters(path, opened))
+
+
+def _lasting_vault(path: Path, own: Sequence[Path], trusted: Sequence[Path], counters: FileCounters) -> SoftwareVault:
+    return SoftwareVault(sealing_key(path, b"sealing" + _who(own, trusted)), counters)
+
+
+def _counters(path: Path, opened: ExitStack) -> FileCounters:
     try:
         counters = FileStorage(path.with_name(path.name + ".state"))
     except StorageError as error:
         raise Mistake(error.detail) from error
     opened.callback(counters.close)
-    return SoftwareVault(sealing, FileCounters(counters))
+    return FileCounters(counters)
 
 
 def token_vault(uri: str, own: Sequence[Path], trusted: Sequence[Path], opened: ExitStack) -> KeptKeys:
@@ -80,7 +102,7 @@ def token_vault(uri: str, own: Sequence[Path], trusted: Sequence[Path], opened: 
 
 
 def shelf(path: Path, vault: Path) -> FileShelf:
-    """Return the place of sealed channels. Raises :class:`Mistake` when it lies beside the vault (CHN-1490)."""
+    """Return the place of what is sealed. Raises :class:`Mistake` when it lies beside the vault (CHN-1490)."""
     if path.resolve().parent == vault.resolve().parent:
         raise Mistake(
             f"{path} lies beside {vault}: whoever puts back one puts back both, so give them folders of their own"
@@ -96,7 +118,7 @@ def _in_a_folder(path: Path) -> FileShelf:
 
 def _judge(kept: Kept, channels: Path | None) -> None:
     """Say so when the channels that lie there cannot be opened: they are given up, and peers open new ones."""
-    sealed = b"" if kept.shelf is None else kept.shelf.read()
+    sealed = b"" if kept.channels is None else kept.channels.read()
     if sealed:
         try:
             kept.vault.unseal(sealed, LABEL)
@@ -112,5 +134,14 @@ def _who(own: Sequence[Path], trusted: Sequence[Path]) -> bytes:
 
 
 def _public(files: Sequence[Path]) -> list[list[object]]:
-    identities = (read_identity(path, private=False).trusted() for path in files)
-    return sorted(([each.kind.value, each.credential, each.kid] for each in identities), key=cbor.dumps)
+    return sorted(filter(None, map(_named, files)), key=cbor.dumps)
+
+
+def _named(path: Path) -> list[object]:
+    """Return what names a party: a credential or, whatever its keys, an identifier; nothing for keys of objects."""
+    if path.suffix == id_files.HISTORY_SUFFIX or id_files.is_own(path):
+        return [id_files.KEPT, id_files.read_any(path).identifier]
+    if object_files.is_object_key(path):
+        return []
+    each = read_identity(path, private=False).trusted()
+    return [each.kind.value, each.credential, each.kid]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from picosec.crypto.curves import PublicKey
+from picosec.crypto.curves import Curve, PublicKey, decode_public
 from picosec.errors import ProtocolError
 from picosec.identity.keys import thumbprint
 from picosec.identity.statement import MAX_STATEMENTS, Signed, malformed, read_form
@@ -128,9 +128,21 @@ class Known:
         """Return what is believed after a fork in a place: nothing."""
         return replace(self, forked=place)
 
+    def row(self) -> list[Any]:
+        """Return all of it as a CBOR value, for :func:`known_of`."""
+        key = None if self.key is None else [self.key.curve.value, self.key.x, self.key.y]
+        return [self.identifier, list(self.seen), key, self.recovered, self.forked]
+
     def state(self) -> list[Any]:
         """Return it as a CBOR value for a digest."""
         return [self.identifier, list(self.seen), self.forked]
+
+
+def known_of(row: list[Any]) -> Known:
+    """Return what :meth:`Known.row` said."""
+    identifier, seen, key, recovered, forked = row
+    last = None if key is None else decode_public(Curve(key[0]), key[1], key[2] or None)
+    return Known(identifier, tuple(seen), last, recovered, forked)
 
 
 def _common(seen: tuple[bytes, ...], names: tuple[bytes, ...]) -> int:

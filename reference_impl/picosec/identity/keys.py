@@ -60,6 +60,15 @@ def key_identifier(identifier: bytes) -> bytes:
     return identifier[:KID_SIZE]
 
 
+def identifier_in(cred: bytes) -> bytes | None:
+    """Return the ``kid`` in a credential of the form that :func:`credential` makes, None for one of another form."""
+    claims = cbor.loads(cred)
+    if type(claims) is not dict or claims.keys() != {_CONFIRMATION}:
+        return None
+    kid = claims[_CONFIRMATION][_COSE_KEY].get(_KID)
+    return kid if type(kid) is bytes else None
+
+
 def credential(identifier: bytes, key: PublicKey) -> bytes:
     """Return the claims set (CCS) by which the holder of an identity authenticates with its current key.
 

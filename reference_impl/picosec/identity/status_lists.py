@@ -5,12 +5,13 @@ spec/v1/identity-status.md. Bytes and the date come in; who owns the lists keeps
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from picosec.crypto.curves import PublicKey
+from picosec.crypto.curves import Curve, PublicKey, decode_public
 from picosec.errors import ProtocolError
 from picosec.identity.status import VALID, StatusList, StatusReference, reference_in
 from picosec.identity.status_token import StatusToken, decode_token, verify_token
@@ -47,6 +48,21 @@ class HeldList:
         named = reference is not None and reference.uri == self.issuer.uri
         return reference is not None and named and self.entries.entry(reference.index) != VALID
 
+    def row(self) -> list[Any]:
+        """Return it as a CBOR value."""
+        issuer, entries = self.issuer, self.entries
+        key = [issuer.key.curve.value, issuer.key.x, issuer.key.y]
+        packed = zlib.compress(entries.entries)
+        return [issuer.uri, issuer.kid, key, self.issued, self.fresh_until, self.said, entries.bits, packed]
+
+
+def _held(
+    uri: str, kid: bytes, key: list[Any], issued: int, fresh_until: int, said: bytes, bits: int, packed: bytes
+) -> HeldList:
+    curve, x, y = key
+    issuer = StatusIssuer(kid, decode_public(Curve(curve), x, y or None), uri)
+    return HeldList(issuer, issued, fresh_until, said, StatusList.unpack(bits, packed))
+
 
 class StatusLists:
     """Lists by name, the newest of each, and the issuers that are believed.
@@ -58,6 +74,7 @@ class StatusLists:
         self._issuers: dict[tuple[str, bytes], StatusIssuer] = {}
         self._held: dict[str, HeldList] = {}
         self.grace = GRACE
+        self._keep: Callable[[], None] = lambda: None
 
     def admit(self, issuers: Iterable[StatusIssuer], grace: int | None = None) -> None:
         """Believe more issuers; a key of a known identifier for the same list takes the place of the one there was."""
@@ -87,6 +104,25 @@ class StatusLists:
     def take(self, judged: HeldList) -> None:
         """Hold a list, just judged, in place of the one there was."""
         self._held[judged.issuer.uri] = judged
+        self._keep()
+
+    def keep_by(self, keep: Callable[[], None]) -> None:
+        """Have a list that was taken stored by this, before anybody acts on it (IDN-220)."""
+        self._keep = keep
+
+    def remembered(self) -> list[Any]:
+        """Return the lists, as CBOR values for :meth:`recall`."""
+        return [each.row() for _uri, each in sorted(self._held.items())]
+
+    def recall(self, rows: Iterable[Any]) -> None:
+        """Hold again the lists of an earlier life; they are believed while their issuers are."""
+        for row in rows:
+            held = _held(*row)
+            self._held[held.issuer.uri] = held
+
+    def revokes(self, cred: bytes) -> bool:
+        """Whether a list that is held says that a credential was taken back."""
+        return any(held.revokes(cred) for held in self._held.values())
 
     def check(self, cred: bytes, now: float | None) -> None:
         """Judge the status of a credential that a peer shows; ``now`` as for :meth:`judge`.

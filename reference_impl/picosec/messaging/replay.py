@@ -44,6 +44,10 @@ class ReplayWindow:
         self._highest = self.first = number
         self._marks = (1 << self.size) - 1
 
+    def recall(self, highest: int, marks: int) -> None:
+        """Go on from what :attr:`state` said in an earlier life."""
+        self._highest, self._marks = highest, marks
+
     @property
     def state(self) -> tuple[int, int]:
         """Highest number (-1 before the first) and the marks, bit 0 for the highest number: what a digest covers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -33,12 +33,16 @@ _SEALED_HEADER: Final = {int(Label.ALG), int(Label.CONTENT_TYPE), int(Label.TYP)
 _GROUP_HEADER: Final = {*_SEALED_HEADER, int(Label.KID)}
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(slots=True)
 class Inbox:
     """One recipient: its own keys, whom it believes, which groups it is in, and what it took already.
 
     What was taken is remembered by the key that signed it, so memory is bounded by the keys that were believed. It has
-    to outlive a loss of power (OBJ-280): whoever owns an inbox keeps it.
+    to outlive a loss of power (OBJ-280): see :meth:`keep_by`.
     """
 
     vault: Vault
@@ -48,6 +52,7 @@ class Inbox:
     max_age: int = MAX_AGE
     voucher: Voucher | None = None
     _taken: dict[bytes, ReplayWindow] = field(default_factory=dict)
+    _keep: Callable[[], None] = _nothing
 
     def admit(
         self, own: Iterable[OwnKey] = (), senders: Iterable[SenderKey] = (), groups: Iterable[GroupKey] = ()
@@ -83,6 +88,20 @@ class Inbox:
     def take(self, statement: Statement) -> None:
         """Remember that an object, just judged, was taken, so that it is never taken again (OBJ-260)."""
         self._taken.setdefault(self._signer(statement), ReplayWindow(WINDOW)).mark(statement.sequence)
+        self._keep()
+
+    def keep_by(self, keep: Callable[[], None]) -> None:
+        """Have what was taken stored by this, before anybody acts on it."""
+        self._keep = keep
+
+    def remembered(self) -> list[Any]:
+        """Return what was taken, as CBOR values for :meth:`recall`."""
+        return sorted([signer, *window.state] for signer, window in self._taken.items())
+
+    def recall(self, rows: Iterable[Any]) -> None:
+        """Know again what was taken in an earlier life."""
+        for signer, highest, marks in rows:
+            self._taken.setdefault(signer, ReplayWindow(WINDOW)).recall(highest, marks)
 
     def state(self) -> list[Any]:
         """Return, as a CBOR value for a digest, which keys there are, without secrets, and what was taken."""
@@ -91,7 +110,7 @@ class Inbox:
             [[key.kid, int(key.purpose), _name(key.key)] for key in self.senders],
             [[key.kid, int(key.purpose), key.aead.value, sha256(key.key).digest()] for key in self.groups],
         ]
-        return [keys, sorted([signer, *window.state] for signer, window in self._taken.items())]
+        return [keys, self.remembered()]
 
     def _signer(self, statement: Statement) -> bytes:
         """Return what names the key that signed, whatever identifier it goes by."""

@@ -12,6 +12,7 @@ from picosec.channel.channels import Channel
 from picosec.channel.credentials import Credential, Kind, OwnCredential
 from picosec.channel.delivery import DeliveryClass
 from picosec.channel.edhoc_config import Policy
+from picosec.channel.life import Event as Happening
 from picosec.channel.store import ChannelStore, Shelf
 from picosec.errors import ProtocolError
 from picosec.identity.scope import Scope
@@ -69,6 +70,7 @@ class Agent:
             self.channels.add(context.channel())
         if shelf is not None and keyring.channel_policy.store:
             self.channels.restore(ChannelStore(keyring.vault, shelf))
+            self._drop_taken_back()
         self._entropy = entropy
         self._knows_date = knows_date
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -320,6 +322,13 @@ class Agent:
         Else like :meth:`revoke`; what a credential rests on is not asked about.
         """
         self._end_channels(lambda peer: unwanted(peer.cred))
+
+    def _drop_taken_back(self) -> None:
+        """Close what came back although its credential was taken back: power failed before that was done."""
+        for channel in list(self.channels):
+            session, in_force = channel.session, channel.bond.current is channel
+            if session is not None and in_force and self._keyring.took_back(session.peer.cred):
+                self.channels.close(channel, Happening.CLOSE)
 
     # -- telling -------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,13 +14,14 @@ from picosec.channel.sequence import Reservations
 from picosec.channel.trust import TrustStore, parse_credential
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import Handle, Vault
+from picosec.errors import ProtocolError
 from picosec.identity.attester import Attester
 from picosec.identity.chain import Chain
 from picosec.identity.chains import Chains
 from picosec.identity.credential import is_credential, read_credential
 from picosec.identity.endorsements import Endorsements
-from picosec.identity.history import Known
-from picosec.identity.keys import credential
+from picosec.identity.history import Forked, History, Known, known_of
+from picosec.identity.keys import credential, identifier_in, key_identifier
 from picosec.identity.own import OwnIdentity
 from picosec.identity.scope import Scope
 from picosec.identity.status_lists import StatusLists
@@ -29,6 +30,7 @@ from picosec.identity.token_issuer import TokenIssuer
 from picosec.identity.token_purse import Purse
 from picosec.identity.verifier import Verifier
 from picosec.objects.inbox import Inbox
+from picosec.registry import Problem
 from picosec.roles.channel_table import ChannelPolicy
 from picosec.roles.vouching import Vouching, granted
 
@@ -126,6 +128,9 @@ class Keyring:
         #: What makes and takes anonymous tokens, and those that this party has.
         self.issuer = TokenIssuer(vault)
         self.purse = Purse(vault)
+        #: What was known of identities in an earlier life, and what stores it when it changes.
+        self._recalled: dict[bytes, Known] = {}
+        self._keep: Callable[[], None] = lambda: None
 
     def add(
         self,
@@ -164,6 +169,7 @@ class Keyring:
         before = self.peers.get(known.identifier)
         former, current = _credential(before), _credential(known)
         self.peers[known.identifier] = known
+        self._keep()
         if former is None or former == current:
             _trust(self.config.trusted, known)
             return None
@@ -219,6 +225,42 @@ class Keyring:
         """
         holders = (identifier for identifier, known in self.peers.items() if _credential(known) == peer.cred)
         return next(holders, bytes([peer.key.curve.value]) + peer.key.x)
+
+    def believe(self, history: History) -> None:
+        """Trust the identity of a history, and go on from what was known of it in an earlier life.
+
+        Raises ``malformed`` or ``authentication_failed`` for a history that does not hold.
+        """
+        known = self._recalled.get(history.identifier, Known(history.identifier))
+        try:
+            known = known.follow(history)
+        except Forked as fork:
+            known = known.freeze(fork.place)
+        except ProtocolError as error:
+            if error.problem not in (Problem.STALE, Problem.FORKED):  # what is known outranks the history at hand
+                raise
+        self.follow(known)
+
+    def keep_by(self, keep: Callable[[], None]) -> None:
+        """Have what is known of identities stored by this, before anybody acts on it (IDN-640)."""
+        self._keep = keep
+
+    def remembered(self) -> list[Any]:
+        """Return what is known of identities, as CBOR values for :meth:`recall`."""
+        return [known.row() for _identifier, known in sorted({**self._recalled, **self.peers}.items())]
+
+    def recall(self, rows: Iterable[Any]) -> None:
+        """Know again what was known in an earlier life, for :meth:`believe`."""
+        self._recalled = {known.identifier: known for known in map(known_of, rows)}
+
+    def took_back(self, cred: bytes) -> bool:
+        """Whether a credential was taken back, or its key replaced: what it opened has ended (IDN-290, IDN-630)."""
+        if self.status.revokes(cred):
+            return True
+        kid = identifier_in(cred)
+        return any(
+            kid == key_identifier(known.identifier) and cred != _credential(known) for known in self.peers.values()
+        )
 
     def _config(self, own: tuple[OwnCredential, ...], trusted: TrustStore, policy: Policy) -> EdhocConfig:
         presented = None if self.own_chain is None else self._presented(self.own_chain)
