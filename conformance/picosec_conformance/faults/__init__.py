@@ -77,6 +77,7 @@ CHAPTERS = (
     "identity_forms",
     "identity_signers",
     "identity_history",
+    "identity_scope",
     "identity_endorsements",
     "identity_endorsements_use",
     "identity_device",

@@ -19,7 +19,7 @@ from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_EAT, Problem
 from picosec.roles.client import Client
 from picosec.roles.events import Appraised, Event, Failed, Reset, Response
 from picosec.roles.keyring import Keyring
-from picosec.roles.resources import Reply, Request, Resource
+from picosec.roles.resources import Access, Reply, Request, Resource
 
 PATH: Final = "/ps/attestation"
 
@@ -38,6 +38,7 @@ class Attesting:
         """Return what verifiers ask."""
         return Resource(
             {Code.POST: self._post},
+            Access.PEER,
             takes=(CONTENT_FORMAT_CBOR,),
             gives=(CONTENT_FORMAT_EAT,),
             attributes={"rt": "ps.attestation"},
