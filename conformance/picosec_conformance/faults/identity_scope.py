@@ -33,7 +33,7 @@ def grants_what_lies_below() -> None:
 
 
 @fault("IDN-1600")
-def compares_paths_without_case() -> None:
+def grants_paths_without_case() -> None:
     """Nobody gives two resources names that differ in that."""
     original = Scope.allows
     Scope.allows = lambda self, path, code: original(

@@ -10,7 +10,7 @@ from picosec.crypto.curves import Curve
 from picosec.registry import Problem
 from picosec_conformance.control import Control
 from picosec_conformance.courier import FORMS, OFF, Courier
-from picosec_conformance.credentials import DEPTH, ENDS, HELD, PURPOSE, SCOPE, SENDERS, Link, chain, scope
+from picosec_conformance.credentials import DEPTH, ENDS, HELD, PURPOSE, SENDERS, Link, chain
 from picosec_conformance.keeper import Keeper
 from picosec_conformance.objects import APPLICATION, NOW, PLATFORM, Key
 from picosec_conformance.objects import ENDS as OBJECT_ENDS
@@ -126,17 +126,6 @@ def test_renewed_credential_begins_nothing_anew(zone: Zone, courier: Courier) ->
 
     courier.refuses(recorded, Problem.REPLAYED)
     courier.takes(courier.signed(sender=phone, number=6).close())
-
-
-@pytest.mark.requirement("IDN-930")
-def test_scope_of_the_credential_holds_for_objects(zone: Zone, courier: Courier) -> None:
-    """Its credential is for the temperature, and it asks for light."""
-    phone = zone.new_key(b"phone")
-    known(zone, phone, claims={SCOPE: scope(("/sensors/temperature", 1))})
-
-    courier.takes(courier.signed(sender=phone).close())
-
-    assert courier.switched() == 0
 
 
 @pytest.mark.requirement("IDN-940")

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
+from picosec.messaging import observe
 from picosec.messaging.blocks import Block
 from picosec.messaging.cbor import dumps
-from picosec.messaging.coap import Code
+from picosec.messaging.coap import Code, Option
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.blockwise import Upload
 from picosec_conformance.channel import Channel
 from picosec_conformance.courier import Courier
 from picosec_conformance.credentials import DEPTH, GET, POST, PURPOSE, PUT, SCOPE, scope
-from picosec_conformance.lives import Renewing
+from picosec_conformance.lives import Renewing, wakes
 from picosec_conformance.objects import PLATFORM
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.zone import Zone
@@ -185,10 +186,11 @@ def test_body_in_blocks_is_refused_with_its_first(zone: Zone) -> None:
 @pytest.mark.needs("channel.resume")
 def test_grant_outlives_the_power(zone: Zone) -> None:
     """The channel was stored, and what its peer may do was in memory."""
-    _sensor, lamp = paths(zone)
+    sensor, lamp = paths(zone)
     zone.control.provision(methods=[zone.method], suites=[zone.suite], message_4=False, store_channels=True)
-    guest = allowed(zone, {lamp: GET})
+    guest = allowed(zone, {lamp: GET, sensor: GET})
     zone.control.reboot()
+    assert wakes(zone.target, guest)
 
     refused(zone, guest, Code.PUT, lamp, ON)
     assert guest.request(Code.GET, lamp).code == Code.CONTENT
@@ -224,6 +226,32 @@ def test_what_is_open_is_open_to_guests(zone: Zone, path: str) -> None:
     _sensor, lamp = paths(zone)
 
     assert allowed(zone, {lamp: GET}).request(Code.GET, path).code == Code.CONTENT
+
+
+@pytest.mark.requirement("IDN-1630")
+@pytest.mark.needs("identity.attester")
+def test_guest_may_ask_what_he_talks_to(zone: Zone) -> None:
+    """Before he tells the gate who he is, he wants to know what it runs."""
+    _sensor, lamp = paths(zone)
+    guest = allowed(zone, {lamp: GET})
+    challenge = dumps(zone.rng.randbytes(32))
+
+    reply = guest.request(Code.POST, "/ps/attestation", challenge, content_format=CONTENT_FORMAT_CBOR)
+
+    assert reply.code != Code.FORBIDDEN
+
+
+@pytest.mark.requirement("IDN-1600")
+@pytest.mark.needs("messaging.observe.server")
+def test_guest_observes_what_he_may_read(zone: Zone) -> None:
+    """Who may not read it may not be told of each change either."""
+    sensor, lamp = paths(zone)
+    guest = allowed(zone, {sensor: GET})
+
+    reply = guest.ask(zone.target.build(Code.GET, lamp, options=(observe.entry(observe.REGISTER),)))
+
+    assert reply.code == Code.FORBIDDEN
+    assert reply.option(Option.OBSERVE) is None
 
 
 @pytest.mark.requirement("IDN-1610", "IDN-1620")
