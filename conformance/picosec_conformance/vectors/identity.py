@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from picosec_conformance.vectors import endorsements, evidence, status, tokens
+from picosec_conformance.vectors import endorsements, evidence, scopes, status, tokens
 from picosec_conformance.vectors.model import VectorFile
 
 
@@ -13,4 +13,5 @@ def files() -> Iterator[VectorFile]:
     yield from status.files()
     yield from evidence.files()
     yield from endorsements.files()
+    yield from scopes.files()
     yield from tokens.files()
