@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from picosec.channel.credentials import Kind
 from picosec.channel.session import Session
 from picosec.crypto.curves import Curve, decode_public
 from picosec.errors import ProtocolError
@@ -15,7 +16,7 @@ from picosec.registry import CONTENT_FORMAT_CBOR, CONTENT_FORMAT_EAT, Problem
 from picosec_conformance.blockwise import TargetAsClient
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
-from picosec_conformance.edhoc_peer import meet
+from picosec_conformance.edhoc_peer import as_initiator, meet
 from picosec_conformance.evidence import (
     DEBUG,
     ISSUED,
@@ -32,7 +33,7 @@ from picosec_conformance.evidence import (
     Evidence,
     bound,
 )
-from picosec_conformance.handshake import Parties, initiate, open_channel
+from picosec_conformance.handshake import Parties, initiate, open_channel, respond
 from picosec_conformance.lives import Renewing
 from picosec_conformance.objects import ALG, KID, NOW, TYP, Key
 from picosec_conformance.target import Nonconformity, Target
@@ -115,7 +116,8 @@ class Answering:
     """The suite as an attester that the target knows, with a channel that a handshake opened.
 
     The target knows the date, :data:`picosec_conformance.objects.NOW`, unless ``date`` is None. ``claims`` are further
-    ones of the suite's credential, and ``acceptable`` what the target accepts of the suite.
+    ones of the suite's credential, which is of a ``kind``; ``called`` says whether the target opens the channel, and
+    ``acceptable`` what it accepts.
     """
 
     def __init__(
@@ -127,6 +129,8 @@ class Answering:
         curve: Curve = Curve.P256,
         date: int | None = NOW,
         claims: Mapping[int, Any] | None = None,
+        kind: Kind | None = None,
+        called: bool = False,
         **acceptable: Any,
     ) -> None:
         self.target, self.control, self.rng = target, control, rng
@@ -134,12 +138,19 @@ class Answering:
         control.provision_attestation(attesters=[attester_of(self.key, **acceptable)])
         if date is not None:
             control.provision_objects(date=date)
-        self.parties: Parties = meet(target, rng, own_claims=claims)
-        self.reopen()
+        chosen = {} if kind is None else {"own_kind": kind}
+        chosen = as_initiator(**chosen) if called else chosen
+        self.parties: Parties = meet(target, rng, own_claims=claims, **chosen)
+        self.reopen(called=called)
 
-    def reopen(self) -> None:
-        """Open a channel, and from now on answer over that."""
-        self.session = initiate(self.target, self.parties)
+    def reopen(self, *, called: bool = False) -> None:
+        """Open a channel, or have the target open it, and from now on answer over that."""
+        if called:
+            self.control.act("open", {1: self.parties.method, 2: [self.parties.suite]})
+            self.session: Session = respond(self.target, self.parties)
+            self.target.until_probe_answered()
+        else:
+            self.session = initiate(self.target, self.parties)
         self.channel = open_channel(self.target, self.session)
         self._client = TargetAsClient(self.target, self.control, self.channel)
         self.control.events()

@@ -59,6 +59,15 @@ def test_good_evidence_is_good(target: Target, control: Control, rng: random.Ran
 
 
 @pytest.mark.requirement("IDN-1170")
+@pytest.mark.needs("channel.edhoc.initiator")
+def test_whoever_opened_the_channel_may_ask(target: Target, control: Control, rng: random.Random) -> None:
+    """The lock calls the reader, and wants to know what it is talking to."""
+    answering = Answering(target, control, rng, called=True)
+    answering.accepts()
+    answering.refuses(Problem.BAD_EVIDENCE, claims({DEBUG: 0}))
+
+
+@pytest.mark.requirement("IDN-1170")
 def test_each_question_is_a_new_one(answering: Answering) -> None:
     """Whoever foresees a challenge collects the answer to it beforehand."""
     challenges = []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from picosec.channel.credentials import Kind
 from picosec.registry import CLAIM_CODE, CLAIM_KIND
 from picosec_conformance.attestation import Answering
 from picosec_conformance.control import Control
@@ -122,12 +123,23 @@ def bound_to(code: Any) -> dict[int, Any]:
     return {CLAIM_KIND: APPLICATION, CLAIM_CODE: code}
 
 
+KINDS = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.needs(f"channel.edhoc.credential.{kind.value}"), id=kind.value)
+        for kind in (Kind.KID, Kind.KCCS, Kind.KCWT)
+    ],
+)
+
+
 @pytest.mark.requirement("IDN-1290")
-def test_application_is_the_code_that_it_says(target: Target, control: Control, rng: random.Random) -> None:
+@KINDS
+def test_application_is_the_code_that_it_says(target: Target, control: Control, rng: random.Random, kind: Kind) -> None:
     """The gate's application has a credential of its own, and the platform says that it runs."""
-    answering = Answering(target, control, rng, claims=bound_to(GATE))
+    answering = Answering(target, control, rng, kind=kind, claims=bound_to(GATE))
     answering.accepts()
     assert running(answering, {"under any name": GATE}) is None
+    assert running(answering, {"firmware": FIRMWARE}) == "bad_evidence"
 
 
 @pytest.mark.requirement("IDN-1290")
