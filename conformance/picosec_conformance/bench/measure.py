@@ -12,9 +12,21 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from picosec_conformance.bench import device, edhoc, layers, memory, migration, objects, observing, oscore, status
+from picosec_conformance.bench import (
+    attestation,
+    device,
+    edhoc,
+    layers,
+    memory,
+    migration,
+    objects,
+    observing,
+    oscore,
+    status,
+)
 from picosec_conformance.bench.certifying import certify
 from picosec_conformance.bench.report import (
+    Attestation,
     Channel,
     Device,
     Edhoc,
@@ -61,6 +73,7 @@ def measure(
         plan,
         lambda text: progress(f"OSCORE through message layers, {text}"),
     )
+    of_evidence = rates(attestation.contenders(), plan, lambda text: progress(f"attestation, {text}"))
     of_status = rates(status.contenders(), plan, lambda text: progress(f"status lists, {text}"))
     progress("memory of a channel")
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
@@ -86,6 +99,12 @@ def measure(
         observe=Observe(round(of_observe["picosec"], 1), round(of_observe["aiocoap"], 1)),
         layers=Layers(*(round(of_layers[name], 1) for name in of_layers)),
         objects=of_objects,
+        attestation=Attestation(
+            len(attestation.evidence()),
+            *attestation.kept(),
+            round(of_evidence["given"], 1),
+            round(of_evidence["judged"], 1),
+        ),
         status_list=StatusList(
             status.ENTRIES,
             status.REVOKED,

@@ -73,6 +73,20 @@ class Objects:
 
 
 @dataclass(frozen=True, slots=True)
+class Attestation:
+    """Evidence of two pieces of software: its bytes, and those that an attester and, of it, a verifier keep.
+
+    Evidence given per second, signature included, and judged by a policy.
+    """
+
+    evidence_bytes: int
+    attester_bytes: int
+    verifier_bytes: int
+    given_per_s: float
+    judged_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StatusList:
     """A status list: credentials in it, those of them that were taken back, and bytes of its token.
 
@@ -138,6 +152,7 @@ class Measurements:
     layers: Layers
     objects: Objects
     status_list: StatusList
+    attestation: Attestation
     channel: Channel
     device: Device
     delivery: tuple[Delivered, ...]
@@ -191,6 +206,7 @@ def rows(found: Measurements) -> list[Row]:
         Row("OSCORE through the TCP codec, aiocoap", f"{layers.aiocoap_codec_per_s:,.0f} per s", "", None),
         *_objects(found.objects),
         *_status(found.status_list),
+        *_attestation(found.attestation),
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]
@@ -215,6 +231,17 @@ def _objects(found: Objects) -> list[Row]:
             measured = "not measured: --cwt DIR" if rate is None else f"{rate:,.0f} per s"
             lines.append(Row(f"objects {kind} and opened, {who}", measured, "", None))
     return lines
+
+
+def _attestation(found: Attestation) -> list[Row]:
+    """Return the lines of attestation; there is no budget for it."""
+    return [
+        Row("evidence of two pieces of software", f"{found.evidence_bytes:,} bytes", "", None),
+        Row("kept by an attester", f"{found.attester_bytes:,} bytes", "", None),
+        Row("kept by a verifier of each attester", f"{found.verifier_bytes:,} bytes", "", None),
+        Row("evidence given", f"{found.given_per_s:,.0f} per s", "", None),
+        Row("evidence judged", f"{found.judged_per_s:,.0f} per s", "", None),
+    ]
 
 
 def _status(found: StatusList) -> list[Row]:

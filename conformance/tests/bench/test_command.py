@@ -15,6 +15,7 @@ pytest.importorskip("aiocoap.oscore", reason="the extra 'bench' is not installed
 from picosec_conformance.bench import device
 from picosec_conformance.bench.report import (
     SCHEMA,
+    Attestation,
     Certify,
     Channel,
     Delivered,
@@ -40,6 +41,7 @@ FOUND = Measurements(
     Layers(20000.0, 30000.0, 40000.0, 10000.0),
     Objects(7000.0, 2500.0, None, None, 12000.0, 4000.0),
     StatusList(100_000, 1_000, 1_603, 10_000.0, 100_000.0),
+    Attestation(250, 150, 200, 10_000.0, 10_000.0),
     Channel(1300),
     Device(30_000_000),
     (DELIVERED,),
