@@ -39,6 +39,8 @@ MAX_ROLE: Final = 32
 
 _SUBJECT, _EXPIRES, _NOT_BEFORE, _ISSUED, _CONFIRMATION, _SCOPE = 2, 4, 5, 6, 8, 9
 _COSE_KEY: Final = 1
+#: Members of a COSE_Sign1.
+_PARTS: Final = 4
 _HEADER: Final = {int(Label.ALG), int(Label.KID)}
 _NEEDED: Final = {_EXPIRES, _ISSUED, _CONFIRMATION, CLAIM_ZONE, CLAIM_KIND}
 
@@ -168,7 +170,7 @@ def read_form(item: Any) -> Unread:
 def is_credential(cwt: bytes) -> bool:
     """Whether CRED_x is of a zone: a CWT that says so. Everything else that a peer shows is not of this page."""
     item = cbor.loads(cwt)
-    if type(item) is not list:
+    if type(item) is not list or len(item) != _PARTS or type(item[2]) is not bytes:
         return False
     claims = cbor.loads(item[2])
     return type(claims) is dict and CLAIM_ZONE in claims
