@@ -81,6 +81,8 @@ CHAPTERS = (
     "identity_endorsements",
     "identity_endorsements_use",
     "identity_device",
+    "identity_credentials",
+    "identity_credentials_used",
     "identity_attester",
     "identity_verifier",
     "identity_tamper",

@@ -1,0 +1,507 @@
+"""Faults of whoever judges chains of credentials: what it reads, whom it believes, and what may not grow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from picosec.errors import ProtocolError
+from picosec.identity import chain, chains, credential, holder
+from picosec.identity.chain import Anchor, Chain
+from picosec.identity.chains import Chains
+from picosec.identity.credential import Claims, Credential, Unread
+from picosec.identity.holder import HolderKey
+from picosec.identity.scope import Scope
+from picosec.objects.signed import Signed
+from picosec.registry import Problem
+from picosec_conformance.faults import fault
+
+_narrowing, _signatures = chain.check_narrowing, chain.check_signatures
+
+
+# -- form ----------------------------------------------------------------------------------------------------------
+
+
+@fault("IDN-700")
+def takes_chains_of_any_size() -> None:
+    """Whoever sends a megabyte is read to its end."""
+    chain.MAX_SIZE = 1 << 20
+
+
+@fault("IDN-700")
+def has_room_for_three_links() -> None:
+    """Two kilobytes are enough for the chains of the laboratory."""
+    chain.MAX_SIZE = 2048
+
+
+def _reads_claims(label: int) -> None:
+    """Believe whatever one claim is."""
+    credential._FORMS[label] = lambda value: True
+
+
+@fault("IDN-710")
+def takes_zones_of_any_length() -> None:
+    """A zone is a byte string, and one byte is a short name for it."""
+    _reads_claims(credential.CLAIM_ZONE)
+
+
+@fault("IDN-710")
+def takes_attributes_of_any_form() -> None:
+    """Attributes are for applications, and they will know."""
+    _reads_claims(credential.CLAIM_ATTRIBUTES)
+
+
+@fault("IDN-710")
+def takes_any_depth() -> None:
+    """Depth is a number, and the comparison later does the rest."""
+    _reads_claims(credential.CLAIM_DEPTH)
+
+
+@fault("IDN-710")
+def passes_over_claims_that_it_does_not_know() -> None:
+    """The next version will have more claims: what restricts a credential tomorrow is nothing today."""
+    original = credential._check_form
+
+    def check(claims: Any) -> None:
+        known = {*credential._NEEDED, *credential._OPTIONAL}
+        original({label: each for label, each in claims.items() if label in known} if type(claims) is dict else claims)
+
+    credential._check_form = check
+
+
+@fault("IDN-710")
+def reads_headers_that_nobody_knows() -> None:
+    """Only alg and kid are looked at: `crit` says what must be understood, and is not read."""
+    original = credential.read_form
+
+    def read_form(item: Any) -> Unread:
+        header = credential._HEADER
+        signed = Signed.read(item)
+        credential._HEADER = {*signed.headers.entries}
+        try:
+            return original(item)
+        finally:
+            credential._HEADER = header
+
+    chain.read_form = read_form
+
+
+@fault("IDN-710")
+def lets_users_be_bound_to_code() -> None:
+    """The hash of the code is an attribute like others, and may be missing."""
+    original = credential._check_form
+
+    def check(claims: Any) -> None:
+        try:
+            original(claims)
+        except ProtocolError as error:
+            if "hash of its code" not in error.detail:
+                raise
+
+    credential._check_form = check
+
+
+@fault("IDN-710")
+def lets_keys_for_objects_have_depth() -> None:
+    """What a key is for and how far it reaches are two claims, judged one by one."""
+    original = credential._check_form
+
+    def check(claims: Any) -> None:
+        try:
+            original(claims)
+        except ProtocolError as error:
+            if "a key for objects" not in error.detail:
+                raise
+
+    credential._check_form = check
+
+
+@fault("IDN-710")
+def reads_keys_with_more_members() -> None:
+    """The members it needs are there; that a private key stands among the others goes by unseen."""
+    original = holder.is_holder_key
+
+    def is_holder_key(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        known = {label: each for label, each in value.items() if label in (1, 2, 3, -1, -2, -3)}
+        return original(known)
+
+    credential.is_holder_key = is_holder_key
+
+
+@fault("IDN-710")
+def takes_five_links() -> None:
+    """The depth says how long a chain is, and nobody counts."""
+    chain.MAX_LENGTH = 5
+
+
+@fault("IDN-720")
+def looks_at_algorithms_when_it_verifies() -> None:
+    """An algorithm that nobody knows is a signature that does not verify."""
+    Unread.check_algorithm = lambda self: None
+
+
+@fault("IDN-720")
+def looks_at_the_algorithm_of_the_last_link() -> None:
+    """The others were verified by whoever signed the next one."""
+    original = chain.read_chain
+
+    def read_chain(data: bytes) -> Chain:
+        check = Unread.check_algorithm
+        seen: list[Unread] = []
+        Unread.check_algorithm = lambda self: seen.append(self)
+        try:
+            made = original(data)
+        finally:
+            Unread.check_algorithm = check
+        seen[-1].check_algorithm()
+        return made
+
+    chains.read_chain = read_chain
+
+
+@fault("IDN-730")
+def says_malformed_of_a_key_off_the_curve() -> None:
+    """The decoder raised something, and something was wrong with the form."""
+    original = credential.read_holder_key
+
+    def read(value: dict[int, Any]) -> HolderKey:
+        try:
+            return original(value)
+        except ProtocolError as error:
+            raise ProtocolError(Problem.MALFORMED, "IDN-710", error.detail) from error
+
+    credential.read_holder_key = read
+
+
+# -- whom it believes ----------------------------------------------------------------------------------------------
+
+
+@fault("IDN-740")
+def takes_any_anchor_for_the_one_there_is() -> None:
+    """There is one anchor in the laboratory, so the chain must be its."""
+    original = Chains.check
+
+    def check(self: Chains, made: Chain, now: float | None) -> None:
+        anchors = self._anchors
+        first = next(iter(anchors.values()), None)
+        self._anchors = {made.signer: first, **anchors} if first is not None else anchors
+        try:
+            original(self, made, now)
+        finally:
+            self._anchors = anchors
+
+    Chains.check = check
+
+
+@fault("IDN-740")
+def has_room_for_one_anchor() -> None:
+    """A second anchor takes the place of the first, whatever its name."""
+
+    def admit(self: Chains, anchors: Any) -> None:
+        for anchor in anchors:
+            self._anchors = {anchor.kid: anchor}
+
+    Chains.admit = admit
+
+
+@fault("IDN-750")
+def verifies_the_first_link() -> None:
+    """The anchor signed, and the rest is the matter of whom it trusts."""
+
+    def check(made: Chain, anchor: Anchor) -> None:
+        _signatures(Chain(made.credentials[:1]), anchor)
+
+    chain.check_signatures = check
+
+
+@fault("IDN-750")
+def verifies_the_last_link() -> None:
+    """Each holder verified his own when he got it, so the last signature is enough."""
+
+    def check(made: Chain, anchor: Anchor) -> None:
+        if len(made.credentials) == 1:
+            _signatures(made, anchor)
+            return
+        before = made.credentials[-2].claims.holder
+        _signatures(Chain(made.credentials[-1:]), Anchor(before.kid, before.key, anchor.zone))
+
+    chain.check_signatures = check
+
+
+@fault("IDN-750")
+def verifies_every_link_with_the_anchor_too() -> None:
+    """What the anchor itself signed must be good, wherever it stands."""
+
+    def check(made: Chain, anchor: Anchor) -> None:
+        try:
+            _signatures(made, anchor)
+        except ProtocolError:
+            for each in made.credentials:
+                _signatures(Chain((replace(each, signer=anchor.kid),)), anchor)
+
+    chain.check_signatures = check
+
+
+@fault("IDN-750")
+def goes_by_keys_and_not_by_names() -> None:
+    """The signature verifies; whom the header names is a comment."""
+
+    def check(made: Chain, anchor: Anchor) -> None:
+        names = [anchor.kid, *(each.claims.holder.kid for each in made.credentials)]
+        named = [replace(each, signer=name) for each, name in zip(made.credentials, names, strict=False)]
+        _signatures(Chain(tuple(named)), anchor)
+
+    chain.check_signatures = check
+
+
+@fault("IDN-750")
+def lets_any_key_sign() -> None:
+    """It is on a curve that signs, and what it was restricted to concerns handshakes."""
+    HolderKey.signs = property(lambda self: True)
+
+
+@fault("IDN-760")
+def takes_the_zone_that_is_claimed() -> None:
+    """The signature is good, so what it says of the zone must be."""
+    chain.check_zone = lambda made, anchor: None
+
+
+@fault("IDN-760")
+def looks_at_the_zone_of_the_first_link() -> None:
+    """A chain begins in a zone, and where it ends is not asked."""
+    original = chain.check_zone
+    chain.check_zone = lambda made, anchor: original(Chain(made.credentials[:1]), anchor)
+
+
+# -- what may not grow ---------------------------------------------------------------------------------------------
+
+
+def _before_narrowing(change: Any) -> None:
+    """Let each pair of claims be judged as if they said something else: ``change`` gets claims and those before."""
+
+    def check(made: Chain, anchor: Anchor) -> None:
+        claims: list[Claims] = []
+        for each in made.credentials:
+            claims.append(change(each.claims, claims[-1] if claims else None))
+        _narrowing(Chain(tuple(Credential(each, b"", made.last.signed) for each in claims)), anchor)
+
+    chain.check_narrowing = check
+
+
+@fault("IDN-770")
+def counts_no_depth() -> None:
+    """A chain has four links at most, and that is deep enough."""
+    _before_narrowing(lambda claims, before: replace(claims, depth=9 if before is None else before.depth - 1))
+
+
+@fault("IDN-770")
+def lets_everybody_let_one_in() -> None:
+    """A depth of none is read as a depth of one."""
+    _before_narrowing(lambda claims, before: replace(claims, depth=2 * claims.depth + (before is None)))
+
+
+@fault("IDN-770")
+def lets_depth_be_handed_on() -> None:
+    """A link may have the depth of the one before, as it may have its scope."""
+
+    def keep(claims: Claims, before: Claims | None) -> Claims:
+        if before is None:
+            return replace(claims, depth=claims.depth * 10)
+        same = before.depth > 0 and claims.depth * 10 in (before.depth, before.depth + 1)
+        return replace(claims, depth=before.depth - 1 if same else claims.depth * 10)
+
+    _before_narrowing(keep)
+
+
+@fault("IDN-780")
+def lets_links_outlive_the_one_before() -> None:
+    """Each credential has its end, and is good until then."""
+    _before_narrowing(lambda claims, before: replace(claims, expires=before.expires if before else claims.expires))
+
+
+@fault("IDN-780")
+def lets_links_begin_before() -> None:
+    """The end counts; a beginning was yesterday in any case."""
+    _before_narrowing(lambda claims, before: replace(claims, not_before=before.not_before if before else 0))
+
+
+@fault("IDN-790")
+def grants_what_each_link_says() -> None:
+    """The last link says what its holder may do, and was signed."""
+    _before_narrowing(lambda claims, before: replace(claims, scope=before.scope if before else claims.scope))
+
+
+@fault("IDN-790")
+def compares_paths_and_no_methods() -> None:
+    """Who may read the lamp may switch it."""
+    Scope.covers = lambda self, other: all(path in self.methods for path in other.methods)
+
+
+@fault("IDN-790")
+def grants_all_that_lies_below() -> None:
+    """A path stands for everything that begins with it."""
+
+    def covers(self: Scope, other: Scope) -> bool:
+        return all(
+            any(path.startswith(each) and bits & ~mine == 0 for each, mine in self.methods.items())
+            for path, bits in other.methods.items()
+        )
+
+    Scope.covers = covers
+
+
+@fault("IDN-790")
+def takes_no_scope_for_no_claim() -> None:
+    """Nothing is said, so nothing is claimed that could be too much."""
+    chain._grants = lambda before, after: before is None or after is None or before.covers(after)
+
+
+@fault("IDN-790")
+def lets_anchors_grant_everything() -> None:
+    """An anchor is an anchor: its scope is stored, and shown in the settings."""
+    original = chain.check_narrowing
+    chain.check_narrowing = lambda made, anchor: original(made, replace(anchor, scope=None))
+
+
+@fault("IDN-790")
+def holds_scopes_against_the_first_link() -> None:
+    """What Ann has, all may have whom she let in, whatever stood between."""
+
+    def check(made: Chain, anchor: Anchor) -> None:
+        first = made.credentials[0].claims.scope
+        for each in made.credentials:
+            if not chain._grants(first, each.claims.scope):
+                raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-790")
+        scopes = [replace(each, claims=replace(each.claims, scope=first)) for each in made.credentials]
+        _narrowing(Chain(tuple(scopes)), anchor)
+
+    chain.check_narrowing = check
+
+
+@fault("IDN-800")
+def believes_roles_that_were_added() -> None:
+    """Whoever lets somebody in may say what he is."""
+    _before_narrowing(lambda claims, before: replace(claims, role=""))
+
+
+@fault("IDN-800")
+def lets_attributes_be_added() -> None:
+    """Values that were there may not change; what was not there contradicts nothing."""
+
+    def added(claims: Claims, before: Claims | None) -> Claims:
+        known = before.attributes if before else claims.attributes
+        return replace(claims, attributes={name: each for name, each in claims.attributes.items() if name in known})
+
+    _before_narrowing(added)
+
+
+@fault("IDN-800")
+def takes_true_for_one() -> None:
+    """In this language they are equal."""
+
+    def describes(before: Claims, after: Claims) -> bool:
+        same = all(before.attributes.get(name, "") == each for name, each in after.attributes.items())
+        return same and set(after.attributes) <= set(before.attributes) and after.role in ("", before.role)
+
+    chain._describes = describes
+
+
+# -- dates and status ----------------------------------------------------------------------------------------------
+
+
+@fault("IDN-810")
+def takes_chains_that_have_ended() -> None:
+    """Handshakes judge the dates, so nobody does when a chain is handed over."""
+    chains.check_dates = lambda made, now: None
+
+
+@fault("IDN-810")
+def looks_at_the_dates_of_the_last_link() -> None:
+    """It is the last one that is shown."""
+    original = chains.check_dates
+    chains.check_dates = lambda made, now: original(Chain(made.credentials[-1:]), now)
+
+
+@fault("IDN-810")
+def takes_credentials_of_next_year() -> None:
+    """What was signed tomorrow is good today."""
+    chain.MAX_AHEAD = 1 << 65
+
+
+@fault("IDN-810")
+def allows_anchors_no_second() -> None:
+    """Every clock is right, or its owner's fault."""
+    chain.MAX_AHEAD = 0
+
+
+@fault("IDN-820")
+def asks_for_no_status_of_chains() -> None:
+    """Lists are for credentials that stand alone."""
+    Chains.check_status = lambda self, cwts, now: None
+
+
+@fault("IDN-820")
+def asks_for_the_status_of_the_last_link() -> None:
+    """Who let him in was taken back, and he was not."""
+    original = Chains.check_status
+    Chains.check_status = lambda self, cwts, now: original(self, list(cwts)[-1:], now)
+
+
+# -- taking and holding --------------------------------------------------------------------------------------------
+
+
+@fault("IDN-830")
+def holds_what_it_has_read() -> None:
+    """The chain is stored while it is judged, and a refusal is an answer like any other."""
+    original = Chains.judge
+
+    def judge(self: Chains, data: bytes, now: float | None) -> Chain:
+        made = chain.read_chain(data)
+        if made.signer in self._anchors:
+            self.take(made)
+        return original(self, data, now)
+
+    Chains.judge = judge
+
+
+@fault("IDN-840")
+def refuses_a_chain_that_it_holds() -> None:
+    """Twice the same is a repetition, and repetitions are attacks."""
+    original = Chains.judge
+
+    def judge(self: Chains, data: bytes, now: float | None) -> Chain:
+        if data in self._held:
+            raise ProtocolError(Problem.REPLAYED, "IDN-840")
+        return original(self, data, now)
+
+    Chains.judge = judge
+
+
+@fault("IDN-850")
+def lets_the_first_sixteen_in() -> None:
+    """There is room for sixteen; whoever comes later is told that all is well."""
+    original = Chains.take
+
+    def take(self: Chains, made: Chain) -> None:
+        if len(self._held) < chains.MAX_HELD or made.encode() in self._held:
+            original(self, made)
+
+    Chains.take = take
+
+
+@fault("IDN-850")
+def goes_by_who_came_first() -> None:
+    """Use is not noted: whoever was here first is the first to go."""
+
+    def use(self: Chains, encoded: bytes, made: Chain, anchor: Anchor) -> None:
+        self._held.setdefault(encoded, (made, anchor))
+
+    Chains._use = use
+
+
+@fault("IDN-850")
+def holds_chains_without_number() -> None:
+    """Memory is cheap in the laboratory."""
+    chains.MAX_HELD = 1 << 20
