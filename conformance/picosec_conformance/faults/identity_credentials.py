@@ -46,7 +46,7 @@ def takes_zones_of_any_length() -> None:
 
 
 @fault("IDN-710")
-def takes_attributes_of_any_form() -> None:
+def takes_members_attributes_of_any_form() -> None:
     """Attributes are for applications, and they will know."""
     _reads_claims(credential.CLAIM_ATTRIBUTES)
 
@@ -58,7 +58,7 @@ def takes_any_depth() -> None:
 
 
 @fault("IDN-710")
-def passes_over_claims_that_it_does_not_know() -> None:
+def passes_over_claims_of_members_that_it_does_not_know() -> None:
     """The next version will have more claims: what restricts a credential tomorrow is nothing today."""
     original = credential._check_form
 
@@ -398,7 +398,7 @@ def lets_attributes_be_added() -> None:
 
 
 @fault("IDN-800")
-def takes_true_for_one() -> None:
+def takes_true_for_one_in_attributes() -> None:
     """In this language they are equal."""
 
     def describes(before: Claims, after: Claims) -> bool:
