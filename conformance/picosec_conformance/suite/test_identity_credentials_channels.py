@@ -26,7 +26,8 @@ from picosec_conformance.credentials import (
     holder_key,
     scope,
 )
-from picosec_conformance.edhoc_peer import HostileInitiator
+from picosec_conformance.edhoc_peer import HostileInitiator, HostileResponder, expect_given_up
+from picosec_conformance.edhoc_run import Prover
 from picosec_conformance.identity import claims as issuer_claims
 from picosec_conformance.keeper import Keeper
 from picosec_conformance.lives import Renewing, wakes, works
@@ -383,22 +384,46 @@ def test_channels_of_others_go_on(zone: Zone, keeper: Keeper) -> None:
     assert [works(zone.target, channel) for channel in (gone, *kept)] == [False, True, True]
 
 
+def _held_back(zone: Zone, link: Link) -> HostileResponder:
+    """Return a peer whom the target called by a handed-over name, and who has not answered message_3."""
+    peer = HostileResponder(zone.target, zone.control, zone.parties(link))
+    peer.wait_1()
+    named = b"\xa1\x04" + dumps(link.holder.kid)
+    peer.run.responder = Prover(named, link.cwt, link.holder.public, link.holder.private)
+    peer.send_2()
+    peer.wait_3()
+    return peer
+
+
 @pytest.mark.requirement("IDN-910")
-@pytest.mark.needs("identity.status")
-def test_handshake_that_is_going_on_opens_nothing(zone: Zone, keeper: Keeper, control: Control) -> None:
-    """The list comes between two messages."""
-    links = zone.three(status_claim(), {}, {})
+@pytest.mark.needs("identity.status", "channel.edhoc.initiator")
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_handshake_that_is_going_on_opens_nothing(zone: Zone, keeper: Keeper, place: int) -> None:
+    """Cleo knows that Bob, who let her in, will be found out, and holds her last answer back."""
+    further: list[dict[Any, Any]] = [status_claim() if at == place else {} for at in range(3)]
+    links = zone.three(*further)
     keeper.takes(keeper.token().close())
     zone.takes(*links)
-    peer = HostileInitiator(zone.target, zone.parties(links[-1]))
-    peer.reach_2()
+    peer = _held_back(zone, links[-1])
     keeper.takes(keeper.revoking().close())
 
-    id_cred = b"\xa1\x04" + dumps(links[-1].holder.kid)
-    reply = peer.send_3(peer.run.encrypt_3(peer.run.compose_plaintext_3(id_cred=id_cred, cred=links[-1].cwt)))
+    peer.send_4(b"")
 
-    assert reply.code == Code.BAD_REQUEST
-    assert control.state()[2] == 0
+    expect_given_up(zone.target, zone.control, Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-920")
+@pytest.mark.needs("channel.edhoc.initiator")
+def test_handshake_that_outlasts_the_credential_opens_nothing(zone: Zone, control: Control) -> None:
+    """It was good when it was shown, and the answer comes a minute later."""
+    link = zone.link(claims={ENDS: NOW + 60})
+    zone.takes(link)
+    peer = _held_back(zone, link)
+    control.provision_objects(date=NOW + 61)
+
+    peer.send_4(b"")
+
+    expect_given_up(zone.target, zone.control, Problem.BAD_CREDENTIAL)
 
 
 @pytest.mark.requirement("IDN-910")
