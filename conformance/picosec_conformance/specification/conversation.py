@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from picosec.channel.credentials import Usage
 from picosec.channel.session import Role
 from picosec.crypto.aead import Aead
 from picosec.crypto.curves import Curve
@@ -29,6 +30,7 @@ from picosec_conformance.blockwise import read_whole
 from picosec_conformance.bundle.contents import PARTS
 from picosec_conformance.bundle.listing import Listing, Part, Run, sign
 from picosec_conformance.control import Control, oscore_context
+from picosec_conformance.credentials import DEPTH, scope
 from picosec_conformance.evidence import Evidence
 from picosec_conformance.handshake import initiate, introduce, respond
 from picosec_conformance.histories import thumbprint
@@ -39,6 +41,7 @@ from picosec_conformance.report.model import Frame
 from picosec_conformance.specification.instances import Instance
 from picosec_conformance.target import Target
 from picosec_conformance.transcript import Operation, Outcome, Step, encode_test
+from picosec_conformance.zone import Zone
 
 #: The rule of a request's payload, by the path.
 REQUESTS: Mapping[str, str] = {
@@ -77,6 +80,7 @@ def instances_of_conversation() -> Iterator[Instance]:
         _change_identities(Control(target))
         _name_endorsers(Control(target))
         _ask_for_evidence(target, Control(target))
+        _join_a_zone(target, Control(target))
         frames = tuple(target.frames)
         record, _ = links.end()
     yield from _said(frames)
@@ -184,6 +188,18 @@ def _name_endorsers(control: Control) -> None:
     control.reset(bytes(32))
     keys = [Key(bytes([curve.value]), curve, bytes([curve.value]) * 32) for curve in (Curve.P256, Curve.ED25519)]
     control.provision_endorsements(endorsers=[{1: key.kid, 2: key.cose_key} for key in keys], required=[keys[0].kid])
+
+
+def _join_a_zone(target: Target, control: Control) -> None:
+    """Give the target anchors and credentials of its own, and have it hand these over."""
+    control.reset(bytes(32))
+    zone = Zone(target, control, random.Random(1))
+    zone.believe(zone.new_key(b"second", Curve.ED25519), scope=scope(("/actuators/lamp", 5)))
+    lamp = zone.new_key(b"lamp", Curve.ED25519)
+    zone.give(lamp, zone.link(claims={DEPTH: 1}), zone.link(lamp, "ann"), usage=Usage.SIGNATURE, kind="kid")
+    control.act("present")
+    request = target.receive("a chain")
+    target.send(Message(Type.ACK, Code.CHANGED, request.message_id, request.token))
 
 
 def _ask_for_evidence(target: Target, control: Control) -> None:
