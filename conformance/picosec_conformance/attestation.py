@@ -117,7 +117,7 @@ class Answering:
 
     The target knows the date, :data:`picosec_conformance.objects.NOW`, unless ``date`` is None. ``claims`` are further
     ones of the suite's credential, which is of a ``kind``; ``called`` says whether the target opens the channel, and
-    ``acceptable`` what it accepts.
+    ``acceptable`` what it accepts. With ``parties``, they know each other already.
     """
 
     def __init__(
@@ -131,6 +131,7 @@ class Answering:
         claims: Mapping[int, Any] | None = None,
         kind: Kind | None = None,
         called: bool = False,
+        parties: Parties | None = None,
         **acceptable: Any,
     ) -> None:
         self.target, self.control, self.rng = target, control, rng
@@ -140,7 +141,7 @@ class Answering:
             control.provision_objects(date=date)
         chosen = {} if kind is None else {"own_kind": kind}
         chosen = as_initiator(**chosen) if called else chosen
-        self.parties: Parties = meet(target, rng, own_claims=claims, **chosen)
+        self.parties = meet(target, rng, own_claims=claims, **chosen) if parties is None else parties
         self.reopen(called=called)
 
     def reopen(self, *, called: bool = False) -> None:

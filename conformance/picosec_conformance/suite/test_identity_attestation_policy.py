@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 
 from picosec.channel.credentials import Kind
-from picosec.registry import CLAIM_CODE, CLAIM_KIND
 from picosec_conformance.attestation import Answering
 from picosec_conformance.control import Control
+from picosec_conformance.credentials import APPLICATION, CODE, DEPTH, KIND
 from picosec_conformance.evidence import DEBUG, SOFTWARE, TAMPER, Evidence, hash_of
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Target
+from picosec_conformance.zone import Shown, Zone
 
 pytestmark = pytest.mark.needs(CONTROL, "channel.edhoc.responder", "channel.oscore.client")
 
-#: Kind of the holder of a credential: an application.
-APPLICATION = 2
 FIRMWARE, GATE = SOFTWARE["firmware"], SOFTWARE["gate"]
 #: What the verifier was told of the software: two versions of one piece, one of the other.
 ACCEPTABLE: Mapping[str, list[bytes]] = {"firmware": [hash_of("firmware 1.1"), FIRMWARE], "gate": [GATE]}
@@ -120,7 +119,7 @@ def test_policy_says_how_often_is_too_often(target: Target, control: Control, rn
 
 def bound_to(code: Any) -> dict[int, Any]:
     """Return the claims of a credential that is good for one piece of code."""
-    return {CLAIM_KIND: APPLICATION, CLAIM_CODE: code}
+    return {KIND: APPLICATION, CODE: code}
 
 
 KINDS = pytest.mark.parametrize(
@@ -140,6 +139,21 @@ def test_application_is_the_code_that_it_says(target: Target, control: Control, 
     answering.accepts()
     assert running(answering, {"under any name": GATE}) is None
     assert running(answering, {"firmware": FIRMWARE}) == "bad_evidence"
+
+
+@pytest.mark.requirement("IDN-1290")
+@pytest.mark.needs("identity.credentials", "channel.edhoc.method.3", "channel.edhoc.suite.2")
+@pytest.mark.parametrize("by", ["kcwt", "kid"])
+def test_application_of_a_zone_is_the_code_that_it_says(zone: Zone, by: Shown) -> None:
+    """Its owner let it in, for as long as it is this application; by value, or by a chain that the target holds."""
+    application = ("gate", {KIND: APPLICATION, CODE: GATE})
+    links = zone.links(application) if by == "kcwt" else zone.links(("ann", {DEPTH: 1}), application)
+    if by == "kid":
+        zone.takes(*links)
+    answering = Answering(zone.target, zone.control, zone.rng, parties=zone.parties(links[-1], by))
+    answering.accepts()
+
+    assert running(answering, {"firmware": FIRMWARE, "gate": hash_of("gate 6")}) == "bad_evidence"
 
 
 @pytest.mark.requirement("IDN-1290")
