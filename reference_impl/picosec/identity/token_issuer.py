@@ -17,7 +17,7 @@ from picosec.crypto.vault import Handle, Vault
 from picosec.crypto.voprf import Evaluation, SecretKey
 from picosec.errors import ProtocolError
 from picosec.identity.scope import Scope
-from picosec.identity.token import Redemption, TokenRequest
+from picosec.identity.token import Redemption, Token, TokenRequest
 from picosec.identity.token_sealing import unseal_redemption
 from picosec.registry import Problem
 
@@ -95,9 +95,7 @@ class TokenIssuer:
         key = self._key(request.kid, "IDN-1330")
         key.check_time(now, "IDN-1340")
         points = request.points()
-        issued = self._issued.get(key.name, Counter())
-        if issued[peer] + len(points) > key.allowance or issued.total() + len(points) > key.room:
-            raise ProtocolError(Problem.EXHAUSTED, "IDN-1360", "no tokens are left for this peer")
+        self._check_allowance(key, peer, len(points))
         return Issued(key, peer, key.secret.evaluate_all(points, random_scalar(entropy)))
 
     def count(self, issued: Issued) -> None:
@@ -113,8 +111,7 @@ class TokenIssuer:
         redemption = unseal_redemption(data, self.readers, self.vault)
         token, request = redemption.token, redemption.request
         key = self._key(token.kid, "IDN-1420")
-        if not compare_digest(key.secret.output(token.nonce), token.output):
-            raise ProtocolError(Problem.AUTHENTICATION_FAILED, "IDN-1440", "not a token of this key")
+        _check_output(key, token)
         key.check_time(now, "IDN-1450")
         spent = self._spent.get(key.name, set())
         if token.nonce in spent:
@@ -139,8 +136,18 @@ class TokenIssuer:
         spent = [[name, sorted(nonces)] for name, nonces in sorted(self._spent.items())]
         return [keys, sorted(self.readers), issued, spent]
 
+    def _check_allowance(self, key: TokenKey, peer: bytes, count: int) -> None:
+        issued = self._issued.get(key.name, Counter())
+        if issued[peer] + count > key.allowance or issued.total() + count > key.room:
+            raise ProtocolError(Problem.EXHAUSTED, "IDN-1360", "no tokens are left for this peer")
+
     def _key(self, kid: bytes, requirement: str) -> TokenKey:
         key = self.keys.get(kid)
         if key is None:
             raise ProtocolError(Problem.UNKNOWN_CREDENTIAL, requirement, "no token key of this identifier")
         return key
+
+
+def _check_output(key: TokenKey, token: Token) -> None:
+    if not compare_digest(key.secret.output(token.nonce), token.output):
+        raise ProtocolError(Problem.AUTHENTICATION_FAILED, "IDN-1440", "not a token of this key")
