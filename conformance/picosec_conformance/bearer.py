@@ -7,7 +7,7 @@ from typing import Any
 
 from picosec.channel.credentials import Kind
 from picosec_conformance.keeper import Keeper
-from picosec_conformance.meeting import Meeting
+from picosec_conformance.showing import Meeting
 from picosec_conformance.status import status_claim
 
 

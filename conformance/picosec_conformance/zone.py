@@ -23,8 +23,8 @@ from picosec_conformance.credentials import DEPTH, Link, chain
 from picosec_conformance.edhoc_peer import HostileInitiator, expect_error
 from picosec_conformance.handshake import TARGET_KID, Parties, initiate, open_channel, respond
 from picosec_conformance.identity import Identity, make_identity
-from picosec_conformance.meeting import Meeting
 from picosec_conformance.objects import NOW, PLATFORM, Key
+from picosec_conformance.showing import Meeting
 from picosec_conformance.target import Nonconformity, Target
 
 PATH: Final = "/ps/credentials"

@@ -24,7 +24,7 @@ from picosec_conformance.edhoc_peer import (
 )
 from picosec_conformance.handshake import Parties, initiate, open_channel, respond
 from picosec_conformance.identity import claims
-from picosec_conformance.meeting import Meeting
+from picosec_conformance.showing import Meeting
 from picosec_conformance.target import Target
 
 pytestmark = [

@@ -9,7 +9,8 @@ import pytest
 from picosec.channel.credentials import Kind
 from picosec.messaging.cbor import dumps, loads
 from picosec_conformance.control import Control
-from picosec_conformance.meeting import EITHER_SIDE, Meeting
+from picosec_conformance.meeting import EITHER_SIDE
+from picosec_conformance.showing import Meeting
 from picosec_conformance.target import Target
 
 

@@ -16,7 +16,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from picosec.channel.credentials import Kind, Usage
 from picosec.messaging.cbor import dumps
 from picosec_conformance.control import Control
-from picosec_conformance.meeting import BOTH_SIDES, EITHER_SIDE, EITHER_USE, Meeting, certificate
+from picosec_conformance.meeting import BOTH_SIDES, EITHER_SIDE, EITHER_USE, certificate
+from picosec_conformance.showing import Meeting
 from picosec_conformance.target import Target
 
 

@@ -16,7 +16,8 @@ from picosec.objects.structures import signature_structure
 from picosec_conformance.control import Control, trusted_credential
 from picosec_conformance.edhoc_run import sign
 from picosec_conformance.identity import claims, make_identity
-from picosec_conformance.meeting import BOTH_SIDES, EITHER_SIDE, EITHER_USE, Meeting
+from picosec_conformance.meeting import BOTH_SIDES, EITHER_SIDE, EITHER_USE
+from picosec_conformance.showing import Meeting
 from picosec_conformance.target import Target
 
 
