@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "post": ("picosec.cli.post", "hand a value to a resource of a device"),
     "identity": ("picosec.cli.identity", "make a key and its credential, for a device or for yourself"),
     "id": ("picosec.cli.id", "make an identity that outlives its keys, give it another key, verify a history"),
+    "cred": ("picosec.cli.cred", "say who belongs to a zone and may do what there, delegate it, take it back"),
     "object": ("picosec.cli.object", "make keys for objects, and objects that a device takes days later"),
     "seal": ("picosec.cli.seal", "seal private keys that lie in files as they are"),
     "context": ("picosec.cli.context", "make an OSCORE context that two sides share beforehand"),

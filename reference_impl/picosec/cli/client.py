@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,13 @@ ADVICE: Final = {
     Problem.UNSUPPORTED_METHOD: ": does the device have an identity (--identity)?",
 }
 
+#: The same for who shows the credential of a zone.
+ZONE_ADVICE: Final = {
+    **ADVICE,
+    Problem.UNKNOWN_CREDENTIAL: ": hand the device the chain first, `picosec post URL/ps/credentials --format 65006`",
+    Problem.BAD_CREDENTIAL: ": has it ended or been revoked, or does the device lack the zone's list or its --anchor?",
+}
+
 
 def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None:
     """Declare what every request has."""
@@ -60,6 +68,9 @@ def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None
     protection = parser.add_argument_group("protection (without any, only open resources answer)")
     protection.add_argument("--identity", type=Path, metavar="FILE", help="your identity, to open a channel by EDHOC")
     protection.add_argument("--peer", type=Path, metavar="FILE", help="the public half of the device's identity")
+    protection.add_argument(
+        "--credential", type=Path, metavar="FILE", help="what a zone says of you, beside your identity (`picosec cred`)"
+    )
     add_vault_argument(protection, making=False)
     protection.add_argument("--context", type=Path, metavar="FILE", help="an OSCORE context instead of a handshake")
     link = parser.add_argument_group("link")
@@ -115,7 +126,7 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
             return DONE
     if observing and isinstance(waiting.outcome, events.Response) and not waiting.told:
         complain("the device does not let this be observed; this is what it says now")
-    return _show(waiting.outcome, options.timeout)
+    return _show(waiting.outcome, options.timeout, ADVICE if options.credential is None else ZONE_ADVICE)
 
 
 def _link(place: Place, options: argparse.Namespace) -> Link:
@@ -135,7 +146,7 @@ def _link(place: Place, options: argparse.Namespace) -> Link:
             return udp.connect(place.host, place.port)
 
 
-def _show(outcome: events.Event | None, timeout: float) -> int:
+def _show(outcome: events.Event | None, timeout: float, advice: Mapping[Problem, str]) -> int:
     match outcome:
         case events.Response(message=message) if message.code >> 5 == Code.CONTENT >> 5:
             print(content(message.content_format, message.payload) or status(message.code), flush=True)
@@ -153,7 +164,7 @@ def _show(outcome: events.Event | None, timeout: float) -> int:
         case events.Failed(reason=reason):
             complain(f"the answer cannot be used: {TEXT[reason]} ({reason.name.lower()})")
         case events.ChannelFailed(reason=reason):
-            complain(f"no channel could be opened, {TEXT[reason]} ({reason.name.lower()}){ADVICE.get(reason, '')}")
+            complain(f"no channel could be opened, {TEXT[reason]} ({reason.name.lower()}){advice.get(reason, '')}")
         case _:
             complain("the device rejected the message: it may not serve CoAP at this address")
     return REFUSED
@@ -173,8 +184,12 @@ def _protection(
     if options.identity is None or options.peer is None:
         missing = "--identity" if options.identity is None else "--peer"
         raise Mistake(f"a handshake needs your --identity and the device as --peer: {missing} is missing")
-    fill(keyring, opened, [options.identity], [options.peer], [], keys)
+    fill(keyring, opened, [options.identity] if options.credential is None else [], [options.peer], [], keys)
     own, peer = (read_identity(path, private=False) for path in (options.identity, options.peer))
+    if options.credential is not None:
+        from picosec.cli.cred_files import present
+
+        present(keyring, options.credential, options.identity, keys)
     suites = _common_suites(own, peer)
     if isinstance(keys.vault, KeptKeys):
         suites = tuple(each for each in suites if SUITES[each].curve in keys.vault.curves())

@@ -38,6 +38,8 @@ link it serves UDP on this machine alone."""
       takes objects, each once (see `picosec object`); what it took outlives it
   picosec device --id lamp.toml --trust-id me.history --vault vault/lamp.toml --memory card/lamp.memory
       identities that outlive their keys, on both sides (see `picosec id`)
+  picosec device --identity lamp.toml --anchor home.public.toml --vault vault/lamp.toml --memory card/lamp.memory
+      takes whoever belongs to a zone (see `picosec cred`)
   picosec identity lamp.toml --vault "$token"
   picosec device --identity lamp.toml --trust me.public.toml --vault "$token"
       its key lies in a secure element and never leaves; $token is, say,
@@ -81,6 +83,13 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
         action="append",
         metavar="FILE",
         help="a key of `picosec object`: the device's own, the public half of a sender's, or of a group",
+    )
+    keys.add_argument(
+        "--anchor",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="the public half of a zone: who has its credentials may do what they say, until they are revoked",
     )
     keys.add_argument(
         "--status-issuer", type=Path, action="append", metavar="FILE", help="whose lists of what was revoked it takes"
@@ -151,7 +160,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
-    for name in ("identity", "trust", "context", "id", "trust_id", "objects", "status_issuer"):
+    for name in ("identity", "trust", "context", "id", "trust_id", "objects", "anchor", "status_issuer"):
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise Mistake(f"a test build gets its keys through the Test Interface: leave out {option}")

@@ -46,14 +46,11 @@ def production(options: argparse.Namespace, opened: ExitStack) -> tuple[Device, 
         fill(keyring, opened, options.identity or (), options.trust or (), options.context or (), keys)
         if options.objects or options.id:
             _fill_further(keyring, options, keys)
-    for path in options.status_issuer or ():
-        from picosec.cli.status_files import read_status_issuer
-
-        keyring.status.admit([read_status_issuer(path)])
+    _believe(keyring, options)
     if options.memory is not None:
         assert kept.memory is not None
         _remember(keyring, kept.sealing, kept.memory, options)
-    if (options.identity or options.id) and not (options.trust or options.trust_id):
+    if (options.identity or options.id) and not (options.trust or options.trust_id or options.anchor):
         complain("nobody is trusted, so nobody can open a channel: name who may with --trust")
     return Device(os.urandom, keyring, name=options.name, shelf=channels), SystemClock()
 
@@ -65,7 +62,7 @@ def _own(options: argparse.Namespace) -> list[Path]:
 
 def _check(options: argparse.Namespace) -> None:
     """Hold the options against one another, and say so when a key lies there for everybody who copies the file."""
-    needy = [name for name in ("objects", "status_issuer", "trust_id") if getattr(options, name)]
+    needy = [name for name in ("objects", "anchor", "status_issuer", "trust_id") if getattr(options, name)]
     if needy and options.memory is None:
         name = f"--{needy[0].replace('_', '-')}"
         raise Mistake(f"{name} takes what must never be forgotten: add --memory, where it lies sealed, and --vault")
@@ -92,6 +89,19 @@ def _fill_further(keyring: Keyring, options: argparse.Namespace, keys: object) -
         add_object_keys(keyring, path, keys)
     if options.id is not None:
         keyring.assume(read_own(options.id, keys))
+
+
+def _believe(keyring: Keyring, options: argparse.Namespace) -> None:
+    """Believe zones, and whoever says what was revoked: of a zone, its own file tells that too."""
+    if options.anchor:
+        from picosec.cli.zone_files import read_anchor
+
+        keyring.chains.admit(read_anchor(path) for path in options.anchor)
+    if options.anchor or options.status_issuer:
+        from picosec.cli.status_files import read_status_issuer
+
+        paths = [*(options.anchor or ()), *(options.status_issuer or ())]
+        keyring.status.admit(read_status_issuer(path) for path in paths)
 
 
 def _remember(keyring: Keyring, sealing: Vault, shelf: FileShelf, options: argparse.Namespace) -> None:

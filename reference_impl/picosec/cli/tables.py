@@ -89,15 +89,32 @@ def must_be_new(*paths: Path) -> None:
             raise Mistake(f"{path} is there already, and a key that is overwritten is gone: choose another name")
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a file in place of the one there is, in one step. Raises :class:`Mistake`."""
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        beside.write_bytes(data)
+        os.replace(beside, path)
+    except OSError as error:
+        raise Mistake(f"{path} cannot be written: {error.strerror}") from error
+
+
 def write_table(path: Path, table: str, lines: Mapping[str, str], mode: int, comment: str) -> None:
     """Write a new file of one table. Raises :class:`Mistake` when it is there, or cannot be."""
+    write_tables(path, {table: lines}, mode, comment)
+
+
+def write_tables(path: Path, tables: Mapping[str, Mapping[str, str]], mode: int, comment: str) -> None:
+    """Write a new file of several tables. Raises :class:`Mistake` when it is there, or cannot be."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
         raise Mistake(f"{path} cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w") as file:
-        file.write(f"# {comment}\n[{table}]\n")
-        file.writelines(f"{key} = {_quoted(value)}\n" for key, value in lines.items())
+        file.write(f"# {comment}\n")
+        for table, lines in tables.items():
+            file.write(f"[{table}]\n")
+            file.writelines(f"{key} = {_quoted(value)}\n" for key, value in lines.items())
 
 
 def _quoted(text: str) -> str:

@@ -5,12 +5,14 @@ spec/v1/identity-credentials.md. Who owns them keeps them through a loss of powe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from picosec.crypto.curves import Curve, decode_public
 from picosec.errors import ProtocolError
 from picosec.identity.chain import Anchor, Chain, check_dates, read_chain, verify_chain
 from picosec.identity.credential import read_credential
+from picosec.identity.scope import decode_scope
 from picosec.identity.status_lists import StatusLists
 from picosec.registry import Problem
 
@@ -29,6 +31,7 @@ class Chains:
         self._anchors: dict[bytes, Anchor] = {}
         #: By encoding, with the anchor by which each was verified; the one used last stands last.
         self._held: dict[bytes, tuple[Chain, Anchor]] = {}
+        self._keep: Callable[[], None] = lambda: None
 
     def admit(self, anchors: Iterable[Anchor]) -> None:
         """Believe more anchors; one of a known identifier takes the place of the one there was."""
@@ -78,6 +81,20 @@ class Chains:
         self._use(chain.encode(), chain, self._anchors[chain.signer])
         while len(self._held) > MAX_HELD:
             del self._held[next(iter(self._held))]
+        self._keep()
+
+    def keep_by(self, keep: Callable[[], None]) -> None:
+        """Have a chain that was taken stored by this (IDN-860)."""
+        self._keep = keep
+
+    def remembered(self) -> list[Any]:
+        """Return the chains, the one used last as the last, as CBOR values for :meth:`recall`."""
+        return [[encoded, _row(anchor)] for encoded, (_chain, anchor) in self._held.items()]
+
+    def recall(self, rows: Iterable[Any]) -> None:
+        """Hold again the chains of an earlier life; they are good while their anchors are believed."""
+        for encoded, row in rows:
+            self._held[encoded] = (read_chain(encoded), _anchor(*row))
 
     def named(self, kid: bytes, now: float | None) -> list[Chain]:
         """Return the chains that end with a key of this identifier and are good now, none if none is held.
@@ -114,6 +131,11 @@ class Chains:
     def state(self) -> list[Any]:
         """Return anchors and chains as a CBOR value for a digest."""
         return [sorted(_row(anchor) for anchor in self._anchors.values()), sorted(self._held)]
+
+
+def _anchor(kid: bytes, curve: bytes, x: bytes, y: bytes, zone: bytes, scope: bytes) -> Anchor:
+    key = decode_public(Curve(curve[0]), x, y or None)
+    return Anchor(kid, key, zone, decode_scope(scope, "IDN-740") if scope else None)
 
 
 def _row(anchor: Anchor) -> list[bytes]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from picosec.crypto.curves import PublicKey
+from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
+from picosec.identity.keys import ALGORITHMS
 from picosec.identity.status import WIDTHS, StatusList, is_uri
 from picosec.messaging import cbor
-from picosec.objects.headers import Headers, Label
-from picosec.objects.signed import Signed
+from picosec.objects.headers import Headers, Label, headers
+from picosec.objects.signed import Signed, sign
 from picosec.objects.statement import MAX_KID
 from picosec.registry import CLAIM_STATUS_LIST, CLAIM_TIME_TO_LIVE, Problem
 
@@ -54,6 +56,27 @@ class StatusToken:
     def entries(self) -> StatusList:
         """Return the list itself. Raises ``too_large`` (IDN-190) or ``malformed`` (IDN-180)."""
         return StatusList.unpack(self.bits, self.packed)
+
+
+def issue_token(token: StatusToken, vault: Vault, handle: Handle) -> bytes:
+    """Return a token, signed with the key behind ``handle``, which ``token.kid`` names.
+
+    Raises ``bad_key`` for a key that does not sign (IDN-140).
+    """
+    algorithm = ALGORITHMS.get(vault.public(handle).curve)
+    if algorithm is None:
+        raise ProtocolError(Problem.BAD_KEY, "IDN-140", "the key does not sign")
+    listed = {"bits": token.bits, "lst": token.packed}
+    claims = {
+        _SUBJECT: token.uri,
+        _EXPIRES: token.expires,
+        _ISSUED: token.issued,
+        CLAIM_TIME_TO_LIVE: token.ttl,
+        CLAIM_STATUS_LIST: listed,
+    }
+    said = {label: value for label, value in claims.items() if value is not None}
+    head = headers({int(Label.ALG): algorithm.value, int(Label.KID): token.kid, int(Label.TYP): TYPE})
+    return sign(head, cbor.dumps(said), vault, handle).encode()
 
 
 def decode_token(data: bytes) -> tuple[Signed, StatusToken]:

@@ -327,7 +327,8 @@ class Agent:
         """Close what came back although its credential was taken back: power failed before that was done."""
         for channel in list(self.channels):
             session, in_force = channel.session, channel.bond.current is channel
-            if session is not None and in_force and self._keyring.took_back(session.peer.cred):
+            creds = () if session is None or not in_force else (session.peer.cred, *session.peer.issuers)
+            if any(self._keyring.took_back(cred) for cred in creds):
                 self.channels.close(channel, Happening.CLOSE)
 
     # -- telling -------------------------------------------------------------------------------------------------

@@ -94,7 +94,13 @@ class Memory:
 
 def memory_of(keyring: Keyring, vault: Vault, shelf: Shelf) -> Memory:
     """Return the memory for all that a party takes."""
-    return Memory(vault, shelf, {"objects": keyring.inbox, "status": keyring.status, "identities": keyring})
+    parts: dict[str, Part] = {
+        "objects": keyring.inbox,
+        "status": keyring.status,
+        "identities": keyring,
+        "credentials": keyring.chains,
+    }
+    return Memory(vault, shelf, parts)
 
 
 def _split(state: bytes) -> Iterable[bytes]:

@@ -446,4 +446,4 @@ def test_a_lower_list_names_what_lies_below_it():
 
 def test_the_test_interface_is_not_listed():
     """A list is for strangers, and the way into a test build is not."""
-    assert not [path for path in listed("/.well-known/core") if "test" in path]
+    assert not [path for path in listed("/.well-known/core") if path.startswith("/ps/test")]

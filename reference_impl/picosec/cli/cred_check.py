@@ -1,0 +1,149 @@
+"""Judging chains of credentials without a network, and taking credentials back."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from picosec.cli.cred_files import read_chain_file
+from picosec.cli.key_files import CURVES
+from picosec.cli.mistakes import DONE, REFUSED, Mistake, complain
+from picosec.cli.private import Keeper
+from picosec.cli.scopes import scope_lines
+from picosec.cli.status_files import read_status_issuer
+from picosec.cli.zone_files import list_path, read_anchor, read_zone, sign_list
+from picosec.errors import ProtocolError
+from picosec.identity.chain import Chain
+from picosec.identity.chains import Chains
+from picosec.identity.credential import Credential
+from picosec.identity.status_lists import StatusLists
+from picosec.objects.keys import Purpose
+
+
+class _Unjudged(StatusLists):
+    """Nothing was revoked as far as anybody here knows: there is no list."""
+
+    def check(self, cred: bytes, now: float | None) -> None:
+        """Take it as it is."""
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Show a chain, and whether it holds."""
+    if options.anchor is None:
+        raise Mistake(
+            "verify takes --anchor, the public half of a zone: a chain alone says nothing about whom you trust"
+        )
+    chain, anchor, now = read_chain_file(options.file), read_anchor(options.anchor), time.time()
+    lists = _Unjudged() if options.status is None else _lists(options, now)
+    chains = Chains(lists)
+    chains.admit([anchor])
+    print(described(chain, None if options.status is None else lists, now))
+    try:
+        chains.check(chain, now)
+    except ProtocolError as error:
+        complain(f"{options.file}: {error}")
+        return REFUSED
+    if options.status is None and any(each.claims.status for each in chain.credentials):
+        print("it holds, unless it was revoked: --status takes the list")
+    else:
+        print("it holds")
+    return DONE
+
+
+def revoke(options: argparse.Namespace, keys: Keeper) -> int:
+    """Take back the first credential of a chain, and with it all that followed."""
+    if options.zone is None:
+        raise Mistake("revoke takes --zone, who issued it")
+    zone, chain = read_zone(options.zone, keys), read_chain_file(options.file)
+    first = chain.credentials[0].claims
+    if first.zone != zone.anchor.zone:
+        raise Mistake(f"{options.file} is of another zone than {options.zone}")
+    if first.status is None or first.status.uri != zone.issuer.uri:
+        raise Mistake(
+            f"{options.file} has no place in the list of {options.zone}: it ends by itself, {_date(first.expires)}"
+        )
+    news = sign_list(zone, int(time.time()), revoked=first.status.index)
+    path = list_path(options.zone)
+    print(f"{first.subject or 'somebody'}: place {first.status.index} is revoked{'' if news else ' already'}")
+    print(f"{path}  for the devices of the zone: `picosec put URL/ps/status --file {path} --format 279`")
+    return DONE
+
+
+def renew_list(options: argparse.Namespace, keys: Keeper) -> int:
+    """Sign the list of a zone anew, before devices believe it no longer."""
+    sign_list(read_zone(options.file, keys), int(time.time()))
+    path = list_path(options.file)
+    print(f"{path}  for the devices of the zone: `picosec put URL/ps/status --file {path} --format 279`")
+    return DONE
+
+
+def described(chain: Chain, lists: StatusLists | None, now: float) -> str:
+    """Return a chain as a table for people; of status it says what ``lists`` do."""
+    lines = [f"zone    {chain.last.claims.zone.hex()}"]
+    for number, each in enumerate(chain.credentials, 1):
+        claims = each.claims
+        began = f"from {_date(claims.not_before)} " if claims.not_before else ""
+        lines.append(
+            f"{number:>2}  {claims.subject or '(no name)'}, {_what(each)}, {began}until {_date(claims.expires)}"
+        )
+        allowed = scope_lines(claims.scope, "everything" if number == 1 else "whatever the one before may")
+        lines.append(f"    may     {allowed[0]}")
+        lines += [f"            {line}" for line in allowed[1:]]
+        for name, value in sorted(claims.attributes.items()):
+            lines.append(f"    has     {name} = {value}")
+        if claims.identity:
+            lines.append(f"    is      {claims.identity.hex()}")
+        if claims.code:
+            lines.append(f"    code    {claims.code.hex()}")
+        curve = next(name for name, curve in CURVES.items() if curve is claims.holder.key.curve)
+        lines.append(f"    key     {claims.holder.kid.hex()}, {curve}")
+        lines.append(f"    status  {_status(each, lists, now)}")
+    return "\n".join(lines)
+
+
+def _what(credential: Credential) -> str:
+    claims = credential.claims
+    words = [claims.kind.name.lower(), *([claims.role] if claims.role else [])]
+    if claims.purpose is not None:
+        words.append(f"for {Purpose(claims.purpose).name.lower()} objects")
+    if claims.depth:
+        words.append(f"{claims.depth} may follow")
+    return ", ".join(words)
+
+
+def _status(credential: Credential, lists: StatusLists | None, now: float) -> str:
+    status = credential.claims.status
+    if status is None:
+        return "cannot be revoked by itself"
+    place = f"place {status.index} of {status.uri}"
+    if lists is None:
+        return place
+    try:
+        lists.check(credential.cwt, now)
+    except ProtocolError as error:
+        revoked = lists.revokes(credential.cwt)
+        return f"{place}: {'revoked' if revoked else error.detail.removeprefix('status of the credential: ')}"
+    return f"{place}: not revoked"
+
+
+def _lists(options: argparse.Namespace, now: float) -> StatusLists:
+    """Return the list that was given, judged by whom the zone says signs it. Raises :class:`Mistake`."""
+    lists = StatusLists()
+    lists.admit([read_status_issuer(options.anchor)])
+    path: Path = options.status
+    try:
+        lists.take(lists.judge(path.read_bytes(), now))
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read: {error.strerror}") from error
+    except ProtocolError as error:
+        raise Mistake(f"{path} is no list of this zone: {error.detail}") from error
+    return lists
+
+
+def _date(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
