@@ -122,4 +122,4 @@ def test_conversation_holds_every_message_of_the_test_interface() -> None:
     assert {*REQUESTS.values(), *RESPONSES.values(), "bundle-signed", "transcript"} <= rules
     events = [name for each in said if each.rule == "test-events" for name, _ in cbor.loads(each.data)]
     ended = {"channel-closed", "channel-failed", "failed", "reset"}
-    assert set(events) == {"channel", "identity", "notification", "object", "pong", "response", *ended}
+    assert set(events) == {"appraisal", "channel", "identity", "notification", "object", "pong", "response", *ended}
