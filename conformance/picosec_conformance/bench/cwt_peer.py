@@ -2,21 +2,24 @@
 
 Its one argument is JSON: private keys on P-256 and contents, in hexadecimal. A line with versions goes out first; then
 each line ``{"turn": name, "times": n}`` is answered with ``{"seconds": s}``, the processor time of so many objects,
-made and opened with the header of the grammar of objects. ``{"turn": name, "times": 0}`` is answered with one such
+made and opened with the header of the grammar of objects, or of so many chains of credentials, verified link by link
+from the anchor on. ``{"turn": name, "times": 0}`` is answered with one such
 ``{"object": hexadecimal}``, and with ``"object"`` in the question by the ``{"contents": hexadecimal}`` of it.
 """
 
 import gc
 import json
 import sys
+from functools import partial
 from importlib.metadata import version
 from time import process_time
 from typing import Any
 
+import cbor2
 import cwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
-SENDER, READER = b"\x01", b"\x11"
+SENDER, READER, ANCHOR = b"\x01", b"\x11", b"anchor"
 HEADER = {1: -7, 3: 60, 4: SENDER, 15: {6: 1_800_000_000, -65537: READER, -65538: 7}, 16: 65002}
 SEALED = {1: 1, 3: 18, 16: 65002}
 AGREEMENT = {1: -25}
@@ -51,18 +54,33 @@ def main() -> None:
     def unseal(made: bytes) -> Any:
         return verify(cose.decode(made, reader, context=CONTEXT))
 
-    turns = {"signed": (sign, verify), "sealed": (seal, unseal)}
+    anchor = key(ANCHOR, -7, given["anchor"], True)
+
+    def follow(links: list[bytes]) -> Any:
+        holder: dict[Any, Any] = {}
+        for link in links:
+            holder = cwt.decode(link, cwt.COSEKey.new({3: -7, **holder}) if holder else anchor)[8][1]
+        return holder[2]
+
+    turns: dict[str, tuple[Any, Any, Any]] = {
+        "signed": (sign, verify, given["contents"]),
+        "sealed": (seal, unseal, given["contents"]),
+    }
+    for name in ("chain-1", "chain-3"):
+        items = cbor2.loads(given[name])
+        links = [cbor2.dumps(cbor2.CBORTag(18, item)) for item in items]
+        turns[name] = (partial(list, links), follow, cbor2.loads(items[-1][2])[8][1][2])
     print(json.dumps({"cwt": version("cwt"), "cryptography": version("cryptography")}), flush=True)
     for line in sys.stdin:
         question = json.loads(line)
-        make, read = turns[question["turn"]]
+        make, read, expected = turns[question["turn"]]
         if "object" in question:
             answer = {"contents": read(bytes.fromhex(question["object"])).hex()}
         elif question["times"]:
             gc.collect()
             started = process_time()
             for _ in range(question["times"]):
-                assert read(make()) == given["contents"]
+                assert read(make()) == expected
             answer = {"seconds": process_time() - started}
         else:
             answer = {"object": make().hex()}

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from picosec_conformance.bench import (
     attestation,
+    credentials,
     device,
     edhoc,
     layers,
@@ -28,6 +29,7 @@ from picosec_conformance.bench.certifying import certify
 from picosec_conformance.bench.report import (
     Attestation,
     Channel,
+    Credentials,
     Device,
     Edhoc,
     Layers,
@@ -57,6 +59,7 @@ def measure(
     started = monotonic()
     with _cwt(folder_of_cwt) as (turns, versions):
         of_objects = _objects(turns, plan, progress)
+        of_credentials = _credentials(turns, plan, progress)
     handshakes = {"picosec": edhoc.reference(), "lakers": edhoc.lakers(), "primitives": edhoc.bare()}
     exchanges = {"picosec": oscore.reference(), "aiocoap": oscore.aiocoap()}
     of_edhoc = rates(handshakes, plan, lambda text: progress(f"EDHOC, {text}"))
@@ -105,6 +108,7 @@ def measure(
             round(of_evidence["given"], 1),
             round(of_evidence["judged"], 1),
         ),
+        credentials=of_credentials,
         status_list=StatusList(
             status.ENTRIES,
             status.REVOKED,
@@ -158,6 +162,30 @@ def _objects(of_cwt: Mapping[str, Contender], plan: Plan, progress: Callable[[st
         signed["primitives"],
         sealed["primitives"],
     )
+
+
+def _credentials(of_cwt: Mapping[str, Contender], plan: Plan, progress: Callable[[str], None]) -> Credentials:
+    """Measure chains of credentials, each length by all who judge it."""
+    found: dict[int, dict[str, float]] = {}
+    for length in credentials.LENGTHS:
+        contenders: dict[str, Contender] = {"picosec": credentials.contenders(length)}
+        if f"chain-{length}" in of_cwt:
+            contenders["cwt"] = of_cwt[f"chain-{length}"]
+        measured = rates(contenders, plan, partial(_of_chains, progress, length))
+        found[length] = {name: round(rate, 1) for name, rate in measured.items()}
+    one, three = (found[length] for length in credentials.LENGTHS)
+    return Credentials(
+        *credentials.sizes(),
+        credentials.anchor_bytes(),
+        one["picosec"],
+        three["picosec"],
+        one.get("cwt"),
+        three.get("cwt"),
+    )
+
+
+def _of_chains(progress: Callable[[str], None], length: int, text: str) -> None:
+    progress(f"chains of {length}, {text}")
 
 
 def _of_objects(progress: Callable[[str], None], kind: str, text: str) -> None:

@@ -39,6 +39,7 @@ from picosec.objects.compose import sealed_object
 from picosec.objects.inbox import Inbox
 from picosec.objects.keys import Keys, OwnKey, Purpose, SenderKey
 from picosec.objects.statement import Statement
+from picosec_conformance.bench import credentials
 from picosec_conformance.bench.report import MeasurementFailed
 from picosec_conformance.peers.missing import PeerMissing
 
@@ -47,6 +48,8 @@ NOW: Final = 1_800_000_000
 CONTENTS: Final = b"\x83\x03\x6e/actuators/lamp\x41\xf5"
 _CHILD = Path(__file__).with_name("cwt_peer.py")
 _PATIENCE = 120.0
+#: What python-cwt is asked to do.
+TURNS: Final = ("signed", "sealed", "chain-1", "chain-3")
 
 #: What is measured: makes one object, opens it, and returns it.
 Turn = Callable[[], bytes]
@@ -141,8 +144,9 @@ def cwt(folder: Path) -> Iterator[tuple[dict[str, Elsewhere], Mapping[str, str]]
     """
     if not (folder / "cwt").is_dir():
         raise PeerMissing(f"cwt is not in {folder}: pip install --target {folder} 'cwt>=3.3,<4' 'cbor2<6'")
-    keys = {name: private(name).hex() for name in ("signer", "reader")}
-    command = [sys.executable, "-P", str(_CHILD), json.dumps({**keys, "contents": CONTENTS.hex()})]
+    given = {name: private(name).hex() for name in ("signer", "reader")}
+    given |= {name: data.hex() for name, data in credentials.for_peer().items()}
+    command = [sys.executable, "-P", str(_CHILD), json.dumps({**given, "contents": CONTENTS.hex()})]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -164,7 +168,7 @@ def cwt(folder: Path) -> Iterator[tuple[dict[str, Elsewhere], Mapping[str, str]]
         if not first:
             raise MeasurementFailed("python-cwt does not start")
         try:
-            yield {turn: Elsewhere(ask, turn) for turn in ("signed", "sealed")}, json.loads(first)
+            yield {turn: Elsewhere(ask, turn) for turn in TURNS}, json.loads(first)
         finally:
             to_peer.close()
             process.wait(_PATIENCE)

@@ -87,6 +87,23 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """Chains of one and of three credentials: their bytes, and how many are judged per second.
+
+    ``anchor_bytes`` are what a device keeps of an anchor; of a chain it keeps its bytes. What python-cwt does is
+    ``None`` when it was not there to be measured.
+    """
+
+    one_bytes: int
+    three_bytes: int
+    anchor_bytes: int
+    one_per_s: float
+    three_per_s: float
+    cwt_one_per_s: float | None
+    cwt_three_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusList:
     """A status list: credentials in it, those of them that were taken back, and bytes of its token.
 
@@ -153,6 +170,7 @@ class Measurements:
     objects: Objects
     status_list: StatusList
     attestation: Attestation
+    credentials: Credentials
     channel: Channel
     device: Device
     delivery: tuple[Delivered, ...]
@@ -207,6 +225,7 @@ def rows(found: Measurements) -> list[Row]:
         *_objects(found.objects),
         *_status(found.status_list),
         *_attestation(found.attestation),
+        *_credentials(found.credentials),
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]
@@ -242,6 +261,22 @@ def _attestation(found: Attestation) -> list[Row]:
         Row("evidence given", f"{found.given_per_s:,.0f} per s", "", None),
         Row("evidence judged", f"{found.judged_per_s:,.0f} per s", "", None),
     ]
+
+
+def _credentials(found: Credentials) -> list[Row]:
+    """Return the lines of credentials; there is no budget for them."""
+    lines = [
+        Row("credential, and chain of three", f"{found.one_bytes} and {found.three_bytes} bytes", "", None),
+        Row("kept of an anchor", f"{found.anchor_bytes} bytes", "", None),
+    ]
+    for length, *rates in (
+        ("one", found.one_per_s, found.cwt_one_per_s),
+        ("three", found.three_per_s, found.cwt_three_per_s),
+    ):
+        for who, rate in zip(("reference", "python-cwt"), rates, strict=True):
+            measured = "not measured: --cwt DIR" if rate is None else f"{rate:,.0f} per s"
+            lines.append(Row(f"chains of {length} judged, {who}", measured, "", None))
+    return lines
 
 
 def _status(found: StatusList) -> list[Row]:

@@ -448,8 +448,7 @@ def asks_for_no_status_of_chains() -> None:
 @fault("IDN-820")
 def asks_for_the_status_of_the_last_link() -> None:
     """Who let him in was taken back, and he was not."""
-    original = Chains.check_status
-    Chains.check_status = lambda self, cwts, now: original(self, list(cwts)[-1:], now)
+    chains._revocable = lambda made: [made.last.cwt] if made.last.claims.status is not None else []
 
 
 # -- taking and holding --------------------------------------------------------------------------------------------

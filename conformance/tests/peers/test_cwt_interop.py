@@ -15,7 +15,7 @@ from picosec.crypto.curves import Curve
 from picosec.crypto.vault import software_vault
 from picosec.objects.inbox import Inbox
 from picosec.objects.keys import Keys, OwnKey, Purpose, SenderKey
-from picosec_conformance.bench import objects
+from picosec_conformance.bench import credentials, objects
 from picosec_conformance.bench.objects import CONTENTS, NOW, READER, SENDER, Elsewhere
 from picosec_conformance.bench.report import MeasurementFailed
 
@@ -54,3 +54,20 @@ def test_peer_refuses_a_changed_object(peer: Mapping[str, Elsewhere], kind: str)
     made[60] ^= 1
     with pytest.raises(MeasurementFailed):
         peer[kind].open(bytes(made))
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_peer_follows_a_chain_of_credentials(peer: Mapping[str, Elsewhere], length: int) -> None:
+    """Each credential is a CWT of RFC 8392, and its key a COSE_Key with which the next one verifies."""
+    assert peer[f"chain-{length}"].seconds(1) > 0
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_peer_refuses_a_changed_chain(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """It verifies the last link as well, and does not merely read it."""
+    given = credentials.for_peer()
+    changed = bytearray(given[f"chain-{length}"])
+    changed[-1] ^= 1
+    monkeypatch.setattr(credentials, "for_peer", lambda: {**given, f"chain-{length}": bytes(changed)})
+    with objects.cwt(Path(FOLDER or "")) as (turns, _), pytest.raises(MeasurementFailed):
+        turns[f"chain-{length}"].seconds(1)

@@ -69,7 +69,7 @@ class Chains:
             raise ProtocolError(Problem.UNKNOWN_CREDENTIAL, "IDN-740", "no anchor of this identifier")
         verify_chain(chain, anchor)
         check_dates(chain, now)
-        self.check_status(chain.cwts, now)
+        self.check_status(_revocable(chain), now)
 
     def check_status(self, cwts: Iterable[bytes], now: float | None) -> None:
         """Raise ``bad_credential`` if any of these credentials was taken back (IDN-820)."""
@@ -122,7 +122,7 @@ class Chains:
         if known is None or _row(known) != _row(anchor):
             raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-890", "its anchor is believed no longer")
         check_dates(chain, now)
-        self.check_status(chain.cwts, now)
+        self.check_status(_revocable(chain), now)
 
     def _use(self, encoded: bytes, chain: Chain, anchor: Anchor) -> None:
         self._held.pop(encoded, None)
@@ -136,6 +136,11 @@ class Chains:
 def _anchor(kid: bytes, curve: bytes, x: bytes, y: bytes, zone: bytes, scope: bytes) -> Anchor:
     key = decode_public(Curve(curve[0]), x, y or None)
     return Anchor(kid, key, zone, decode_scope(scope, "IDN-740") if scope else None)
+
+
+def _revocable(chain: Chain) -> list[bytes]:
+    """Return the credentials that can be taken back."""
+    return [each.cwt for each in chain.credentials if each.claims.status is not None]
 
 
 def _row(anchor: Anchor) -> list[bytes]:

@@ -91,6 +91,8 @@ class Claims:
         }
         claims = {label: value for label, value in claims.items() if value is not None}
         _check_form(claims)
+        _scope(claims)
+        _reference(claims)
         return cbor.dumps(claims)
 
 
@@ -126,6 +128,8 @@ class Unread:
 
     signed: Signed
     claims: dict[int, Any]
+    scope: Scope | None
+    status: StatusReference | None
 
     def check_algorithm(self) -> None:
         """Raise ``unsupported_algorithm`` for a signature that is neither ES256 nor EdDSA (IDN-720)."""
@@ -143,14 +147,14 @@ class Unread:
             expires=said[_EXPIRES],
             not_before=said.get(_NOT_BEFORE, 0),
             subject=said.get(_SUBJECT, ""),
-            scope=decode_scope(said[_SCOPE], "IDN-710") if _SCOPE in said else None,
+            scope=self.scope,
             role=said.get(CLAIM_ROLE, ""),
             attributes=said.get(CLAIM_ATTRIBUTES, {}),
             code=said.get(CLAIM_CODE, b""),
             depth=said.get(CLAIM_DEPTH, 0),
             identity=said.get(CLAIM_IDENTITY, b""),
             purpose=Purpose(said[CLAIM_PURPOSE]) if CLAIM_PURPOSE in said else None,
-            status=_reference(said),
+            status=self.status,
         )
         return Credential(claims, self.signed.headers.entries[Label.KID], self.signed)
 
@@ -164,7 +168,7 @@ def read_form(item: Any) -> Unread:
     if head.unprotected or head.entries.keys() != _HEADER or not is_kid(head.entries[Label.KID]):
         raise malformed("the headers are not those of a credential")
     _check_form(claims)
-    return Unread(signed, claims)
+    return Unread(signed, claims, _scope(claims), _reference(claims))
 
 
 def is_credential(cwt: bytes) -> bool:
@@ -202,9 +206,6 @@ def _check_form(claims: Any) -> None:
         raise malformed("an application has a hash of its code, and nobody else has one")
     if CLAIM_PURPOSE in claims and (CLAIM_DEPTH in claims or not _signs(claims)):
         raise malformed("a key for objects signs, but no credentials")
-    if _SCOPE in claims:
-        decode_scope(claims[_SCOPE], "IDN-710")
-    _reference(claims)
 
 
 def _signs(claims: dict[int, Any]) -> bool:
@@ -238,6 +239,11 @@ _FORMS: Final[dict[int, Callable[[Any], bool]]] = {
     CLAIM_ZONE: is_hash,
     CLAIM_KIND: lambda value: type(value) is int and value in set(Kind),
 }
+
+
+def _scope(claims: dict[int, Any]) -> Scope | None:
+    """Return the claim scope. Raises ``malformed`` or ``not_deterministic``."""
+    return decode_scope(claims[_SCOPE], "IDN-710") if _SCOPE in claims else None
 
 
 def _reference(claims: dict[int, Any]) -> StatusReference | None:
