@@ -39,9 +39,9 @@ def dates_events_when_it_is_asked() -> None:
     original = Tamper._get
 
     def get(self: Tamper, request: Request) -> Reply:
-        record, epoch = self._keyring.tamper, self._keyring.epoch
-        if record.kind is not None and epoch is not None:
-            self._keyring.tamper = replace(record, time=epoch + int(request.now))
+        log, epoch = self._keyring.tamper, self._keyring.epoch
+        if log.record.kind is not None and epoch is not None:
+            log.record = replace(log.record, time=epoch + int(request.now))
         return original(self, request)
 
     Tamper._get = get
@@ -53,7 +53,7 @@ def tells_its_observers_nothing() -> None:
 
     def tampered(self: Device, kind: TamperKind, now: float) -> None:
         date = self._date(now)
-        self._keyring.tamper = self._keyring.tamper.after(kind, None if date is None else int(date))
+        self._keyring.tamper.notice(kind, None if date is None else int(date))
 
     Device.tampered = tampered
 
@@ -64,10 +64,10 @@ def tells_its_observers_once() -> None:
     original = Device.tampered
 
     def tampered(self: Device, kind: TamperKind, now: float) -> None:
-        if self._keyring.tamper.count == 0:
+        if self._keyring.tamper.record.count == 0:
             original(self, kind, now)
-            return
-        self._keyring.tamper = self._keyring.tamper.after(kind, None)
+        else:
+            self._keyring.tamper.notice(kind, None)
 
     Device.tampered = tampered
 
@@ -78,7 +78,7 @@ def forgets_events_without_power() -> None:
     original = TestBuild._boot
 
     def boot(self: TestBuild) -> None:
-        self._keyring.tamper = TamperRecord()
+        self._keyring.tamper.record = TamperRecord()
         original(self)
 
     TestBuild._boot = boot
@@ -90,8 +90,8 @@ def stores_the_count_and_not_the_event() -> None:
     original = TestBuild._boot
 
     def boot(self: TestBuild) -> None:
-        record = self._keyring.tamper
-        self._keyring.tamper = replace(record, time=None)
+        log = self._keyring.tamper
+        log.record = replace(log.record, time=None)
         original(self)
 
     TestBuild._boot = boot
@@ -104,7 +104,7 @@ def takes_the_count_back_on_demand() -> None:
 
     def resource(self: Tamper) -> Resource:
         def forget(request: Request) -> Reply:
-            self._keyring.tamper = TamperRecord()
+            self._keyring.tamper.record = TamperRecord()
             return Reply(Code.DELETED)
 
         found = original(self)

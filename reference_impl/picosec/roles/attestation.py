@@ -52,7 +52,7 @@ class Attesting:
         nonce = bound_nonce(session.export, read_challenge(request.payload), session.sender_id)
         date = self._date(request.now)
         issued = None if date is None else int(date)
-        evidence = attester.attest(nonce, vault, issued, self._keyring.tamper.count)
+        evidence = attester.attest(nonce, vault, issued, self._keyring.tamper.record.count)
         return Reply(Code.CONTENT, evidence, CONTENT_FORMAT_EAT)
 
 

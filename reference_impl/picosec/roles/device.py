@@ -232,7 +232,7 @@ class Device(Agent):
     def tampered(self, kind: TamperKind, now: float) -> None:
         """Take it from a sensor that somebody tampers with this device (IDN-1500)."""
         date = self._date(now)
-        self._keyring.tamper = self._keyring.tamper.after(kind, None if date is None else int(date))
+        self._keyring.tamper.notice(kind, None if date is None else int(date))
         self.changed(TAMPER_PATH, now)
 
     def fetch_tokens(self, channel: Channel, kid: bytes, count: int, now: float) -> int:

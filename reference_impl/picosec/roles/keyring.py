@@ -25,7 +25,7 @@ from picosec.identity.keys import credential, identifier_in, key_identifier
 from picosec.identity.own import OwnIdentity
 from picosec.identity.scope import Scope
 from picosec.identity.status_lists import StatusLists
-from picosec.identity.tamper import TamperRecord
+from picosec.identity.tamper import TamperLog
 from picosec.identity.token_issuer import TokenIssuer
 from picosec.identity.token_purse import Purse
 from picosec.identity.verifier import Verifier
@@ -124,7 +124,7 @@ class Keyring:
         #: By what this party gives evidence, whose evidence it believes, and what its sensor noticed.
         self.attester: Attester | None = None
         self.verifier = Verifier()
-        self.tamper = TamperRecord()
+        self.tamper = TamperLog()
         #: What makes and takes anonymous tokens, and those that this party has.
         self.issuer = TokenIssuer(vault)
         self.purse = Purse(vault)
@@ -311,7 +311,7 @@ class Keyring:
             [
                 None if self.attester is None else self.attester.state(self.vault),
                 self.verifier.state(),
-                self.tamper.value(),
+                self.tamper.record.value(),
             ],
             [self.issuer.state(), self.purse.state()],
         ]

@@ -99,6 +99,7 @@ def memory_of(keyring: Keyring, vault: Vault, shelf: Shelf) -> Memory:
         "status": keyring.status,
         "identities": keyring,
         "credentials": keyring.chains,
+        "tamper": keyring.tamper,
     }
     return Memory(vault, shelf, parts)
 

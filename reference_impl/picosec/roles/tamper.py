@@ -24,4 +24,4 @@ class Tamper:
         return Resource({Code.GET: self._get}, gives=formats, attributes={"rt": "ps.tamper"}, observable=True)
 
     def _get(self, request: Request) -> Reply:
-        return Reply(Code.CONTENT, self._keyring.tamper.encode(), CONTENT_FORMAT_CBOR)
+        return Reply(Code.CONTENT, self._keyring.tamper.record.encode(), CONTENT_FORMAT_CBOR)

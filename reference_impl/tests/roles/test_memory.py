@@ -12,6 +12,7 @@ from picosec.identity.keys import credential, thumbprint
 from picosec.identity.own import new_identity
 from picosec.identity.statement import Kind
 from picosec.identity.status_lists import StatusIssuer
+from picosec.identity.tamper import TamperKind
 from picosec.messaging.cbor import dumps
 from picosec.objects.headers import headers
 from picosec.objects.keys import OwnKey, Purpose, SenderKey
@@ -105,6 +106,19 @@ def test_lists_are_held_in_the_next_life(place):
     assert second.status.state() == first.status.state()
     with pytest.raises(ProtocolError, match="stale"):
         second.status.judge(token(issued=NOW - 1), NOW)
+
+
+def test_what_a_sensor_noticed_is_known_in_the_next_life(place):
+    """The thief takes the battery out; what he did before counts on."""
+    first = place.began()
+    first.tamper.notice(TamperKind.OPENED, None)
+    first.tamper.notice(TamperKind.OTHER, NOW)
+
+    second = place.began()
+
+    assert second.tamper.record == first.tamper.record
+    second.tamper.notice(TamperKind.MOVED, NOW)
+    assert place.began().tamper.record.count == 3
 
 
 def person():
