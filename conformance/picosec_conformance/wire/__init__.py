@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 LayerName = Literal[
-    "coap", "slipmux", "tcp", "websocket", "stream", "edhoc", "oscore", "object", "status-list", "evidence", "cbor"
+    "coap",
+    "slipmux",
+    "tcp",
+    "websocket",
+    "stream",
+    "edhoc",
+    "oscore",
+    "object",
+    "status-list",
+    "evidence",
+    "chain",
+    "cbor",
 ]
 
 

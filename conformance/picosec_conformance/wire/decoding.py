@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from picosec.registry import CONTENT_FORMAT_EAT, CONTENT_FORMAT_STATUS_LIST, PROBLEM_DETAIL_KEY, TEXT, Problem
+from picosec.registry import (
+    CONTENT_FORMAT_CREDENTIAL_CHAIN,
+    CONTENT_FORMAT_EAT,
+    CONTENT_FORMAT_STATUS_LIST,
+    PROBLEM_DETAIL_KEY,
+    TEXT,
+    Problem,
+)
 from picosec_conformance.wire import Line
 from picosec_conformance.wire import slipmux as slip
 from picosec_conformance.wire.cbor import sequence
 from picosec_conformance.wire.cbor_lines import cbor_lines, nested, text_or_hex
+from picosec_conformance.wire.chain_lines import chain_lines
 from picosec_conformance.wire.coap import MOST_OPTIONS, CoAP, Option, OscoreOption, Payload
 from picosec_conformance.wire.edhoc_lines import edhoc_lines
 from picosec_conformance.wire.evidence_lines import evidence_lines
@@ -164,6 +172,8 @@ def _payload_lines(message: CoAP, options: list[tuple[int, Option]]) -> list[Lin
         inside = object_lines(payload)
     elif form == CONTENT_FORMAT_STATUS_LIST and payload:
         inside = status_lines(payload)
+    elif form == CONTENT_FORMAT_CREDENTIAL_CHAIN and payload:
+        inside = chain_lines(payload)
     elif form == CONTENT_FORMAT_EAT and payload:
         inside = evidence_lines(payload)
     elif form in CBOR_FORMATS:
@@ -260,5 +270,6 @@ LAYERS: dict[str, Callable[[bytes], list[Line]]] = {
     "object": object_lines,
     "status-list": status_lines,
     "evidence": evidence_lines,
+    "chain": chain_lines,
     "cbor": cbor_lines,
 }

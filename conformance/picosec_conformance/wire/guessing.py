@@ -5,6 +5,7 @@ from __future__ import annotations
 from picosec_conformance.wire import LayerName
 from picosec_conformance.wire import slipmux as slip
 from picosec_conformance.wire.cbor import sequence
+from picosec_conformance.wire.chain_lines import is_chain
 from picosec_conformance.wire.decoding import dissect
 from picosec_conformance.wire.edhoc_lines import split
 from picosec_conformance.wire.evidence_lines import is_evidence
@@ -28,6 +29,8 @@ def guess(data: bytes) -> LayerName:
         return "status-list"
     if is_evidence(data):
         return "evidence"
+    if is_chain(data):
+        return "chain"
     if object_name(data):
         return "object"
     if items and stop is None:

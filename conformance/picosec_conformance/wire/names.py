@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from picosec.registry import CONTENT_FORMAT_IDENTITY_HISTORY
+from picosec.registry import CONTENT_FORMAT_CREDENTIAL_CHAIN, CONTENT_FORMAT_IDENTITY_HISTORY
 
 Format = Literal["uint", "text", "opaque", "empty"]
 
@@ -39,11 +39,13 @@ FORMATS: Final = {
     112: "application/senml+cbor", 257: "application/concise-problem-details+cbor", 262: "application/ace-trl+cbor",
     96: "application/cose, sealed object", 263: "application/eat+cwt",
     271: "application/dots+cbor", 279: "application/statuslist+cwt", 290: "application/aif+cbor",
-    CONTENT_FORMAT_IDENTITY_HISTORY: "history of an identity",
+    CONTENT_FORMAT_IDENTITY_HISTORY: "history of an identity", CONTENT_FORMAT_CREDENTIAL_CHAIN: "chain of credentials",
 }  # fmt: skip
 
 #: Content formats whose payload is CBOR, besides EDHOC's and problem details, which have layers of their own.
-CBOR_FORMATS: Final = frozenset({60, 61, 62, 63, 112, 262, 263, 271, 279, 290, CONTENT_FORMAT_IDENTITY_HISTORY})
+CBOR_FORMATS: Final = frozenset(
+    {60, 61, 62, 63, 112, 262, 263, 271, 279, 290, CONTENT_FORMAT_IDENTITY_HISTORY, CONTENT_FORMAT_CREDENTIAL_CHAIN}
+)
 
 #: Content formats of the three COSE messages that are objects.
 COSE_FORMATS: Final = frozenset({16, 18, 96})

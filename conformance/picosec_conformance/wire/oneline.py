@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from picosec_conformance.wire import slipmux as slip
 from picosec_conformance.wire.cbor import sequence
+from picosec_conformance.wire.chain_lines import chain_name, is_chain
 from picosec_conformance.wire.coap import CoAP, Payload
 from picosec_conformance.wire.decoding import dissect, options_of, oscore_text, problem_name, uint, value_of
 from picosec_conformance.wire.edhoc_lines import name
@@ -32,6 +33,8 @@ def summarise(data: bytes, layer: str) -> str:
         return f"{form}, {len(data)} bytes"
     if layer == "evidence" and is_evidence(data):
         return f"{evidence_name(data)}, {len(data)} bytes"
+    if layer == "chain" and is_chain(data):
+        return f"{chain_name(data)}, {len(data)} bytes"
     if layer == "status-list" and is_status_token(data):
         return f"{status_name(data)}, {len(data)} bytes"
     if layer == "oscore":
