@@ -59,11 +59,14 @@ class Issuing:
         self.other = TokenKey(b"other tokens", bytes(1) + rng.randbytes(31))
         self.reader = reading(b"\x61", curve, bytes(1) + rng.randbytes(31))
         control.provision_tokens(sources=[key.source(self.reader) for key in (self.key, self.other)])
+        self._channels = 1
         self.connect()
 
     def connect(self) -> None:
         """Open a channel that the target knows the other end of."""
-        channel = set_up(self.target, self.control, fresh_context(self.rng))
+        self._channels += 2
+        identifiers = {"sender_id": bytes([self._channels]), "recipient_id": bytes([self._channels + 1])}
+        channel = set_up(self.target, self.control, fresh_context(self.rng, **identifiers))
         channel.ask(read(self.target))
         self._client = TargetAsClient(self.target, self.control, channel.context)
 

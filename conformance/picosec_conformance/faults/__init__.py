@@ -94,6 +94,7 @@ CHAPTERS = (
     "conformance_objects",
     "conformance_status",
     "conformance_attestation",
+    "conformance_tokens",
 )
 
 

@@ -34,12 +34,14 @@ from picosec_conformance.credentials import DEPTH, scope
 from picosec_conformance.evidence import Evidence
 from picosec_conformance.handshake import initiate, introduce, respond
 from picosec_conformance.histories import thumbprint
+from picosec_conformance.issuing import Issuing
 from picosec_conformance.links import LiveLinks
 from picosec_conformance.manifest import REFERENCE, load_manifest
 from picosec_conformance.objects import Key
 from picosec_conformance.report.model import Frame
 from picosec_conformance.specification.instances import Instance
 from picosec_conformance.target import Target
+from picosec_conformance.ticketing import Ticketing
 from picosec_conformance.transcript import Operation, Outcome, Step, encode_test
 from picosec_conformance.zone import Zone
 
@@ -81,6 +83,7 @@ def instances_of_conversation() -> Iterator[Instance]:
         _name_endorsers(Control(target))
         _ask_for_evidence(target, Control(target))
         _join_a_zone(target, Control(target))
+        _trade_tokens(target, Control(target))
         frames = tuple(target.frames)
         record, _ = links.end()
     yield from _said(frames)
@@ -200,6 +203,18 @@ def _join_a_zone(target: Target, control: Control) -> None:
     control.act("present")
     request = target.receive("a chain")
     target.send(Message(Type.ACK, Code.CHANGED, request.message_id, request.token))
+
+
+def _trade_tokens(target: Target, control: Control) -> None:
+    """Give the target token keys, and have it fetch tokens and spend one."""
+    control.reset(bytes(32))
+    ticketing = Ticketing(target, control, random.Random(1))
+    ticketing.introduce(ends=1_900_000_000, room=16)
+    for curve in (Curve.P256, Curve.X25519):
+        control.reset(bytes(32))
+        issuing = Issuing(target, control, random.Random(1), curve)
+        issuing.gives()
+        issuing.spends()
 
 
 def _ask_for_evidence(target: Target, control: Control) -> None:

@@ -33,6 +33,8 @@ from picosec_conformance.vectors.operations import accepted, ask, rejected
 
 FLAGS: Final = {
     **{name: OBJECT_FLAGS[name] for name in ("Algorithm", "Form", "Forgery", "Headers")},
+    "Contents": "It decrypts, and is no token with a request.",
+    "Short": "A short answer gives some tokens, and leaves open which.",
     "Allowance": "One peer who gets tokens without end needs no others.",
     "NoPoint": "A point of another curve that is multiplied with a private scalar gives away a part of it.",
     "OtherKey": "A key for one person tags his tokens.",
@@ -205,8 +207,6 @@ def _unfit() -> Iterator[Case]:
         yield no(id, text, "IDN-1800", "authentication_failed", "OtherKey", response)
     for id, text, response in (
         ("empty", "No bytes.", b""),
-        ("fewer", "One element for two.", [elements[:1], proof]),
-        ("more", "Three elements for two.", [[*elements, elements[0]], proof]),
         ("no-proof", "No proof.", [elements]),
         ("short-proof", "A proof of 63 bytes.", [elements, proof[:-1]]),
         ("two-proofs", "A proof for each.", [elements, proof, proof]),
@@ -215,6 +215,11 @@ def _unfit() -> Iterator[Case]:
         ("behind", "A byte behind it.", dumps([elements, proof]) + b"\x00"),
     ):
         yield no(id, text, "IDN-1810", "malformed", "Form", response)
+    for id, text, response in (
+        ("fewer", "One element for two.", [elements[:1], proof]),
+        ("more", "Three elements for two.", [[*elements, elements[0]], proof]),
+    ):
+        yield no(id, text, "IDN-1810", "malformed", "Short", response)
     for id, text, element in (("no-point", "No point has this x.", _NO_POINT), ("infinity", "Infinity.", bytes(33))):
         yield no(id, text, "IDN-1820", "bad_key", "NoPoint", [[elements[0], element], proof])
 
@@ -327,9 +332,9 @@ def _forms() -> Iterator[Case]:
         ("response", "A request with code 2.05.", [kid, nonce, output, [0x45, *request[1:]]]),
         ("contents-behind", "A byte behind the contents.", dumps([kid, nonce, output, request]) + b"\x00"),
     ):
-        yield _no(id, text, "IDN-1400", "malformed", "Form", _redemption(contents))
+        yield _no(id, text, "IDN-1400", "malformed", "Contents", _redemption(contents))
     long = _redemption(b"\x9f" + dumps([kid, nonce, output, request])[1:] + b"\xff")
-    yield _no("indefinite", "Contents of indefinite length.", "IDN-1400", "not_deterministic", "Form", long)
+    yield _no("indefinite", "Contents of indefinite length.", "IDN-1400", "not_deterministic", "Contents", long)
 
 
 def _headers() -> Iterator[Case]:
