@@ -157,6 +157,16 @@ def forgets_the_order_of_lists_with_its_power() -> None:
     _at_every_start(forget)
 
 
+@fault("IDN-1900")
+def forgets_the_end_of_a_list_with_its_power() -> None:
+    """What is written to the flash was decided before lists had an end."""
+
+    def forget(lists: StatusLists) -> None:
+        lists._held = {uri: replace(held, ends=None) for uri, held in lists._held.items()}
+
+    _at_every_start(forget)
+
+
 def _at_every_start(change: Any) -> None:
     """Do something to the lists that a device holds, whenever it gets its power."""
     original = Device.__init__

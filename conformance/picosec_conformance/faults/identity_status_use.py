@@ -201,6 +201,19 @@ def _with_grace(grace: Any) -> None:
     StatusLists._check_entry = check
 
 
+@fault("IDN-1900")
+def believes_ended_lists_for_its_grace() -> None:
+    """Seven days are seven days, whatever the issuer promised to whom."""
+    _despite("IDN-1900")
+
+
+@fault("IDN-1900")
+def looks_at_the_end_when_a_list_comes() -> None:
+    """It had not ended when it was taken, and nobody reads it again."""
+    original = StatusLists.judge
+    StatusLists.judge = lambda self, data, now: replace(original(self, data, now), ends=None)
+
+
 @fault("IDN-280")
 def believes_lists_of_any_age() -> None:
     """Old news is no news: who keeps the lists away keeps his credential."""

@@ -13,7 +13,7 @@ from picosec_conformance.handshake import open_channel
 from picosec_conformance.lives import works
 from picosec_conformance.objects import NOW, Key
 from picosec_conformance.settings import CONTROL
-from picosec_conformance.status import DAY, GRACE, PLACE, SUBJECT, status_claim
+from picosec_conformance.status import DAY, ENDS, GRACE, PLACE, SUBJECT, TTL, status_claim
 
 pytestmark = pytest.mark.needs(CONTROL)
 
@@ -134,7 +134,9 @@ def test_word_is_withdrawn_and_given_back(endorsers: Endorsers, entry: int) -> N
 def test_list_of_withdrawals_grows_too_old(endorsers: Endorsers) -> None:
     """Who keeps the list away must not gain by it for ever."""
     keeper = endorsers.keeper
-    keeper.takes(keeper.token().close())
+    lasting = keeper.token()
+    lasting.claims = {**lasting.claims, ENDS: NOW + 2 * GRACE, TTL: DAY}
+    keeper.takes(lasting.close())
     endorsers.takes(endorsers.word(status=status_claim(), ends=NOW + 2 * GRACE).close())
 
     endorsers.control.advance(DAY + GRACE)

@@ -21,17 +21,23 @@ pytestmark = pytest.mark.needs(CONTROL)
 
 #: What the issuer says of a list made at ``NOW``, and until when it is fresh by that, in seconds from then.
 FRESH: dict[str, tuple[dict[int, int], int]] = {
-    "end": ({ENDS: NOW + 100}, 100),
     "time-to-live": ({TTL: 50}, 50),
-    "end-first": ({ENDS: NOW + 100, TTL: 200}, 100),
-    "time-to-live-first": ({ENDS: NOW + 200, TTL: 100}, 100),
+    "time-to-live-first": ({ENDS: NOW + 100 + 2 * GRACE, TTL: 100}, 100),
+    "end-much-later": ({ENDS: NOW + 2**33, TTL: 100}, 100),
     "neither": ({}, 0),
+}
+
+#: What the issuer says of a list with an end, and after how many seconds that is.
+ENDING: dict[str, tuple[dict[int, int], int]] = {
+    "end": ({ENDS: NOW + 100}, 100),
+    "end-first": ({ENDS: NOW + 100, TTL: 200}, 100),
+    "end-in-grace": ({ENDS: NOW + 200, TTL: 100}, 200),
 }
 
 
 def aging(keeper: Keeper, said: str) -> int:
     """Hand the target a list that grows old; return for how many seconds it is fresh."""
-    claims, fresh = FRESH[said]
+    claims, fresh = (FRESH | ENDING)[said]
     token = keeper.token()
     del token.claims[ENDS]
     token.claims |= claims
@@ -56,6 +62,34 @@ def test_list_is_believed_for_a_grace_and_no_longer(keeper: Keeper, side: str, s
     assert bearer.accepted
 
 
+@pytest.mark.requirement("IDN-240", "IDN-1900")
+@BOTH_SIDES
+@pytest.mark.parametrize("said", ENDING)
+def test_list_is_believed_to_its_end_and_no_longer(keeper: Keeper, side: str, said: str) -> None:
+    """The issuer promised that nobody is let in by this list tomorrow, whatever grace a door has."""
+    bearer = Bearer(keeper, side)
+    ends = aging(keeper, said)
+
+    keeper.control.advance(ends)
+    assert bearer.accepted
+    keeper.control.advance(1)
+    assert not bearer.accepted
+
+    keeper.takes(renewed(keeper, ends + 1))
+    assert bearer.accepted
+
+
+@pytest.mark.requirement("IDN-220", "IDN-1900")
+def test_end_of_a_list_outlives_the_power(keeper: Keeper) -> None:
+    """After a power cut there is a list and nobody who remembers that it has ended."""
+    keeper.takes(keeper.token().close())
+    keeper.control.reboot()
+
+    keeper.control.advance(DAY + 1)
+
+    assert not Bearer(keeper).accepted
+
+
 def renewed(keeper: Keeper, after: int) -> bytes:
     """Return a list that was made so many seconds after the first."""
     token = keeper.token(issued=NOW + after)
@@ -69,7 +103,7 @@ def test_grace_is_that_of_the_policy(keeper: Keeper, grace: int) -> None:
     """A strongroom has none; a garden gate has a fortnight."""
     keeper.introduce(grace=grace)
     bearer = Bearer(keeper)
-    fresh = aging(keeper, "end")
+    fresh = aging(keeper, "time-to-live")
 
     keeper.control.advance(fresh + grace)
     assert bearer.accepted

@@ -15,7 +15,8 @@ from picosec_conformance.vectors.operations import accepted, rejected
 from picosec_conformance.vectors.status_cast import FLAGS, OTHER_URI, broken_streams, issuers, token
 from picosec_conformance.vectors.status_tokens import token_cases
 
-#: The last second in which the list is believed.
+#: A list that is fresh for a day and does not end, and the last second in which it is believed.
+_LASTING: Final = {"taken": [token(ends=None, ttl=DAY).close()]}
 _LAST: Final = NOW + DAY + GRACE
 _CLAIMS: Final = {2: "phone", 8: {1: {1: 1, -1: 6, -2: bytes(32)}}}
 
@@ -72,12 +73,13 @@ def _passed() -> Iterator[Case]:
         ("valid", "Its entry is 0.", ["IDN-240"], _ask(status_claim(1))),
         ("last", "The last entry of the list.", ["IDN-240"], _ask(status_claim(15))),
         ("no-status", "It has no status.", ["IDN-240"], _ask({})),
-        ("in-grace", "Fresh seven days ago.", ["IDN-240"], _ask(status_claim(1), now=_LAST)),
+        ("in-grace", "Fresh seven days ago.", ["IDN-240"], _ask(status_claim(1), now=_LAST, **_LASTING)),
+        ("last-second", "In the last second before the end.", ["IDN-240"], _ask(status_claim(1), now=NOW + DAY)),
         (
             "grace-of-a-policy",
             "In a grace of a minute.",
             ["IDN-240"],
-            _ask(status_claim(1), now=NOW + DAY + 60, grace=60),
+            _ask(status_claim(1), now=NOW + DAY + 60, grace=60, **_LASTING),
         ),
         ("no-date", "To an endpoint without a clock.", ["IDN-240"], _ask(status_claim(1), now=None)),
     ):
@@ -100,14 +102,21 @@ def _refused() -> Iterator[Case]:
             "A second after the grace.",
             "IDN-280",
             "NotListed",
-            _ask(status_claim(1), now=_LAST + 1),
+            _ask(status_claim(1), now=_LAST + 1, **_LASTING),
         ),
         (
             "no-grace",
-            "A second after the end.",
+            "A second after it was fresh.",
             "IDN-280",
             "NotListed",
-            _ask(status_claim(1), now=NOW + DAY + 1, grace=0),
+            _ask(status_claim(1), now=NOW + DAY + 1, grace=0, **_LASTING),
+        ),
+        (
+            "ended",
+            "A second after the end, in the grace.",
+            "IDN-1900",
+            "NotListed",
+            _ask(status_claim(1), now=NOW + DAY + 1),
         ),
     ):
         yield rejected("status.check", id, text, [requirement], inputs, "bad_credential", [flag])

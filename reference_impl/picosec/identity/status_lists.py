@@ -34,13 +34,17 @@ class StatusIssuer:
 
 @dataclass(frozen=True, slots=True)
 class HeldList:
-    """A list that was taken, or may be. ``said`` is the digest of its claims."""
+    """A list that was taken, or may be. ``said`` is the digest of its claims.
+
+    ``ends`` is the last second in which it is believed at all, None where its issuer does not say.
+    """
 
     issuer: StatusIssuer
     issued: int
     fresh_until: int
     said: bytes
     entries: StatusList
+    ends: int | None = None
 
     def revokes(self, cred: bytes) -> bool:
         """Whether the status of a credential stands in this list, and is not VALID (IDN-290)."""
@@ -53,15 +57,23 @@ class HeldList:
         issuer, entries = self.issuer, self.entries
         key = [issuer.key.curve.value, issuer.key.x, issuer.key.y]
         packed = zlib.compress(entries.entries)
-        return [issuer.uri, issuer.kid, key, self.issued, self.fresh_until, self.said, entries.bits, packed]
+        return [issuer.uri, issuer.kid, key, self.issued, self.fresh_until, self.said, entries.bits, packed, self.ends]
 
 
 def _held(
-    uri: str, kid: bytes, key: list[Any], issued: int, fresh_until: int, said: bytes, bits: int, packed: bytes
+    uri: str,
+    kid: bytes,
+    key: list[Any],
+    issued: int,
+    fresh_until: int,
+    said: bytes,
+    bits: int,
+    packed: bytes,
+    ends: int | None = None,
 ) -> HeldList:
     curve, x, y = key
     issuer = StatusIssuer(kid, decode_public(Curve(curve), x, y or None), uri)
-    return HeldList(issuer, issued, fresh_until, said, StatusList.unpack(bits, packed))
+    return HeldList(issuer, issued, fresh_until, said, StatusList.unpack(bits, packed), ends)
 
 
 class StatusLists:
@@ -99,7 +111,7 @@ class StatusLists:
             return held
         if held is not None and token.issued <= held.issued:
             raise ProtocolError(Problem.STALE, "IDN-170", f"{held.issued - token.issued} s older than what is held")
-        return HeldList(issuer, token.issued, token.fresh_until, said, token.entries())
+        return HeldList(issuer, token.issued, token.fresh_until, said, token.entries(), token.expires)
 
     def take(self, judged: HeldList) -> None:
         """Hold a list, just judged, in place of the one there was."""
@@ -127,7 +139,7 @@ class StatusLists:
     def check(self, cred: bytes, now: float | None) -> None:
         """Judge the status of a credential that a peer shows; ``now`` as for :meth:`judge`.
 
-        Raises ``bad_credential`` unless it has none (IDN-230, IDN-250, IDN-260, IDN-270, IDN-280).
+        Raises ``bad_credential`` unless it has none (IDN-230, IDN-250, IDN-260, IDN-270, IDN-280, IDN-1900).
         """
         reference = reference_in(cred)
         if reference is not None:
@@ -137,6 +149,8 @@ class StatusLists:
         held = self._believed(reference.uri)
         if held is None:
             raise _refused("IDN-260", "no list")
+        if now is not None and held.ends is not None and now > held.ends:
+            raise _refused("IDN-1900", "the list has ended")
         if now is not None and now > held.fresh_until + self.grace:
             raise _refused("IDN-280", "the list is too old")
         entry = held.entries.entry(reference.index)

@@ -95,8 +95,8 @@ def test_untagged_and_detached_tokens_are_none(scene):
 
 @pytest.mark.parametrize(
     ("claims", "fresh"),
-    [({"ends": NOW + 60}, 60), ({"ttl": 60}, 60), ({"ends": NOW + 60, "ttl": 10}, 10), ({}, 0)],
-    ids=["end", "time-to-live", "both", "neither"],
+    [({"ttl": 60}, 60), ({"ends": NOW + 10 + 2 * GRACE, "ttl": 10}, 10), ({}, 0)],
+    ids=["time-to-live", "both", "neither"],
 )
 def test_age_has_exact_edges(scene, claims, fresh):
     """The last second of the grace, and the first after it."""
@@ -104,6 +104,17 @@ def test_age_has_exact_edges(scene, claims, fresh):
 
     assert scene.requirement(0, NOW + fresh + GRACE) is None
     assert scene.requirement(0, NOW + fresh + GRACE + 1) == "IDN-280"
+    assert scene.requirement(0, None) is None
+
+
+@pytest.mark.parametrize("claims", [{}, {"ttl": 10}, {"ttl": 3600}], ids=["end", "in-grace", "first"])
+def test_end_has_exact_edges(scene, claims):
+    """The last second in which a list is believed, and the first after it; it is kept with the list."""
+    scene.take(scene.token(ends=NOW + 60, **claims))
+    scene.lists.recall(scene.lists.remembered())
+
+    assert scene.requirement(0, NOW + 60) is None
+    assert scene.requirement(0, NOW + 61) == "IDN-1900"
     assert scene.requirement(0, None) is None
 
 
