@@ -295,6 +295,8 @@ class ChannelTable(Channels):
         first = next(iter(self._idle.values()), None) or next(iter(self._active.values()), None)
         idle = None if first is None else first.used + IDLE_TIMEOUT
         drained = self._former[0][0] if self._former else None
+        while self._ending and self._ending[0][2].current is None:  # closed for another reason
+            heappop(self._ending)
         ends = self.time_of(self._ending[0][0]) if self._ending else None
         lapsing = None if ends is None else ends + 1  # seconds are whole: it lasts through its last one
         return min((time for time in (idle, drained, lapsing) if time is not None), default=None)

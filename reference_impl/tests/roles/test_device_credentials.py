@@ -143,6 +143,7 @@ def test_what_ended_for_other_reasons_is_not_remembered():
         assert house.opens()
         table.close(next(iter(table)), Event.CLOSE)
     assert len(table._ending) < 200
+    assert house.device.next_timeout() is None
 
 
 def test_the_scope_of_a_credential_is_that_of_its_holder():
