@@ -71,7 +71,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None
     protection.add_argument(
         "--credential", type=Path, metavar="FILE", help="what a zone says of you, beside your identity (`picosec cred`)"
     )
-    add_vault_argument(protection, making=False)
+    add_vault_argument(protection, "what opens your private key")
     protection.add_argument("--context", type=Path, metavar="FILE", help="an OSCORE context instead of a handshake")
     link = parser.add_argument_group("link")
     link.add_argument("--serial", metavar="TTY", help="talk over a serial line instead of the network")

@@ -48,7 +48,7 @@ exit codes: 0 done · 1 the chain does not hold · 2 a mistake in the command or
     parser.add_argument("--zone", type=Path, metavar="FILE", help="issue, renew, revoke: the zone")
     parser.add_argument("--anchor", type=Path, metavar="FILE", help="verify: the public half of the zone")
     parser.add_argument("--status", type=Path, metavar="FILE", help="verify: the list of what was revoked")
-    add_vault_argument(parser, making=True)
+    add_vault_argument(parser, "what seals and opens private keys", making=True)
     said = parser.add_argument_group("what a credential says (issue, delegate)")
     said.add_argument("--to", type=Path, metavar="FILE", help="of whom: a history, or a public half")
     said.add_argument("--of", type=Path, metavar="FILE", help="delegate: the chain of whoever delegates")

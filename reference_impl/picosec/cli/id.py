@@ -57,7 +57,7 @@ exit codes: 0 done · 1 the history does not hold · 2 a mistake in the command 
     parser.add_argument("file", type=Path, metavar="FILE", help="an identity, such as lamp.toml, or a history")
     parser.add_argument("--kind", choices=KINDS, default="device", help="new: what has the identity (default: device)")
     parser.add_argument("--curve", choices=CURVES, default="P-256", help="new: of both keys (default: P-256)")
-    add_vault_argument(parser, making=True)
+    add_vault_argument(parser, "what seals and opens the private key", making=True)
     parser.add_argument("--safe", type=Path, metavar="FILE", help="recover: the key for emergencies")
     parser.add_argument("--next", type=Path, metavar="FILE", help="recover: where the next such key goes")
     parser.add_argument("--identifier", metavar="HEX", help="verify: whose history it has to be")

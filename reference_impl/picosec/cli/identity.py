@@ -44,7 +44,7 @@ exit codes: 0 done · 2 a mistake in the command or its files
     parser.add_argument("--curve", choices=CURVES, help="default: P-256, which every device takes")
     parser.add_argument("--usage", choices=USAGES, default="static-dh", help="what the key is for (default: static-dh)")
     parser.add_argument("--kid", metavar="HEX", help="key identifier (default: four random bytes)")
-    add_vault_argument(parser, making=True)
+    add_vault_argument(parser, "what seals the private key", making=True)
     parser.add_argument(
         "--by-value", action="store_true", help="send the whole credential in each handshake, not only its identifier"
     )

@@ -64,7 +64,7 @@ exit codes: 0 done · 2 a mistake in the command or its files
     keys.add_argument("--kid", metavar="HEX", help="key identifier (default: four random bytes)")
     keys.add_argument("--curve", choices=CURVES, default="P-256", help="key: Ed25519 signs, X25519 reads, P-256 both")
     keys.add_argument("--reads", action="store_true", help="key: a P-256 key in a token reads instead of signing")
-    add_vault_argument(keys, making=True)
+    add_vault_argument(keys, "what seals and opens private keys", making=True)
     make = parser.add_argument_group("make")
     make.add_argument("--path", help="of the resource that it asks for")
     make.add_argument("--method", choices=METHODS, default="PUT", help="default: PUT")

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from picosec.cli import files, id_files, object_files
+from picosec.cli import files, id_files, object_files, status_files, zone_files
 from picosec.cli.mistakes import DONE, Mistake, explained
-from picosec.cli.private import keeper
-from picosec.cli.tables import Table, document, write_table
+from picosec.cli.private import Keeper, keeper
+from picosec.cli.tables import Table, document, write_tables
 from picosec.cli.vaults import add_vault_argument
 
 
@@ -33,12 +33,22 @@ def _group_key(path: Path) -> bytes:
     return object_files.group_label(table.binary("kid"), table.choice("purpose", object_files.PURPOSES))
 
 
+def _zone(path: Path) -> bytes:
+    return zone_files.zone_label(zone_files.read_anchor(path))
+
+
+def _list(path: Path) -> bytes:
+    return zone_files.list_label(status_files.read_status_issuer(path))
+
+
 #: What the private key in a table is sealed under.
 LABELS: Final[dict[str, Callable[[Path], bytes]]] = {
     "identity": _identity,
     id_files.KEPT: _history,
     object_files.KEY: _object_key,
     object_files.GROUP: _group_key,
+    zone_files.ZONE: _zone,
+    status_files.TABLE: _list,
 }
 
 
@@ -55,8 +65,8 @@ copies that were made before, and the blocks of a disk, keep what they had."""
 
 exit codes: 0 done · 2 a mistake in the command or its files
 """
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="of picosec identity, id, or object")
-    add_vault_argument(parser, making=False)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="of picosec identity, id, object, or cred")
+    add_vault_argument(parser, "what seals it")
 
 
 @explained
@@ -65,16 +75,25 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as opened:
         keys = keeper(options.vault, opened)
         for path in options.files:
-            name = next((name for name in document(path) if name in LABELS), None)
-            if name is None:
-                raise Mistake(f"{path} holds no key of picosec: is it the right file?")
-            table = Table(path, name, secret=True)
-            if "private_key" not in table.values:
-                raise Mistake(f"{path} has no private_key: it is sealed already, or the public half")
-            private = keys.seal(bytearray(table.binary("private_key")), LABELS[name](path))
-            lines = {key: value for key, value in table.values.items() if key != "private_key"} | private.lines()
-            beside = path.with_name(f"{path.name}.new")
-            write_table(beside, name, lines, 0o600, private.comment)
-            os.replace(beside, path)
-            print(f"{path}  {private.described}")
+            _seal(path, keys)
+            print(f"{path}  the private key, sealed")
     return DONE
+
+
+def _seal(path: Path, keys: Keeper) -> None:
+    """Replace a file by one in which all private keys are sealed. Raises :class:`Mistake`."""
+    names = document(path).keys() & LABELS.keys()
+    if not names:
+        raise Mistake(f"{path} holds no key of picosec: is it the right file?")
+    tables = document(path, secret=any("private_key" in document(path)[name] for name in names))
+    if not any("private_key" in tables[name] for name in names):
+        raise Mistake(f"{path} has no private_key: it is sealed already, or the public half")
+    for name in names:
+        plain = Table(path, name).optional_binary("private_key")
+        if plain is not None:
+            private = keys.seal(bytearray(plain), LABELS[name](path))
+            del tables[name]["private_key"]
+            tables[name] |= private.lines()
+    beside = path.with_name(f"{path.name}.new")
+    write_tables(beside, tables, 0o600, private.comment)
+    os.replace(beside, path)

@@ -29,13 +29,14 @@ _KEY: Final = 32
 _SEALING_KEY: Final = 64
 
 
-def add_vault_argument(parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, making: bool) -> None:
+def add_vault_argument(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, does: str, *, making: bool = False
+) -> None:
     """Declare ``--vault`` and, where keys are made, ``--unsealed``."""
-    what = "seals the private key" if making else "opens the private key"
     parser.add_argument(
         "--vault",
         metavar="FILE|URI",
-        help=f"what {what}, or a token that has it, pkcs11:… (default: ${VARIABLE}, else your own, "
+        help=f"{does}, or a token, pkcs11:… (default: what ${VARIABLE} names, else your own, "
         "~/.local/share/picosec/vault.toml)",
     )
     if making:

@@ -54,11 +54,15 @@ def serving(end: int = signal.SIGTERM) -> Iterator[str]:
     line += ["--anchor", "home.public.toml", "--vault", "vault/lamp.toml", "--memory", "card/lamp.memory"]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        announced = process.stderr.readline()
-        found = re.search(r"coap://127\.0\.0\.1:\d+", announced)
-        assert found is not None, announced
-        yield found[0]
-        process.send_signal(end)
+        try:
+            announced = process.stderr.readline()
+            found = re.search(r"coap://127\.0\.0\.1:\d+", announced)
+            assert found is not None, announced
+            yield found[0]
+            process.send_signal(end)
+            process.wait(5)
+        finally:
+            process.kill()
 
 
 def shown(who: str) -> list[str]:

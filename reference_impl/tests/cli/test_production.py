@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,16 +37,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @contextmanager
-def serving(*options: str, end: int = signal.SIGTERM) -> Iterator[str]:
+def serving(*options: str, end: int = signal.SIGTERM, program: Sequence[str] = ("-m", "picosec")) -> Iterator[str]:
     """Run a device as a process of its own; yield its URL."""
-    line = [sys.executable, "-m", "picosec", "device", "--udp", "127.0.0.1:0", *options]
+    line = [sys.executable, *program, "device", "--udp", "127.0.0.1:0", *options]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        announced = process.stderr.readline()
-        found = re.search(r"coap://127\.0\.0\.1:\d+", announced)
-        assert found is not None, announced
-        yield found[0]
-        process.send_signal(end)
+        try:
+            announced = process.stderr.readline()
+            found = re.search(r"coap://127\.0\.0\.1:\d+", announced)
+            assert found is not None, announced
+            yield found[0]
+            process.send_signal(end)
+            process.wait(5)
+        finally:
+            process.kill()
 
 
 def make(picosec: Run, name: str, value: str, *options: str) -> list[str]:
@@ -75,6 +79,43 @@ def test_an_object_is_taken_once_whatever_becomes_of_the_device(
         assert (code, "replayed" in err) == (1, True)
         assert picosec("get", f"{url}/actuators/lamp", *home.channel)[1] == "false\n"
         assert picosec("post", f"{url}/ps/objects", *make(picosec, "again.cose", "true", *sort))[0] == 0
+
+
+#: A device whose power fails at its first call of a function.
+DYING = """
+import os, signal, sys
+from {module} import {name}
+{name}.{function} = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+from picosec.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "function", "taken"),
+    [
+        ("picosec.net.storage", "FileShelf", "write", False),
+        ("pathlib", "Path", "replace", False),
+        ("picosec.crypto.vault", "SoftwareVault", "counter", True),
+        ("picosec.net.storage", "FileCounters", "__setitem__", True),
+        ("picosec.roles.server", "Server", "_serve_carried", True),
+    ],
+)
+def test_power_may_fail_at_any_moment(
+    picosec: Run, home: SimpleNamespace, module: str, name: str, function: str, taken: bool
+) -> None:
+    """Killed before it was written, the object was never taken; afterwards it was, whether or not it was counted or
+    acted on. Either way the next life begins without anybody's help.
+    """
+    on = make(picosec, "on.cose", "true", "--for", "lamp.key.public.toml")
+    dying = DYING.format(module=module, name=name, function=function)
+    with serving(*home.objects, program=["-c", dying]) as url:
+        assert picosec("post", f"{url}/ps/objects", *on, "--timeout", "0.5")[0] != 0
+    with serving(*home.objects) as url:
+        code, _out, err = picosec("post", f"{url}/ps/objects", *on)
+        assert (code, "replayed" in err) == ((1, True) if taken else (0, False))
+    with serving(*home.objects) as url:
+        assert picosec("post", f"{url}/ps/objects", *on)[0] == 1
 
 
 def test_a_group_shares_a_key(picosec: Run, home: SimpleNamespace) -> None:
@@ -144,15 +185,19 @@ def test_a_key_that_lies_there_for_everybody_is_said(picosec: Run, home: SimpleN
     assert not picosec(*line)[2].startswith(advice)
 
 
-@pytest.mark.parametrize("make_it", [["identity"], ["id", "new"], ["object", "key"], ["object", "group"]])
-def test_what_was_sealed_later_is_as_good(picosec: Run, home: SimpleNamespace, make_it: list[str]) -> None:
+@pytest.mark.parametrize("made", ["identity", "id new", "object key", "object group", "cred new"])
+def test_what_was_sealed_later_is_as_good(picosec: Run, home: SimpleNamespace, made: str) -> None:
     """A key that was brought from elsewhere opens for the same commands as one that was sealed from the beginning."""
-    assert picosec(*make_it, "x.toml", "--unsealed")[0] == 0
+    assert picosec(*made.split(), "x.toml", "--unsealed")[0] == 0
     assert picosec("seal", "x.toml")[0] == 0
 
     assert "sealed_key" in Path("x.toml").read_text()
+    assert "private_key" not in Path("x.toml").read_text()
     assert os.stat("x.toml").st_mode & 0o077 == 0
-    option = {"identity": "--identity", "id": "--id", "object": "--objects"}[make_it[0]]
+    if made == "cred new":
+        assert picosec("cred", "list", "x.toml")[0] == 0
+        return
+    option = {"identity": "--identity", "id": "--id", "object": "--objects"}[made.split()[0]]
     _code, _out, err = picosec("device", option, "x.toml", *home.rest, "--serial", "/dev/null")
     assert "this is not a serial line" in err  # which comes after the keys
 
