@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from picosec.crypto.p256 import decode_point, decode_scalar, encode_point, encode_scalar, inverse
+from picosec.crypto.p256 import (
+    decode_point,
+    decode_scalar,
+    encode_point,
+    encode_scalar,
+    hash_to_field,
+    hash_to_point,
+    inverse,
+    map_to_curve,
+)
 from picosec.crypto.voprf import (
     Evaluation,
     Mode,
@@ -18,6 +27,18 @@ from picosec.crypto.voprf import (
 )
 from picosec_conformance.vectors.model import octets
 from picosec_conformance.vectors.operations import Result, operation
+
+
+@operation("p256.hash")
+def _hash(inputs: dict[str, Any]) -> Result:
+    """Hash ``message`` to a point, in the domain that ``tag`` names (P256_XMD:SHA-256_SSWU_RO_).
+
+    The steps are the two elements of the field that it hashes to, and the points that these are mapped to.
+    """
+    message, tag = octets(inputs, "message"), octets(inputs, "tag")
+    fields = hash_to_field(message, tag)
+    steps = {"u": list(map(encode_scalar, fields)), "q": [encode_point(map_to_curve(u)) for u in fields]}
+    return Result({"point": encode_point(hash_to_point(message, tag))}, steps)
 
 
 @operation("voprf.key.derive")

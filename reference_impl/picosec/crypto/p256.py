@@ -89,9 +89,14 @@ def hash_to_point(message: bytes, tag: bytes) -> Point:
 
     It may be infinity, with a probability that nobody meets.
     """
+    one, other = hash_to_field(message, tag)
+    return map_to_curve(one) + map_to_curve(other)
+
+
+def hash_to_field(message: bytes, tag: bytes) -> tuple[int, int]:
+    """Return the two elements of the field that bytes hash to on their way to a point."""
     wide = _expand(message, tag, 2 * _WIDE)
-    one, other = (int.from_bytes(part, "big") % _PRIME for part in (wide[:_WIDE], wide[_WIDE:]))
-    return _mapped(one) + _mapped(other)
+    return int.from_bytes(wide[:_WIDE], "big") % _PRIME, int.from_bytes(wide[_WIDE:], "big") % _PRIME
 
 
 def _expand(message: bytes, tag: bytes, length: int) -> bytes:
@@ -106,7 +111,7 @@ def _expand(message: bytes, tag: bytes, length: int) -> bytes:
     return blocks[:length]
 
 
-def _mapped(u: int) -> Point:
+def map_to_curve(u: int) -> Point:
     """Return the point that a field element is mapped to (simplified SWU, RFC 9380 section 6.6.2)."""
     t = _Z * u * u % _PRIME
     denominator = (t * t + t) % _PRIME
