@@ -24,6 +24,7 @@ from picosec_conformance.bench import (
     observing,
     oscore,
     status,
+    tokens,
 )
 from picosec_conformance.bench.certifying import certify
 from picosec_conformance.bench.report import (
@@ -39,6 +40,7 @@ from picosec_conformance.bench.report import (
     Observe,
     Oscore,
     StatusList,
+    Tokens,
 )
 from picosec_conformance.bench.rounds import FULL, QUICK, Contender, Plan, rates
 
@@ -78,6 +80,7 @@ def measure(
     )
     of_evidence = rates(attestation.contenders(), plan, lambda text: progress(f"attestation, {text}"))
     of_status = rates(status.contenders(), plan, lambda text: progress(f"status lists, {text}"))
+    of_tokens = rates(tokens.contenders(), plan, lambda text: progress(f"anonymous tokens, {text}"))
     progress("memory of a channel")
     state = memory.bytes_of_state(memory.CHANNELS_QUICK if quick else memory.CHANNELS)
     progress("memory of the device")
@@ -115,6 +118,14 @@ def measure(
             len(status.token()),
             round(of_status["taken"], 1),
             round(of_status["judged"], 1),
+        ),
+        tokens=Tokens(
+            **tokens.sizes(),
+            kept_bytes=tokens.kept(),
+            issued_per_s=round(16 * of_tokens["issued"], 1),
+            redeemed_per_s=round(of_tokens["redeemed"], 1),
+            primitives_issued_per_s=round(16 * of_tokens["issued bare"], 1),
+            primitives_redeemed_per_s=round(of_tokens["redeemed bare"], 1),
         ),
         channel=Channel(state),
         device=Device(size),

@@ -118,6 +118,24 @@ class StatusList:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """Anonymous tokens: bytes of each message, and of what is kept: a key and a spent token by an issuer, a token by a
+    client. Tokens per second, sixteen at once issued and fetched, and one by one sealed and taken.
+    """
+
+    request_one_bytes: int
+    request_sixteen_bytes: int
+    response_one_bytes: int
+    response_sixteen_bytes: int
+    redemption_bytes: int
+    kept_bytes: tuple[int, int, int]
+    issued_per_s: float
+    redeemed_per_s: float
+    primitives_issued_per_s: float
+    primitives_redeemed_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Resident bytes of one channel; ``None`` where the system does not tell."""
 
@@ -171,6 +189,7 @@ class Measurements:
     status_list: StatusList
     attestation: Attestation
     credentials: Credentials
+    tokens: Tokens
     channel: Channel
     device: Device
     delivery: tuple[Delivered, ...]
@@ -226,6 +245,7 @@ def rows(found: Measurements) -> list[Row]:
         *_status(found.status_list),
         *_attestation(found.attestation),
         *_credentials(found.credentials),
+        *_tokens(found.tokens),
         Row("state of a channel", _bytes(state), "below 2,048 bytes", None if state is None else state < 2048),
         Row("resident size of the device", _bytes(device), "", None),
     ]
@@ -287,6 +307,27 @@ def _status(found: StatusList) -> list[Row]:
         Row("status lists taken", f"{found.taken_per_s:,.0f} per s", "", None),
         Row("credentials judged by a status list", f"{found.judged_per_s:,.0f} per s", "", None),
     ]
+
+
+def _tokens(found: Tokens) -> list[Row]:
+    """Return the lines of anonymous tokens; there is no budget for them."""
+    one = f"{found.request_one_bytes} and {found.response_one_bytes} bytes"
+    sixteen = f"{found.request_sixteen_bytes} and {found.response_sixteen_bytes} bytes"
+    key, spent, token = found.kept_bytes
+    lines = [
+        Row("asking for a token, and the answer", one, "", None),
+        Row("asking for sixteen tokens, and the answer", sixteen, "", None),
+        Row("redemption of a token", f"{found.redemption_bytes} bytes", "", None),
+        Row("kept by an issuer of a key, and of each spent token", f"{key} and {spent} bytes", "", None),
+        Row("kept by a client of each token", f"{token} bytes", "", None),
+    ]
+    for what, *rates in (
+        ("issued and fetched", found.issued_per_s, found.primitives_issued_per_s),
+        ("sealed and redeemed", found.redeemed_per_s, found.primitives_redeemed_per_s),
+    ):
+        for who, rate in zip(("reference", "bare primitives"), rates, strict=True):
+            lines.append(Row(f"tokens {what}, {who}", f"{rate:,.0f} per s", "", None))
+    return lines
 
 
 def _delivered(found: Delivered) -> Row:

@@ -28,6 +28,7 @@ from picosec_conformance.bench.report import (
     Observe,
     Oscore,
     StatusList,
+    Tokens,
     rows,
     to_text,
 )
@@ -44,6 +45,7 @@ FOUND = Measurements(
     StatusList(100_000, 1_000, 1_603, 10_000.0, 100_000.0),
     Attestation(250, 150, 200, 10_000.0, 10_000.0),
     Credentials(250, 750, 160, 8_000.0, 2_500.0, None, 3_000.0),
+    Tokens(41, 567, 110, 623, 200, (80, 32, 69), 600.0, 900.0, 700.0, 1_500.0),
     Channel(1300),
     Device(30_000_000),
     (DELIVERED,),
