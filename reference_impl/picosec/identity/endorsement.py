@@ -99,6 +99,11 @@ def _check_head(head: Headers) -> None:
         raise _malformed("another type, or no key identifier")
 
 
+def read_claims(data: bytes) -> Endorsement:
+    """Return what a claims set says. Raises ``malformed`` or ``not_deterministic`` (IDN-2010)."""
+    return _read(cbor.loads(data))
+
+
 def _read(claims: Any) -> Endorsement:
     if type(claims) is not dict or not _NEEDED <= claims.keys() <= _FORMS.keys():
         raise _malformed("the claims are not those of an endorsement")

@@ -5,14 +5,14 @@ Who owns them keeps them through a loss of power (IDN-2090).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from picosec.crypto.curves import PublicKey
+from picosec.crypto.curves import Curve, PublicKey, decode_public
 from picosec.errors import ProtocolError
 from picosec.identity.chain import MAX_AHEAD
-from picosec.identity.endorsement import Endorsement, decode_endorsement
+from picosec.identity.endorsement import Endorsement, decode_endorsement, read_claims
 from picosec.identity.status_lists import HeldList, StatusLists
 from picosec.identity.status_token import citing
 from picosec.objects.headers import Label
@@ -43,6 +43,17 @@ class HeldEndorsement:
         """Who says it of whom: of these there is one, the newest."""
         return self.endorser.kid, self.said.identity
 
+    def row(self) -> list[Any]:
+        """Return it as a CBOR value."""
+        key = self.endorser.key
+        return [self.endorser.kid, [key.curve.value, key.x, key.y], self.claims]
+
+
+def _held(kid: bytes, key: list[Any], claims: bytes) -> HeldEndorsement:
+    curve, x, y = key
+    endorser = Endorser(kid, decode_public(Curve(curve), x, y or None))
+    return HeldEndorsement(endorser, read_claims(claims), claims)
+
 
 class Endorsements:
     """What was said of whom, by whom, and whose word a peer needs.
@@ -53,6 +64,7 @@ class Endorsements:
     def __init__(self, status: StatusLists) -> None:
         self._status = status
         self._endorsers: dict[bytes, Endorser] = {}
+        self._keep: Callable[[], None] = lambda: None
         #: The one used last stands last.
         self._held: dict[tuple[bytes, bytes], HeldEndorsement] = {}
         #: Key identifiers of those whose word every peer with an identity needs.
@@ -94,6 +106,20 @@ class Endorsements:
         self._use(judged)
         while len(self._held) > MAX_HELD:
             del self._held[next(iter(self._held))]
+        self._keep()
+
+    def keep_by(self, keep: Callable[[], None]) -> None:
+        """Have an endorsement that was taken stored by this (IDN-2090)."""
+        self._keep = keep
+
+    def remembered(self) -> list[Any]:
+        """Return the endorsements, the one used last as the last, as CBOR values for :meth:`recall`."""
+        return [each.row() for each in self._held.values()]
+
+    def recall(self, rows: Iterable[Any]) -> None:
+        """Hold again the endorsements of an earlier life; they count while their endorsers are believed."""
+        for row in rows:
+            self._use(_held(*row))
 
     def check(self, identity: bytes, now: float | None) -> None:
         """Judge whether a peer has what it needs; ``identity`` is empty for one that has none.

@@ -6,7 +6,7 @@ Whoever takes a token needs the private scalar that made it, so that both are on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Any, Final
@@ -67,6 +67,10 @@ class Redeemed:
     redemption: Redemption
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(slots=True)
 class TokenIssuer:
     """Token keys, keys to read redemptions with, and what was issued and spent.
@@ -79,6 +83,7 @@ class TokenIssuer:
     readers: dict[bytes, Handle] = field(default_factory=dict)
     _issued: dict[bytes, Counter[bytes]] = field(default_factory=dict)
     _spent: dict[bytes, set[bytes]] = field(default_factory=dict)
+    _keep: Callable[[], None] = _nothing
 
     def admit(self, keys: Iterable[TokenKey] = (), readers: Iterable[tuple[bytes, Handle]] = ()) -> None:
         """Take in more keys; one of a known identifier takes the place of the one there was."""
@@ -101,6 +106,7 @@ class TokenIssuer:
     def count(self, issued: Issued) -> None:
         """Remember that tokens, just evaluated, are the peer's (IDN-1360)."""
         self._issued.setdefault(issued.key.name, Counter())[issued.peer] += len(issued.evaluation.elements)
+        self._keep()
 
     def judge(self, data: bytes, now: float | None) -> Redeemed:
         """Return what a redemption asks for. Nothing changes: whoever serves it calls :meth:`spend` first.
@@ -125,6 +131,25 @@ class TokenIssuer:
     def spend(self, redeemed: Redeemed) -> None:
         """Remember that a token, just judged, was taken, so that it is never taken again (IDN-1460)."""
         self._spent.setdefault(redeemed.key.name, set()).add(redeemed.redemption.token.nonce)
+        self._keep()
+
+    def keep_by(self, keep: Callable[[], None]) -> None:
+        """Have what was issued and spent stored by this, before anybody acts on it (IDN-1460)."""
+        self._keep = keep
+
+    def remembered(self) -> list[Any]:
+        """Return what was issued, in rows with a count, and what was spent, as CBOR values for :meth:`recall`."""
+        issued = [[name, peer, count] for name, counts in self._issued.items() for peer, count in counts.items()]
+        spent = [[name, nonce] for name, nonces in self._spent.items() for nonce in nonces]
+        return sorted(issued) + sorted(spent)
+
+    def recall(self, rows: Iterable[Any]) -> None:
+        """Know again what was issued and spent in an earlier life."""
+        for name, what, *count in rows:
+            if count:
+                self._issued.setdefault(name, Counter())[what] = count[0]
+            else:
+                self._spent.setdefault(name, set()).add(what)
 
     def state(self) -> list[Any]:
         """Return which keys there are, without secrets, and what was issued and spent, as a CBOR value for a digest."""

@@ -99,7 +99,9 @@ def memory_of(keyring: Keyring, vault: Vault, shelf: Shelf) -> Memory:
         "status": keyring.status,
         "identities": keyring,
         "credentials": keyring.chains,
+        "endorsements": keyring.endorsements,
         "tamper": keyring.tamper,
+        "tokens": keyring.issuer,
     }
     return Memory(vault, shelf, parts)
 

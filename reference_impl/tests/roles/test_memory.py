@@ -1,15 +1,22 @@
 """What a party took outlives its power: the objects, the lists, the histories, and nothing older than them."""
 
 import zlib
+from types import SimpleNamespace
 
 import pytest
 
 from picosec.crypto.curves import Curve
 from picosec.crypto.vault import SoftwareVault, software_vault
 from picosec.errors import ProtocolError
+from picosec.identity.chain import Anchor, Chain
+from picosec.identity.credential import Claims, issue
+from picosec.identity.endorsement import Endorsement
+from picosec.identity.endorsements import Endorser
 from picosec.identity.history import Known
+from picosec.identity.holder import HolderKey
 from picosec.identity.keys import credential, thumbprint
 from picosec.identity.own import new_identity
+from picosec.identity.scope import Scope
 from picosec.identity.statement import Kind
 from picosec.identity.status_lists import StatusIssuer
 from picosec.identity.tamper import TamperKind
@@ -166,6 +173,65 @@ def test_a_file_of_another_branch_freezes_the_identity(place):
         memory.begin()
 
     assert keyring.peers[before.identifier].believed is None
+
+
+def chain():
+    """Return the credential of somebody in a zone, as a chain of one, and the anchor that signed it."""
+    anchor = Anchor(b"anchor", OWNER.public(SIGNING.handle), bytes(32))
+    holder = HolderKey(b"holder", OWNER.public(OWNER.import_key(Curve.P256, bytes([5]) * 32)))
+    claims = Claims(bytes(32), holder, Kind.USER, NOW, NOW + 3600, scope=Scope({"/x": 1}))
+    return Chain((issue(claims, OWNER, SIGNING.handle, b"anchor"),)), anchor
+
+
+def test_credentials_are_held_in_the_next_life(place):
+    """Who handed over his chain once need not do it again when the lamp was switched off."""
+    held, anchor = chain()
+    first = place.began()
+    first.chains.admit([anchor])
+    first.chains.take(first.chains.judge(held.encode(), NOW))
+
+    second = place.began()
+    second.chains.admit([anchor])
+
+    assert second.chains.named(b"holder", NOW) == [held]
+    third = place.began()
+    with pytest.raises(ProtocolError, match="IDN-890"):  # the zone is believed no longer
+        third.chains.named(b"holder", NOW)
+
+
+def test_endorsements_are_held_in_the_next_life(place):
+    """A peer that needs the word of a third party has it still."""
+    said = Endorsement(bytes([7]) * 32, NOW, NOW + 3600).sign(OWNER, SIGNING.handle, b"endorser")
+    endorser = Endorser(b"endorser", OWNER.public(SIGNING.handle))
+    for hands_over in (True, False):
+        keyring = place.began()
+        keyring.endorsements.admit([endorser], [endorser.kid])
+        if hands_over:
+            keyring.endorsements.take(keyring.endorsements.judge(said, NOW))
+        keyring.endorsements.check(bytes([7]) * 32, NOW)
+    with pytest.raises(ProtocolError, match="IDN-2110"):
+        keyring.endorsements.check(bytes([8]) * 32, NOW)
+
+
+def test_no_token_is_taken_again_in_the_next_life(place):
+    """Who spent his tokens pulls the plug; nor does he get more of them."""
+    key = SimpleNamespace(name=b"key")
+    tokens = [SimpleNamespace(nonce=bytes([number]) * 32) for number in range(2)]
+    for token_, count in zip(tokens, (3, 2), strict=True):
+        issuer = place.began().issuer
+        issuer.count(SimpleNamespace(key=key, peer=b"peer", evaluation=SimpleNamespace(elements=[None] * count)))
+        issuer.spend(SimpleNamespace(key=key, redemption=SimpleNamespace(token=token_)))
+
+    *_keys, issued, spent = place.began().issuer.state()
+    assert issued == [[b"key", [[b"peer", 5]]]]
+    assert spent == [[b"key", [token_.nonce for token_ in tokens]]]
+
+
+def test_what_a_sensor_noticed_is_not_forgotten(place):
+    """Whoever opens the case takes out the battery first thing."""
+    place.began().tamper.notice(TamperKind.OPENED, NOW)
+
+    assert place.began().tamper.record.count == 1
 
 
 def test_an_older_copy_is_refused(place):
