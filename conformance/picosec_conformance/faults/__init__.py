@@ -78,6 +78,7 @@ CHAPTERS = (
     "identity_signers",
     "identity_history",
     "identity_scope",
+    "identity_delegators",
     "identity_endorsements",
     "identity_endorsements_use",
     "identity_device",

@@ -354,7 +354,7 @@ def counts_objects_by_name() -> None:
     original = Inbox._signer
 
     def signer(self: Inbox, statement: Any) -> bytes:
-        return statement.sender if statement.credential else original(self, statement)
+        return statement.sender if statement.credentials else original(self, statement)
 
     Inbox._signer = signer
 
@@ -367,10 +367,10 @@ def takes_any_object_of_a_member() -> None:
         claims = [made.last.claims for made in self._chains if made.holder.kid == kid]
         return [SenderKey(kid, each.holder.key, purpose) for each in claims]
 
-    def credential(self: Vouching, sender: SenderKey, now: float | None) -> bytes:
-        return next(made.last.cwt for made in self._chains.named(sender.kid, now))
+    def found(self: Vouching, sender: SenderKey, now: float | None) -> tuple[bytes, ...]:
+        return tuple(made.last.cwt for made in self._chains.named(sender.kid, now))
 
-    Vouching.senders, Vouching.credential = senders, credential
+    Vouching.senders, Vouching.credentials = senders, found
 
 
 @fault("IDN-940")
@@ -382,16 +382,16 @@ def takes_objects_of_keys_for_channels() -> None:
         free = [made.holder for made in self._chains if made.holder.kid == kid and made.last.claims.purpose is None]
         return [SenderKey(kid, each.key, purpose) for each in free] or original(self, kid, purpose)
 
-    def credential(self: Vouching, sender: SenderKey, now: float | None) -> bytes:
-        return next(made.last.cwt for made in self._chains.named(sender.kid, now))
+    def found(self: Vouching, sender: SenderKey, now: float | None) -> tuple[bytes, ...]:
+        return tuple(made.last.cwt for made in self._chains.named(sender.kid, now))
 
-    Vouching.senders, Vouching.credential = senders, credential
+    Vouching.senders, Vouching.credentials = senders, found
 
 
 @fault("IDN-950")
 def lets_senders_outlive_their_chains() -> None:
     """The key is known, and the signature verifies."""
-    Vouching.credential = lambda self, sender, now: b"\xa0"
+    Vouching.credentials = lambda self, sender, now: (b"\xa0",)
 
 
 @fault("IDN-950")

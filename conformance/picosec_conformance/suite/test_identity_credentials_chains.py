@@ -11,18 +11,24 @@ from picosec.registry import Problem
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.credentials import (
+    APPLICATION,
     ATTRIBUTES,
     BEGINS,
+    CODE,
     CONFIRMATION,
     DAY,
     DEPTH,
+    DEVICE,
     ENDS,
     HELD,
+    IDENTITY,
     ISSUED,
+    KIND,
     PURPOSE,
     ROLE,
     SCOPE,
     SUBJECT,
+    USER,
     ZONE,
     chain_of,
     holder_key,
@@ -327,6 +333,53 @@ def test_role_that_was_left_out_is_gone(zone: Zone) -> None:
 
     zone.refuses(zone.three(role, {}, {ROLE: "guest"}), Problem.BAD_CREDENTIAL)
     zone.refuses(zone.three(role, {}, {ATTRIBUTES: {"floor": 1}}), Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-2200")
+@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize("before", [b"", bytes(32)], ids=["none", "another"])
+def test_nobody_gives_himself_an_identity(zone: Zone, place: int, before: bytes) -> None:
+    """Ann lets Mallory in as the electrician, whom the guild endorsed and who knows nothing of it."""
+    own = {IDENTITY: before} if before else {}
+    further: list[dict[Any, Any]] = [dict(own) for _ in range(3)]
+    further[place] = {IDENTITY: bytes(31) + b"\x01"}
+
+    zone.refuses(zone.three(*further), Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-2200", "IDN-840")
+def test_identity_stays_or_goes(zone: Zone) -> None:
+    """The watch of the electrician is his, the one of his guest is not; and what is gone does not come back."""
+    own = {IDENTITY: bytes(32)}
+    zone.takes(*zone.three(own, own, own))
+    zone.takes(*zone.three(own, own, {}))
+
+    zone.refuses(zone.three(own, {}, own), Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-2210")
+@pytest.mark.parametrize("after", ["another-code", "user", "device", "for-objects"])
+def test_application_does_not_leave_its_code_behind(zone: Zone, after: str) -> None:
+    """Malware found the key of the gate's application, and lets a key in that is bound to no code."""
+    gate: dict[Any, Any] = {KIND: APPLICATION, CODE: bytes(32)}
+    cases: dict[str, dict[Any, Any]] = {
+        "another-code": {KIND: APPLICATION, CODE: bytes(31) + b"\x01"},
+        "user": {KIND: USER},
+        "device": {KIND: DEVICE},
+        "for-objects": {KIND: USER, PURPOSE: PLATFORM},
+    }
+
+    zone.refuses(zone.links(("gate", {DEPTH: 1, **gate}), ("mallory", cases[after])), Problem.BAD_CREDENTIAL)
+    zone.refuses(zone.three(gate, gate, cases[after]), Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-2210", "IDN-840")
+def test_application_lets_itself_in(zone: Zone) -> None:
+    """The same code with a further key; and somebody who lets an application in."""
+    gate: dict[Any, Any] = {KIND: APPLICATION, CODE: bytes(32)}
+
+    zone.takes(*zone.three(gate, gate, gate))
+    zone.takes(*zone.three({}, gate, gate))
 
 
 # -- when ----------------------------------------------------------------------------------------------------------

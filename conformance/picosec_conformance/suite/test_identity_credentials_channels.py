@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from picosec.crypto.curves import Curve
 from picosec.messaging.cbor import dumps
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
@@ -23,6 +24,7 @@ from picosec_conformance.credentials import (
     SCOPE,
     ZONE,
     Link,
+    chain,
     holder_key,
     scope,
 )
@@ -100,6 +102,31 @@ def test_device_without_a_date_lets_members_in(target: Target, control: Control,
     zone.takes(link)
 
     assert zone.accepted(link, by)
+
+
+class Curve25519(Zone):
+    """A zone whose members have keys for Diffie-Hellman on X25519."""
+
+    suite = 0
+
+
+@pytest.mark.requirement("IDN-870", "CHN-370")
+@pytest.mark.needs("channel.edhoc.suite.0")
+@BOTH_SIDES
+@pytest.mark.parametrize("point", [0, 1, 2**255 - 20], ids=["zero", "one", "minus-one"])
+def test_key_that_agrees_on_nothing_keeps_nobody_out(
+    target: Target, control: Control, rng: random.Random, side: str, point: int
+) -> None:
+    """Mallory, who may let others in, gives Ann's name to a point with which every secret is zero."""
+    zone = Curve25519(target, control, rng)
+    nobody = {1: 1, 2: b"ann", -1: Curve.X25519.value, -2: point.to_bytes(32, "little")}
+    mallory = zone.link("mallory", claims={DEPTH: 1})
+    trap = zone.link("ann", "mallory", claims={CONFIRMATION: {1: nobody}})
+    zone.hand(chain(mallory, trap))  # taken or refused: it is not a key that anybody could have
+    ann = zone.link(zone.new_key(b"ann", Curve.X25519))
+    zone.takes(ann)
+
+    assert zone.accepted(ann, "kid", side)
 
 
 @pytest.mark.requirement("IDN-870")

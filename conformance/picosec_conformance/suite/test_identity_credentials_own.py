@@ -20,7 +20,21 @@ from picosec.registry import CONTENT_FORMAT_CREDENTIAL_CHAIN, RESPONSE_CODE, Pro
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier, asking
-from picosec_conformance.credentials import CONFIRMATION, DEPTH, ENDS, ISSUED, PURPOSE, ZONE, Link, chain, holder_key
+from picosec_conformance.credentials import (
+    CONFIRMATION,
+    DEPTH,
+    ENDS,
+    GET,
+    ISSUED,
+    PURPOSE,
+    PUT,
+    SCOPE,
+    ZONE,
+    Link,
+    chain,
+    holder_key,
+    scope,
+)
 from picosec_conformance.handshake import (
     OTHER_CID,
     SUITE_CID,
@@ -111,9 +125,9 @@ class Lamp:
         responder.process_message_3(third.payload[1:])
         return seen.kind
 
-    def channel(self, link: Link) -> Channel:
-        """Open a channel with the target, which answers by a credential."""
-        parties = self.zone.parties(self.zone.link("hub"))
+    def channel(self, link: Link, claims: dict[Any, Any] | None = None) -> Channel:
+        """Open a channel with the target, which answers by a credential; ``claims`` are further ones of the hub."""
+        parties = self.zone.parties(self.zone.link("hub", claims=claims or {}))
         config = EdhocConfig(
             parties.config.vault, parties.config.credentials, TrustStore(Seen(link)), parties.config.policy
         )
@@ -294,6 +308,67 @@ def test_renewed_credentials_are_for_the_same_key(renewal: Renewal, case: str) -
         link.claims[PURPOSE] = PLATFORM
 
     renewal.refuses([link], Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-1600", "IDN-1610")
+@pytest.mark.parametrize("granted", [True, False], ids=["granted", "not-granted"])
+def test_guest_brings_no_credentials(lamp: Lamp, granted: bool) -> None:
+    """He may look at the lamp, and brings it a chain that the anchor once made for it, which ends tonight."""
+    old, new = lamp.link(), lamp.link(claims={ISSUED: NOW + 1, ENDS: NOW + 60})
+    renewal = Renewal(lamp, old)
+    path, methods = (OWN_PATH, PUT) if granted else (lamp.target.manifest.resources.protected_get, GET)
+    renewal.channel = lamp.channel(old, {SCOPE: scope((path, methods))})
+
+    if granted:
+        renewal.takes(new)
+        assert lamp.shows(new)
+    else:
+        renewal.refuses([new], Problem.FORBIDDEN)
+
+
+@pytest.mark.requirement("IDN-2220")
+@pytest.mark.parametrize("length", [1, 2], ids=["from-the-anchor", "delegated"])
+@pytest.mark.parametrize("depth", [1, 2], ids=["by-one", "by-two"])
+def test_nobody_steps_between_a_device_and_its_zone(lamp: Lamp, length: int, depth: int) -> None:
+    """A guest who may let others in lets the lamp in: for tonight, to do nothing, and by his leave from now on."""
+    old = [lamp.link()] if length == 1 else chained(lamp)
+    mallory = lamp.zone.link("mallory", claims={DEPTH: depth, ENDS: NOW + 864_000})
+    between = [mallory]
+    if depth == 2:
+        between.append(lamp.zone.link("ann", "mallory", claims={DEPTH: 1, ENDS: NOW + 864_000}))
+    new = lamp.link(between[-1].holder, claims={ISSUED: NOW + 1, ENDS: NOW + 60})
+
+    Renewal(lamp, *old).refuses([*between, new], Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-2220")
+def test_name_of_who_was_in_between_is_not_enough(lamp: Lamp) -> None:
+    """Mallory calls himself Ann, by whom the lamp came into the house."""
+    impostor = lamp.zone.link(lamp.zone.new_key(b"ann"), claims={DEPTH: 1, ENDS: NOW + 864_000})
+    new = lamp.link(impostor.holder, claims=LATER)
+
+    Renewal(lamp, *chained(lamp)).refuses([impostor, new], Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-2220")
+def test_another_zone_does_not_take_a_device_over(lamp: Lamp) -> None:
+    """The lamp lets people of two flats in, and is of one of them."""
+    other, flat = lamp.zone.new_key(b"other"), lamp.rng.randbytes(32)
+    lamp.zone.believe(other, zone=flat)
+    new = lamp.link(other, claims={**LATER, ZONE: flat})
+
+    Renewal(lamp).refuses([new], Problem.BAD_CREDENTIAL)
+
+
+@pytest.mark.requirement("IDN-970")
+def test_zone_itself_comes_nearer(lamp: Lamp) -> None:
+    """Ann let the lamp in, and now the owner does, with another anchor of the same zone."""
+    second = lamp.zone.new_key(b"second")
+    lamp.zone.believe(second)
+    new = lamp.link(second, claims=LATER)
+    Renewal(lamp, *chained(lamp)).takes(new)
+
+    assert lamp.shows(new)
 
 
 @pytest.mark.requirement("IDN-990")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from picosec.crypto.curves import Curve
 from picosec.messaging import observe
 from picosec.messaging.blocks import Block
 from picosec.messaging.cbor import dumps
@@ -14,10 +15,12 @@ from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.blockwise import Upload
 from picosec_conformance.channel import Channel
 from picosec_conformance.courier import Courier
-from picosec_conformance.credentials import DEPTH, GET, POST, PURPOSE, PUT, SCOPE, scope
+from picosec_conformance.credentials import CONFIRMATION, DEPTH, ENDS, GET, POST, PURPOSE, PUT, SCOPE, holder_key, scope
+from picosec_conformance.keeper import Keeper
 from picosec_conformance.lives import Renewing, wakes
-from picosec_conformance.objects import PLATFORM
+from picosec_conformance.objects import NOW, PLATFORM
 from picosec_conformance.settings import CONTROL
+from picosec_conformance.status import status_claim
 from picosec_conformance.zone import Zone
 
 pytestmark = pytest.mark.needs(
@@ -31,6 +34,7 @@ pytestmark = pytest.mark.needs(
 
 ON, OFF = dumps(True), dumps(False)
 DELETE = 8
+P256_PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
 
 
 def paths(zone: Zone) -> tuple[str, str]:
@@ -266,3 +270,59 @@ def test_object_does_what_its_sender_was_granted(zone: Zone, courier: Courier, g
     courier.takes(courier.signed(sender=phone).close())
 
     assert courier.switched() == int(granted)
+
+
+@pytest.mark.requirement("IDN-2230")
+@pytest.mark.needs("objects.recipient")
+@pytest.mark.parametrize("curve", [Curve.P256, Curve.ED25519], ids=["p256", "ed25519"])
+@pytest.mark.parametrize("last", ["wide", "narrow"])
+def test_nobody_takes_from_a_sender_what_he_was_granted(zone: Zone, courier: Courier, curve: Curve, last: str) -> None:
+    """Mallory, who may let others in, lets Ann's phone in once more, to do nothing: the wall switch goes on working."""
+    sensor, lamp = paths(zone)
+    phone = zone.new_key(b"phone", curve)
+    wide = [zone.link(phone, claims={PURPOSE: PLATFORM, SCOPE: scope((lamp, PUT))})]
+    mallory = zone.link("mallory", claims={DEPTH: 1})
+    narrow = [mallory, zone.link(phone, "mallory", claims={PURPOSE: PLATFORM, SCOPE: scope((sensor, GET))})]
+    for links in (wide, narrow) if last == "narrow" else (narrow, wide):
+        zone.takes(*links)
+
+    courier.takes(courier.signed(sender=phone).close())
+
+    assert courier.switched() == 1
+
+
+@pytest.mark.requirement("IDN-2230")
+@pytest.mark.needs("objects.recipient")
+def test_key_that_looks_like_a_senders_takes_nothing_from_him(zone: Zone, courier: Courier) -> None:
+    """Half of a point is the same, and nobody has the private key of the other half."""
+    sensor, lamp = paths(zone)
+    phone = zone.new_key(b"phone")
+    mirrored = {**holder_key(phone), -3: (P256_PRIME - int.from_bytes(phone.public.y, "big")).to_bytes(32, "big")}
+    zone.takes(zone.link(phone, claims={PURPOSE: PLATFORM, SCOPE: scope((lamp, PUT))}))
+    claims = {CONFIRMATION: {1: mirrored}, PURPOSE: PLATFORM, SCOPE: scope((sensor, GET))}
+    zone.takes(zone.link("mallory", claims={DEPTH: 1}), zone.link(phone, "mallory", claims=claims))
+
+    courier.takes(courier.signed(sender=phone).close())
+
+    assert courier.switched() == 1
+
+
+@pytest.mark.requirement("IDN-1610")
+@pytest.mark.needs("objects.recipient", "identity.status")
+@pytest.mark.parametrize("how", ["ended", "taken-back"])
+def test_grant_goes_with_its_credential(zone: Zone, keeper: Keeper, courier: Courier, how: str) -> None:
+    """Ann's phone has two credentials, one of which is good still; the lamp stood in the other."""
+    sensor, lamp = paths(zone)
+    phone = zone.new_key(b"phone")
+    keeper.takes(keeper.token().close())
+    over = {ENDS: NOW + 60} if how == "ended" else status_claim()
+    zone.takes(zone.link(phone, claims={PURPOSE: PLATFORM, SCOPE: scope((sensor, GET))}))
+    zone.takes(zone.link(phone, claims={PURPOSE: PLATFORM, SCOPE: scope((lamp, PUT)), **over}))
+    if how == "ended":
+        zone.control.provision_objects(date=NOW + 61)
+    else:
+        keeper.takes(keeper.revoking().close())
+
+    courier.takes(courier.signed(sender=phone).close())
+
+    assert courier.switched() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from picosec.channel.credentials import Credential, Usage
@@ -64,14 +65,12 @@ def _standing(config: EdhocConfig, peers: Sequence[Credential], time: float | No
 def first_proven(peers: Sequence[Credential], check: Callable[[Credential], T]) -> T:
     """Return what ``check`` gives for the first credential whose proof it accepts (CHN-370).
 
-    Raises what ``check`` raises: ``authentication_failed`` only when it does so for each.
+    Raises what ``check`` raises for the last one. A key with which nothing can be agreed proves nothing either: it must
+    not keep others of its name out.
     """
     for peer in peers[:-1]:
-        try:
+        with suppress(ProtocolError):
             return check(peer)
-        except ProtocolError as error:
-            if error.problem is not Problem.AUTHENTICATION_FAILED:
-                raise
     return check(peers[-1])
 
 

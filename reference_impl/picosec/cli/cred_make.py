@@ -88,6 +88,8 @@ def delegate(options: argparse.Namespace, keys: Keeper) -> int:
     claims = _claims(options, subject, before.zone, now)
     scope = claims.scope if options.allow else before.scope
     claims = replace(claims, expires=min(claims.expires, before.expires), not_before=before.not_before, scope=scope)
+    if claims.identity != before.identity:  # whose it is, only an anchor says
+        claims = replace(claims, identity=b"")
     assert identity.private is not None
     try:
         handle = keys.open(identity.private, identity.parsed.key.curve, identity.label, identity.name)

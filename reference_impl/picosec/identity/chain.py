@@ -92,7 +92,7 @@ def verify_chain(chain: Chain, anchor: Anchor) -> None:
     """Judge a chain by the anchor that its first credential names: signatures first, then what it says.
 
     Raises ``authentication_failed`` (IDN-750), and ``bad_credential`` for another zone (IDN-760), too many
-    credentials (IDN-770), or one that says more than the one before (IDN-780 to IDN-800).
+    credentials (IDN-770), or one that says more than the one before (IDN-780 to IDN-800, IDN-2200, IDN-2210).
     """
     check_signatures(chain, anchor)
     check_zone(chain, anchor)
@@ -120,7 +120,7 @@ def check_zone(chain: Chain, anchor: Anchor) -> None:
 
 def check_narrowing(chain: Chain, anchor: Anchor) -> None:
     """Raise ``bad_credential`` for the first rule that a chain breaks: depth (IDN-770), lifetime (IDN-780), scope
-    (IDN-790), role and attributes (IDN-800).
+    (IDN-790), role and attributes (IDN-800), identity (IDN-2200), code (IDN-2210).
     """
     links = [each.claims for each in chain.credentials]
     pairs = list(pairwise(links))
@@ -133,6 +133,10 @@ def check_narrowing(chain: Chain, anchor: Anchor) -> None:
         raise _refused("IDN-790", "a scope beyond that of the one before")
     if not all(_describes(before, after) for before, after in pairs):
         raise _refused("IDN-800", "a role or an attribute that the one before does not have")
+    if any(after.identity not in (b"", before.identity) for before, after in pairs):
+        raise _refused("IDN-2200", "an identity that the one before does not have")
+    if any(before.code and after.code != before.code for before, after in pairs):
+        raise _refused("IDN-2210", "it follows an application, and is not of the same code")
 
 
 def _grants(before: Scope | None, after: Scope | None) -> bool:

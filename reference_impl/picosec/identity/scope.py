@@ -38,6 +38,16 @@ class Scope:
         return cbor.dumps([[path, bits] for path, bits in sorted(self.methods.items(), key=_by_path)])
 
 
+def together(scopes: Iterable[Scope | None]) -> Scope | None:
+    """Return what any of these grants, None if one of them, or nobody, limits it."""
+    every = list(scopes)
+    methods: dict[str, int] = {}
+    for scope in every:
+        for path, bits in () if scope is None else scope.methods.items():
+            methods[path] = methods.get(path, 0) | bits
+    return None if not every or None in every else Scope(methods)
+
+
 def method_bit(code: int) -> int:
     """Return the bit of a method (RFC 9237 section 3): 1 shifted by its code less one."""
     return 1 << (code - Code.GET)

@@ -81,7 +81,7 @@ class Inbox:
         window = self._taken.get(self._signer(statement))
         if window is not None and window.seen(statement.sequence):
             raise ProtocolError(Problem.REPLAYED, "OBJ-260", f"object {statement.sequence} of this sender")
-        if window is None and statement.credential and self._strangers() >= MAX_STRANGERS:
+        if window is None and statement.credentials and self._strangers() >= MAX_STRANGERS:
             raise ProtocolError(Problem.EXHAUSTED, "IDN-960", "no memory for the objects of another sender")
         return statement
 
@@ -128,11 +128,11 @@ class Inbox:
         return [self.senders.find(statement.sender, statement.purpose)]
 
     def _vouched(self, statement: Statement, now: float | None) -> Statement:
-        """Return a verified object with the credential of its sender, if he has one. Raises ``bad_credential``."""
+        """Return a verified object with the credentials of its sender, if he has any. Raises ``bad_credential``."""
         if self.voucher is None or statement.signer is None or statement.sender in self.senders:
             return statement
         sender = SenderKey(statement.sender, statement.signer, statement.purpose)
-        return replace(statement, credential=self.voucher.credential(sender, now))
+        return replace(statement, credentials=self.voucher.credentials(sender, now))
 
     def _strangers(self) -> int:
         """Return of how many keys something was taken that were not provisioned."""

@@ -61,8 +61,8 @@ class Voucher(Protocol):
         Raises ``wrong_purpose`` when all of them are for something else.
         """
 
-    def credential(self, sender: SenderKey, now: float | None) -> bytes:
-        """Return the credential by which such a key is believed now. Raises ``bad_credential``."""
+    def credentials(self, sender: SenderKey, now: float | None) -> tuple[bytes, ...]:
+        """Return the credentials, at least one, by which such a key is believed now. Raises ``bad_credential``."""
 
 
 K = TypeVar("K", SenderKey, OwnKey, GroupKey)

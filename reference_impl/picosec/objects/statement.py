@@ -40,9 +40,9 @@ class Statement:
     content_format: int
     content: bytes
     expires: int | None = None
-    #: Of one that was verified: the key that did so, and the credential by which that is believed, if it is by one.
+    #: Of one that was verified: the key that did so, and the credentials by which that is believed, if it is by any.
     signer: PublicKey | None = field(default=None, compare=False, repr=False)
-    credential: bytes = field(default=b"", compare=False)
+    credentials: tuple[bytes, ...] = field(default=(), compare=False)
 
     def sign(self, vault: Vault, key: OwnKey) -> Signed:
         """Return the signed object. Raises as :func:`check_signer` does."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from picosec.crypto.curves import PublicKey
 from picosec.errors import ProtocolError
 from picosec.identity.chain import Chain
 from picosec.messaging.coap import Code, Message, Option, Type, path_options, uint_bytes
@@ -33,8 +34,8 @@ class Credentials:
         return Resource({Code.POST: self._post}, Access.OPEN, takes=_FORMATS, attributes={"rt": "ps.credentials"})
 
     def own_resource(self) -> Resource:
-        """Return what takes one's own chain anew: whoever brings it, it proves itself."""
-        return Resource({Code.PUT: self._put}, Access.PEER, takes=_FORMATS, attributes={"rt": "ps.credentials.own"})
+        """Return what takes one's own chain anew, from whom that was granted."""
+        return Resource({Code.PUT: self._put}, takes=_FORMATS, attributes={"rt": "ps.credentials.own"})
 
     def presentation(self) -> Message:
         """Return the request that hands one's own chain to somebody. Raises ``bad_request`` without one."""
@@ -60,11 +61,19 @@ class Credentials:
 
 
 def _check_renewal(before: Chain, after: Chain) -> None:
-    """Raise ``bad_credential`` for a chain that is for another key, identifier or purpose (IDN-980), ``stale`` for one
-    that was not issued later (IDN-990).
+    """Raise ``bad_credential`` for a chain that is for another key, identifier or purpose (IDN-980), or that goes by
+    somebody who was not in between before (IDN-2220), ``stale`` for one that was not issued later (IDN-990).
     """
     ours, theirs = before.last.claims, after.last.claims
     if theirs.holder.members() != ours.holder.members() or theirs.purpose is not ours.purpose:
         raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-980", "credentials for another key")
+    known = [each.claims.holder.key for each in before.credentials]
+    between = [each.claims.holder.key for each in after.credentials[:-1]]
+    if theirs.zone != ours.zone or not all(_holds(known, key) for key in between):
+        raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-2220", "credentials of another zone, or by somebody else")
     if theirs.issued <= ours.issued:
         raise ProtocolError(Problem.STALE, "IDN-990", f"issued {ours.issued - theirs.issued} s before what is held")
+
+
+def _holds(keys: Iterable[PublicKey], key: PublicKey) -> bool:
+    return any((each.curve, each.x, each.y) == (key.curve, key.x, key.y) for each in keys)

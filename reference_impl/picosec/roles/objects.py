@@ -8,7 +8,7 @@ from typing import Final
 
 from picosec.crypto.curves import Entropy, PublicKey
 from picosec.errors import ProtocolError
-from picosec.identity.scope import Scope
+from picosec.identity.scope import Scope, together
 from picosec.messaging.coap import Code
 from picosec.objects.compose import group_object, sealed_object
 from picosec.objects.inbox import Inbox, form_of
@@ -126,6 +126,6 @@ class Objects:
             request.peer,
             request.now,
             author=statement.sender if platform else None,
-            grant=self._granted(statement.credential) if platform and statement.credential else None,
+            grant=together(self._granted(each) for each in statement.credentials) if platform else None,
         )
         return Reply(Code.CHANGED, carried=carried)

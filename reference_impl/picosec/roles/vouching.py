@@ -68,16 +68,25 @@ class Vouching:
             raise ProtocolError(Problem.WRONG_PURPOSE, "IDN-940", "the credential is for something else")
         return fitting
 
-    def credential(self, sender: SenderKey, now: float | None) -> bytes:
-        """Return the credential by which a key signs objects now. Raises ``bad_credential`` (IDN-950)."""
+    def credentials(self, sender: SenderKey, now: float | None) -> tuple[bytes, ...]:
+        """Return the credentials by which a key signs objects now: whoever gave it a further one takes nothing away
+        (IDN-2230). Raises ``bad_credential`` (IDN-950) when there is none.
+        """
         try:
-            for chain in reversed(self._chains.named(sender.kid, now)):
-                claims = chain.last.claims
-                if claims.purpose is sender.purpose and claims.holder.key.x == sender.key.x:
-                    return chain.last.cwt
+            chains = self._chains.named(sender.kid, now)
         except ProtocolError as error:
             raise _refused(error) from error
-        raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-950", "no credential of this key is good now")
+        found = tuple(chain.last.cwt for chain in chains if _is_of(chain, sender))
+        if not found:
+            raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-950", "no credential of this key is good now")
+        return found
+
+
+def _is_of(chain: Chain, sender: SenderKey) -> bool:
+    """Whether a chain is of this key, and not of one that shares its coordinate, and for what the sender does."""
+    claims, key = chain.last.claims, chain.holder.key
+    same = (key.curve, key.x, key.y) == (sender.key.curve, sender.key.x, sender.key.y)
+    return same and claims.purpose is sender.purpose
 
 
 def _peer(chain: Chain) -> Credential:
