@@ -22,6 +22,7 @@ LayerName = Literal[
     "status-list",
     "evidence",
     "chain",
+    "token",
     "cbor",
 ]
 

@@ -27,6 +27,7 @@ from picosec_conformance.wire.names import (
     FORMATS,
     OPTIONS,
     PROBLEM_KEYS,
+    TOKEN_FORMATS,
     TYPES,
     code_text,
     option_name,
@@ -34,6 +35,7 @@ from picosec_conformance.wire.names import (
 from picosec_conformance.wire.object_lines import object_lines
 from picosec_conformance.wire.status_lines import status_lines
 from picosec_conformance.wire.stream import signal_parts, unframed
+from picosec_conformance.wire.token_lines import token_lines
 
 
 def explain_layer(data: bytes, layer: str) -> list[Line]:
@@ -174,6 +176,8 @@ def _payload_lines(message: CoAP, options: list[tuple[int, Option]]) -> list[Lin
         inside = status_lines(payload)
     elif form == CONTENT_FORMAT_CREDENTIAL_CHAIN and payload:
         inside = chain_lines(payload)
+    elif form in TOKEN_FORMATS and payload:
+        inside = token_lines(payload)
     elif form == CONTENT_FORMAT_EAT and payload:
         inside = evidence_lines(payload)
     elif form in CBOR_FORMATS:
@@ -271,5 +275,6 @@ LAYERS: dict[str, Callable[[bytes], list[Line]]] = {
     "status-list": status_lines,
     "evidence": evidence_lines,
     "chain": chain_lines,
+    "token": token_lines,
     "cbor": cbor_lines,
 }

@@ -12,6 +12,7 @@ from picosec_conformance.wire.evidence_lines import is_evidence
 from picosec_conformance.wire.names import CODES
 from picosec_conformance.wire.object_lines import object_name
 from picosec_conformance.wire.status_lines import is_status_token
+from picosec_conformance.wire.token_lines import token_name
 
 
 def guess(data: bytes) -> LayerName:
@@ -31,6 +32,8 @@ def guess(data: bytes) -> LayerName:
         return "evidence"
     if is_chain(data):
         return "chain"
+    if token_name(data):
+        return "token"
     if object_name(data):
         return "object"
     if items and stop is None:

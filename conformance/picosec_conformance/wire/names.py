@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from picosec.registry import CONTENT_FORMAT_CREDENTIAL_CHAIN, CONTENT_FORMAT_IDENTITY_HISTORY
+from picosec.registry import (
+    CONTENT_FORMAT_CREDENTIAL_CHAIN,
+    CONTENT_FORMAT_IDENTITY_HISTORY,
+    CONTENT_FORMAT_TOKEN_REDEMPTION,
+    CONTENT_FORMAT_TOKEN_REQUEST,
+    CONTENT_FORMAT_TOKEN_RESPONSE,
+)
 
 Format = Literal["uint", "text", "opaque", "empty"]
 
@@ -40,11 +46,18 @@ FORMATS: Final = {
     96: "application/cose, sealed object", 263: "application/eat+cwt",
     271: "application/dots+cbor", 279: "application/statuslist+cwt", 290: "application/aif+cbor",
     CONTENT_FORMAT_IDENTITY_HISTORY: "history of an identity", CONTENT_FORMAT_CREDENTIAL_CHAIN: "chain of credentials",
+    CONTENT_FORMAT_TOKEN_REQUEST: "request for tokens", CONTENT_FORMAT_TOKEN_RESPONSE: "tokens",
+    CONTENT_FORMAT_TOKEN_REDEMPTION: "redemption of a token",
 }  # fmt: skip
 
 #: Content formats whose payload is CBOR, besides EDHOC's and problem details, which have layers of their own.
 CBOR_FORMATS: Final = frozenset(
     {60, 61, 62, 63, 112, 262, 263, 271, 279, 290, CONTENT_FORMAT_IDENTITY_HISTORY, CONTENT_FORMAT_CREDENTIAL_CHAIN}
+)
+
+#: Content formats of anonymous tokens.
+TOKEN_FORMATS: Final = frozenset(
+    {CONTENT_FORMAT_TOKEN_REQUEST, CONTENT_FORMAT_TOKEN_RESPONSE, CONTENT_FORMAT_TOKEN_REDEMPTION}
 )
 
 #: Content formats of the three COSE messages that are objects.

@@ -13,6 +13,7 @@ from picosec_conformance.wire.names import CBOR_FORMATS, COSE_FORMATS, TYPES, co
 from picosec_conformance.wire.object_lines import object_name
 from picosec_conformance.wire.status_lines import is_status_token, status_name
 from picosec_conformance.wire.stream import signal_parts, unframed
+from picosec_conformance.wire.token_lines import token_name
 
 _SHORT = 32  # characters of a payload that fit on an arrow
 
@@ -35,6 +36,8 @@ def summarise(data: bytes, layer: str) -> str:
         return f"{evidence_name(data)}, {len(data)} bytes"
     if layer == "chain" and is_chain(data):
         return f"{chain_name(data)}, {len(data)} bytes"
+    if layer == "token" and (form := token_name(data)):
+        return f"{form}, {len(data)} bytes"
     if layer == "status-list" and is_status_token(data):
         return f"{status_name(data)}, {len(data)} bytes"
     if layer == "oscore":

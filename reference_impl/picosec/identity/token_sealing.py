@@ -44,8 +44,23 @@ def seal_redemption(redemption: Redemption, reader: PublicKey, kid: bytes, vault
 def unseal_redemption(data: bytes, readers: Mapping[bytes, Handle], vault: Vault) -> Redemption:
     """Return what a redemption holds, for the holder of ``readers``, private keys by name.
 
+    Raises as :func:`read_envelope` does, and ``unknown_credential`` (IDN-1420), ``bad_key`` or
+    ``authentication_failed`` (IDN-1430), ``malformed`` or ``not_deterministic`` (IDN-1400).
+    """
+    sealed, kid = read_envelope(data)
+    handle = readers.get(kid)
+    if handle is None:
+        raise ProtocolError(Problem.UNKNOWN_CREDENTIAL, "IDN-1420", "sealed for a key that is not here")
+    with citing("IDN-1430"):
+        contents = sealed.open(vault, handle, party_v=kid)
+    return Redemption.decode(contents)
+
+
+def read_envelope(data: bytes) -> tuple[Sealed, bytes]:
+    """Return a redemption as it is sealed, and the name of the key that it is sealed for.
+
     Raises ``too_large`` (IDN-1390), ``malformed`` or ``not_deterministic`` (IDN-1400), ``unsupported_algorithm``
-    (IDN-1410), ``unknown_credential`` (IDN-1420), ``bad_key`` or ``authentication_failed`` (IDN-1430).
+    (IDN-1410).
     """
     if len(data) > MAX_SIZE:
         raise ProtocolError(Problem.TOO_LARGE, "IDN-1390", f"{len(data)} bytes")
@@ -55,12 +70,7 @@ def unseal_redemption(data: bytes, readers: Mapping[bytes, Handle], vault: Vault
     with citing("IDN-1410"):
         strong_algorithm(sealed.headers)
         sealed.check_agreement()
-    handle = readers.get(kid)
-    if handle is None:
-        raise ProtocolError(Problem.UNKNOWN_CREDENTIAL, "IDN-1420", "sealed for a key that is not here")
-    with citing("IDN-1430"):
-        contents = sealed.open(vault, handle, party_v=kid)
-    return Redemption.decode(contents)
+    return sealed, kid
 
 
 def _reader(sealed: Sealed) -> bytes:
