@@ -20,6 +20,7 @@ from picosec_conformance.edhoc_peer import as_initiator, meet
 from picosec_conformance.evidence import (
     DEBUG,
     ISSUED,
+    MAKER,
     MEASURED,
     NONCE,
     PROFILE,
@@ -55,10 +56,16 @@ def attester_of(key: Key, ueid: bytes = READER, **acceptable: Any) -> dict[int, 
 
 
 def own_attester(
-    key: Key, *, ueid: bytes = TARGET, debug: int = 3, software: Mapping[str, bytes] = SOFTWARE
+    key: Key,
+    *,
+    ueid: bytes = TARGET,
+    debug: int = 4,
+    software: Mapping[str, bytes] = SOFTWARE,
+    maker: bytes | int | None = None,
 ) -> dict[int, Any]:
     """Return the entry that makes the target an attester."""
-    return {1: key.kid, 2: key.curve.value, 3: key.private, 4: ueid, 5: debug, 6: dict(software)}
+    entry = {1: key.kid, 2: key.curve.value, 3: key.private, 4: ueid, 5: debug, 6: dict(software)}
+    return entry if maker is None else {**entry, 7: maker}
 
 
 class Asking:
@@ -226,7 +233,9 @@ def judge(data: bytes, key: Key) -> dict[Any, Any]:
         raise Nonconformity("the signature of the target's evidence does not verify") from error
     claims = _decoded(payload)
     needed = {NONCE, UEID, DEBUG, PROFILE, MEASURED}
-    expect(type(claims) is dict and needed <= set(claims) <= {*needed, ISSUED, TAMPER}, "its claims, and no other")
+    expect(
+        type(claims) is dict and needed <= set(claims) <= {*needed, ISSUED, MAKER, TAMPER}, "its claims, and no other"
+    )
     expect(claims[PROFILE] == URN, "its profile")
     return dict(claims)
 

@@ -16,13 +16,15 @@ from picosec.registry import CLAIM_TAMPER, CONTENT_FORMAT_CBOR, CONTENT_FORMAT_E
 from picosec_conformance.objects import ALG, KID, NOW, SIGN1, TYP, Key, protect, tagged
 
 #: Claims of evidence.
-ISSUED, NONCE, UEID, DEBUG, PROFILE, MEASURED, TAMPER = 6, 10, 256, 263, 265, 273, CLAIM_TAMPER
+ISSUED, NONCE, UEID, MAKER, DEBUG, PROFILE, MEASURED, TAMPER = 6, 10, 256, 258, 263, 265, 273, CLAIM_TAMPER
 URN: Final = "urn:picosec:evidence:1"
 #: Bytes of evidence at most, of a challenge and of a nonce; seconds between two clocks at most.
 LARGEST, SIZE, APART = 1024, 32, 300
 #: The device that the suite speaks for, and the one that the target is.
 READER: Final = b"\x01" + bytes(range(16))
 TARGET: Final = b"\x01" + bytes(range(32, 48))
+#: Names of makers in their three forms: at random, of the IEEE, and a private enterprise number.
+MAKERS: Final[Mapping[str, bytes | int]] = {"random": bytes(range(64, 80)), "ieee": b"\xac\xde\x48", "number": 32473}
 
 
 def hash_of(code: str) -> bytes:
@@ -49,7 +51,7 @@ class Evidence:
             ISSUED: NOW,
             NONCE: nonce,
             UEID: READER,
-            DEBUG: 3,
+            DEBUG: 4,
             PROFILE: URN,
             TAMPER: 0,
         }

@@ -41,5 +41,7 @@ def contenders() -> dict[str, Callable[[], object]]:
 
 def _given() -> Callable[[], bytes]:
     vault = software_vault(bytes)
-    attester = Attester(_KEY.kid, vault.import_key(_KEY.curve, _KEY.private), READER, Debug(3), SOFTWARE)
+    attester = Attester(
+        _KEY.kid, vault.import_key(_KEY.curve, _KEY.private), READER, Debug.DISABLED_FULLY_AND_PERMANENTLY, SOFTWARE
+    )
     return lambda: attester.attest(_NONCE, vault, NOW, 0)

@@ -131,7 +131,19 @@ def says_what_the_factory_measured() -> None:
 @fault("IDN-1140")
 def says_that_debugging_is_disabled() -> None:
     """As it is in every device that was sold."""
-    _stating(lambda evidence: replace(evidence, debug=type(evidence.debug)(3)))
+    _stating(lambda evidence: replace(evidence, debug=type(evidence.debug)(4)))
+
+
+@fault("IDN-1910")
+def says_nobody_but_the_maker() -> None:
+    """Everybody knows who made it: it stands on the back."""
+    _stating(lambda evidence: replace(evidence, maker=None))
+
+
+@fault("IDN-1910")
+def names_makers_by_their_numbers_alone() -> None:
+    """Who has no number names his device after somebody who has."""
+    _stating(lambda evidence: replace(evidence, maker=0 if isinstance(evidence.maker, bytes) else evidence.maker))
 
 
 @fault("IDN-1140")

@@ -135,7 +135,7 @@ def takes_evidence_with_more_headers() -> None:
 def takes_evidence_with_more_claims() -> None:
     """RFC 9711 has thirty of them, and a verifier may not stop at one that it does not know."""
     original = evidence._read
-    known = {6, 10, 256, 263, 265, 273, evidence.CLAIM_TAMPER}
+    known = {6, 10, 256, 258, 263, 265, 273, evidence.CLAIM_TAMPER}
 
     def read(kid: bytes, claims: Any) -> Evidence:
         if type(claims) is dict:
@@ -143,6 +143,50 @@ def takes_evidence_with_more_claims() -> None:
         return original(kid, claims)
 
     evidence._read = read
+
+
+@fault("IDN-1190")
+def takes_a_back_door_of_anybody() -> None:
+    """Debug ports are closed for good, for all but somebody."""
+    original = evidence._read
+
+    def read(kid: bytes, claims: Any) -> Evidence:
+        return original(kid, {258: 0, **claims} if type(claims) is dict else claims)
+
+    evidence._read = read
+
+
+@fault("IDN-1920")
+def knows_makers_with_a_number() -> None:
+    """The registry of numbers is the one that the vendor of the verifier is in."""
+    original = evidence.is_maker
+    evidence.is_maker = lambda value: original(value) and type(value) is int
+
+
+@fault("IDN-1920")
+def wants_the_maker_of_everybody() -> None:
+    """A device that nobody made has nothing to show."""
+    original = evidence._read
+
+    def read(kid: bytes, claims: Any) -> Evidence:
+        if type(claims) is dict and 258 not in claims:
+            raise ProtocolError(Problem.MALFORMED, "IDN-1190")
+        return original(kid, claims)
+
+    evidence._read = read
+
+
+@fault("IDN-1930")
+def appraises_by_one_algorithm() -> None:
+    """The vendor's own attesters have P-256, and so has everybody."""
+    original = Signed.check_algorithm
+
+    def check(self: Any) -> None:
+        original(self)
+        if self.headers.entries[1] == -8 and self.headers.entries[16] == 263:
+            raise ProtocolError(Problem.UNSUPPORTED_ALGORITHM, "IDN-1200")
+
+    Signed.check_algorithm = check
 
 
 @fault("IDN-1190")

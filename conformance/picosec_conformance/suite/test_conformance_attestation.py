@@ -33,7 +33,11 @@ def without(entry: dict[int, Any], label: int) -> dict[int, Any]:
 OWNS: dict[str, Any] = {
     **{f"without-{label}": without(OWN, label) for label in OWN},
     **{f"another-type-{label}": {**OWN, label: "x"} for label in OWN},
-    "with-more": {**OWN, 7: 0},
+    "with-more": {**OWN, 8: 0},
+    "no-maker": {**OWN, 5: 3},
+    "maker-cut": {**OWN, 7: bytes(15)},
+    "maker-below-zero": {**OWN, 5: 3, 7: -1},
+    "maker-as-null": {**OWN, 7: None},
     "curve-4": {**OWN, 2: 4},
     "kid-empty": {**OWN, 1: b""},
     "ueid-short": {**OWN, 4: bytes(6)},

@@ -19,6 +19,8 @@ from picosec_conformance.evidence import (
     DEBUG,
     ISSUED,
     LARGEST,
+    MAKER,
+    MAKERS,
     MEASURED,
     NONCE,
     PROFILE,
@@ -49,7 +51,7 @@ def answering(target: Target, control: Control, rng: random.Random) -> Answering
 # -- the question --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("IDN-1170")
+@pytest.mark.requirement("IDN-1170", "IDN-1930")
 @CURVES
 def test_good_evidence_is_good(target: Target, control: Control, rng: random.Random, curve: Curve) -> None:
     """Otherwise nobody opens to anybody."""
@@ -203,6 +205,11 @@ FORMS: dict[str, Change] = {
     "ueid-short": claims({UEID: bytes(6)}),
     "ueid-long": claims({UEID: bytes(34)}),
     "ueid-as-text": claims({UEID: "reader at the gate"}),
+    "no-maker": claims({DEBUG: 3}),
+    "maker-of-15-bytes": claims({MAKER: bytes(15)}),
+    "maker-of-4-bytes": claims({MAKER: bytes(4)}),
+    "maker-below-zero": claims({DEBUG: 3, MAKER: -1}),
+    "maker-as-text": claims({DEBUG: 3, MAKER: "1.3.6.1.4.1.32473"}),
     "debug-5": claims({DEBUG: 5}),
     "debug-as-true": claims({DEBUG: True}),
     "debug-as-text": claims({DEBUG: "disabled"}),
@@ -234,6 +241,15 @@ FORMS: dict[str, Change] = {
 def test_evidence_of_another_form_is_refused(answering: Answering, form: str) -> None:
     """Two readers of one statement would judge two states."""
     answering.refuses(Problem.MALFORMED, FORMS[form])
+
+
+@pytest.mark.requirement("IDN-1920")
+@pytest.mark.parametrize("form", MAKERS)
+def test_makers_are_named_in_three_ways(answering: Answering, form: str) -> None:
+    """One has a number, another an address block, a third threw dice; their devices are as good."""
+    for degree in (1, 3, 4):
+        answering.accepts(claims({DEBUG: degree, MAKER: MAKERS[form]}))
+    answering.accepts(claims({MAKER: None}))
 
 
 def backwards(entries: dict[Any, Any]) -> bytes:

@@ -14,7 +14,20 @@ from picosec_conformance.attestation import PATH, Asking, new_key, own_attester,
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import as_initiator, meet
-from picosec_conformance.evidence import DEBUG, ISSUED, NONCE, SIZE, SOFTWARE, TAMPER, TARGET, UEID, bound, hash_of
+from picosec_conformance.evidence import (
+    DEBUG,
+    ISSUED,
+    MAKER,
+    MAKERS,
+    NONCE,
+    SIZE,
+    SOFTWARE,
+    TAMPER,
+    TARGET,
+    UEID,
+    bound,
+    hash_of,
+)
 from picosec_conformance.handshake import respond
 from picosec_conformance.objects import NOW
 from picosec_conformance.settings import CONTROL
@@ -161,13 +174,25 @@ def test_evidence_is_bound_to_the_keys_in_force(asking: Asking) -> None:
 def test_evidence_says_what_runs_now(asking: Asking) -> None:
     """An update, a debugger that is attached, and the next answer."""
     before = asking.ask()
-    assert (before[DEBUG], software_of(before)) == (3, SOFTWARE)
+    assert (before[DEBUG], software_of(before)) == (4, SOFTWARE)
     updated = {"firmware": hash_of("firmware 1.3"), "a": hash_of("a"), "gate-keeper": hash_of("gate 8")}
     asking.control.provision_attestation(own=own_attester(asking.key, debug=0, software=updated))
 
     after = asking.ask()
 
     assert (after[DEBUG], software_of(after)) == (0, updated)
+
+
+@pytest.mark.requirement("IDN-1910")
+@pytest.mark.parametrize("form", MAKERS)
+def test_maker_who_can_open_the_ports_is_named(asking: Asking, form: str) -> None:
+    """The lock sees that a back door is there; now it sees whose."""
+    own = own_attester(asking.key, debug=3, maker=MAKERS[form])
+    asking.control.provision_attestation(own=own)
+
+    claims = asking.ask()
+
+    assert (claims[DEBUG], claims.get(MAKER)) == (3, MAKERS[form])
 
 
 @pytest.mark.requirement("IDN-1140")

@@ -12,7 +12,7 @@ from picosec.channel.credentials import Kind
 from picosec_conformance.attestation import Answering
 from picosec_conformance.control import Control
 from picosec_conformance.credentials import APPLICATION, CODE, DEPTH, KIND
-from picosec_conformance.evidence import DEBUG, SOFTWARE, TAMPER, Evidence, hash_of
+from picosec_conformance.evidence import DEBUG, MAKER, MAKERS, SOFTWARE, TAMPER, Evidence, hash_of
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Target
 from picosec_conformance.zone import Shown, Zone
@@ -29,6 +29,12 @@ def claiming(answering: Answering, label: int, value: int | None) -> str | None:
     return answering.outcome(lambda made: made.change({label: value}) and None)
 
 
+def debugged(answering: Answering, degree: int) -> str | None:
+    """Return what the target says of evidence with this state of debug ports; with 3 goes the name of a maker."""
+    maker = MAKERS["ieee"] if degree == 3 else None
+    return answering.outcome(lambda made: made.change({DEBUG: degree, MAKER: maker}))
+
+
 def running(answering: Answering, software: Mapping[str, bytes]) -> str | None:
     """Return what the target says of evidence that lists this software."""
 
@@ -43,7 +49,7 @@ def test_open_debug_port_is_not_acceptable(target: Target, control: Control, rng
     """Whoever holds the probe reads what the device protects, while the device tells the truth about it."""
     answering = Answering(target, control, rng)
 
-    said = [claiming(answering, DEBUG, degree) for degree in range(5)]
+    said = [debugged(answering, degree) for degree in range(5)]
 
     assert said == ["bad_evidence", None, None, None, None]
 
@@ -56,7 +62,7 @@ def test_policy_says_how_closed_a_port_has_to_be(
     """A lock asks for more than the lamp on a developer's desk."""
     answering = Answering(target, control, rng, debug=least)
 
-    said = [claiming(answering, DEBUG, degree) is None for degree in range(5)]
+    said = [debugged(answering, degree) is None for degree in range(5)]
 
     assert said == [degree >= least for degree in range(5)]
 

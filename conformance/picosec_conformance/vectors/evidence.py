@@ -13,6 +13,8 @@ from picosec_conformance.evidence import (
     DEBUG,
     ISSUED,
     LARGEST,
+    MAKER,
+    MAKERS,
     MEASURED,
     NONCE,
     PROFILE,
@@ -94,6 +96,8 @@ def _made() -> Iterator[Case]:
         ("eddsa", "Signed with EdDSA.", _SECOND, {"issued": NOW, "tampered": 0}),
         ("no-date", "By a device that does not know the date.", _SECOND, {"tampered": 2}),
         ("no-sensor", "By a device without a sensor.", _SECOND, {"issued": NOW}),
+        ("maker", "Only its maker can open debug ports.", _SECOND, {"debug": 3, "maker": MAKERS["random"]}),
+        ("maker-number", "A maker with a number.", _SECOND, {"debug": 3, "maker_number": MAKERS["number"]}),
         ("one-piece", "One piece of software.", _SECOND, {"software": {"firmware": SOFTWARE["firmware"]}}),
     ):
         inputs = {
@@ -102,7 +106,7 @@ def _made() -> Iterator[Case]:
             "kid": key.kid,
             "nonce": _nonce(),
             "ueid": READER,
-            "debug": 3,
+            "debug": 4,
             "software": dict(SOFTWARE),
             **changes,
         }
@@ -172,6 +176,9 @@ def _good() -> Iterator[Case]:
         yield _take(id, text, "IDN-1250", _evidence(claims=claims))
     yield _take("no-clock", "To a verifier without a clock.", "IDN-1250", _evidence(claims={ISSUED: 1}), now=None)
     yield _take("no-sensor", "By a device without a sensor.", "IDN-1280", _evidence(claims={TAMPER: None}))
+    for form, text in (("random", "A random name."), ("ieee", "A name of the IEEE."), ("number", "A number.")):
+        made = _evidence(claims={DEBUG: 3, MAKER: MAKERS[form]})
+        yield _take(f"maker-{form}", f"The maker is named: {text}", "IDN-1920", made)
     policy = {"software": _ACCEPTABLE, "least_debug": 3, "most_tampered": 2}
     yield _take("policy", "All that is acceptable was said.", "IDN-1270", _evidence(claims={TAMPER: 2}), policy=policy)
     code = _bound(SOFTWARE["gate"])
@@ -231,6 +238,9 @@ def _claims() -> Iterator[Case]:
         ("two-nonces", "Two nonces.", {NONCE: [_nonce(), _nonce()]}),
         ("ueid-short", "A UEID of 6 bytes.", {UEID: READER[:6]}),
         ("ueid-long", "A UEID of 34 bytes.", {UEID: bytes(34)}),
+        ("no-maker", "Only the maker, and no maker.", {DEBUG: 3}),
+        ("maker-cut", "A name of 15 bytes.", {DEBUG: 3, MAKER: bytes(15)}),
+        ("maker-below-zero", "A number below zero.", {DEBUG: 3, MAKER: -1}),
         ("debug-unknown", "5 for dbgstat.", {DEBUG: 5}),
         ("debug-as-true", "true for dbgstat.", {DEBUG: True}),
         ("other-profile", "Another profile.", {PROFILE: "urn:ietf:rfc:rfc9711"}),

@@ -30,11 +30,19 @@ def _nonce(inputs: dict[str, Any]) -> Result:
 
 @operation("evidence.make")
 def _make(inputs: dict[str, Any]) -> Result:
-    """Make evidence with a private key; without ``issued`` or ``tampered`` it is not known."""
+    """Make evidence with a private key; without ``issued``, ``tampered`` or a ``maker`` it is not known.
+
+    A maker is bytes, or ``maker_number``.
+    """
     vault = software_vault(bytes)
     handle = vault.import_key(CURVES[inputs["curve"]], octets(inputs, "private"))
     attester = Attester(
-        octets(inputs, "kid"), handle, octets(inputs, "ueid"), Debug(inputs["debug"]), _hashes(inputs["software"])
+        octets(inputs, "kid"),
+        handle,
+        octets(inputs, "ueid"),
+        Debug(inputs["debug"]),
+        _hashes(inputs["software"]),
+        _maker(inputs),
     )
     made = attester.attest(octets(inputs, "nonce"), vault, inputs.get("issued"), inputs.get("tampered"))
     signed = Signed.decode(made)
@@ -65,7 +73,8 @@ def _record(inputs: dict[str, Any]) -> Result:
 
 def _output(found: Evidence) -> dict[str, Any]:
     output: dict[str, Any] = {"ueid": found.ueid, "debug": int(found.debug), "software": dict(found.software)}
-    optional = {"issued": found.issued, "tampered": found.tampered}
+    maker = "maker_number" if isinstance(found.maker, int) else "maker"
+    optional = {"issued": found.issued, "tampered": found.tampered, maker: found.maker}
     return output | {name: value for name, value in optional.items() if value is not None}
 
 
@@ -75,6 +84,10 @@ def _attester(row: dict[str, Any]) -> KnownAttester:
     software = known and {name: frozenset(map(bytes.fromhex, hashes)) for name, hashes in known.items()}
     appraisal = Appraisal(Debug(row.get("least_debug", Debug.DISABLED)), software, row.get("most_tampered"))
     return KnownAttester(octets(row, "kid"), key, octets(row, "ueid"), appraisal)
+
+
+def _maker(inputs: dict[str, Any]) -> bytes | int | None:
+    return octets(inputs, "maker") if "maker" in inputs else inputs.get("maker_number")
 
 
 def _hashes(software: dict[str, str]) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from picosec.identity.evidence import (
+    MAKER_SIZES,
     MAX_NAME,
     MAX_SIZE,
     MAX_SOFTWARE,
@@ -20,11 +21,12 @@ from picosec_conformance.wire.cbor import Item
 from picosec_conformance.wire.object_lines import moment
 from picosec_conformance.wire.signed_lines import Form, claims_in, inside, is_signed, signed_lines
 
-_ISSUED, _NONCE, _UEID, _DEBUG, _PROFILE, _MEASURED = 6, 10, 256, 263, 265, 273
+_ISSUED, _NONCE, _UEID, _MAKER, _DEBUG, _PROFILE, _MEASURED = 6, 10, 256, 258, 263, 265, 273
 _CLAIMS: Final[dict[object, str]] = {
     _ISSUED: "signed",
     _NONCE: "nonce",
     _UEID: "device",
+    _MAKER: "maker",
     _DEBUG: "debug ports",
     _PROFILE: "profile",
     _MEASURED: "runs",
@@ -40,7 +42,11 @@ def is_evidence(data: bytes) -> bool:
 
 def evidence_lines(data: bytes) -> list[Line]:
     """Decode evidence, or show as CBOR what is none."""
-    return signed_lines(data, _FORM)
+    lines, claims = signed_lines(data, _FORM), claims_in(data)
+    debug, maker = (None if claims is None else claims.get(label) for label in (_DEBUG, _MAKER))
+    if debug is not None and debug.value == Debug.DISABLED_PERMANENTLY and maker is None:
+        lines.append(Line(0, b"", "only the maker can open the debug ports, and no maker is named", wrong=True))
+    return lines
 
 
 def evidence_name(data: bytes) -> str:
@@ -64,6 +70,8 @@ def _value(label: object, value: Item) -> tuple[str, bool]:
             return value.text, size == NONCE_SIZE
         case 256:
             return value.text, size in UEID_SIZES
+        case 258:
+            return value.text, number is not None or size in MAKER_SIZES
         case 263:
             return _debug(value)
         case 265:

@@ -25,7 +25,9 @@ def test_evidence_is_recognised_and_summed_up() -> None:
     """What somebody wants to know who finds some on the wire."""
     assert wire.detect(GOOD) == "evidence"
     summary = wire.summary(GOOD, "evidence")
-    assert summary.startswith("evidence of 01000102030405060708090a0b0c0d0e0f, debug ports disabled permanently, ")
+    assert summary.startswith(
+        "evidence of 01000102030405060708090a0b0c0d0e0f, debug ports disabled fully and permanently, "
+    )
     assert "firmware " in summary
     assert "gate " in summary
 

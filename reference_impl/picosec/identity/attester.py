@@ -19,7 +19,7 @@ from picosec.registry import EXPORTER_LABEL_ATTESTATION, Problem
 class Attester:
     """A key that signs evidence and nothing else (IDN-1150), and what holds of the device that has it.
 
-    ``software`` are SHA-256 hashes by the name of what runs.
+    ``software`` are SHA-256 hashes by the name of what runs; ``maker`` is as :class:`Evidence` has it.
     """
 
     kid: bytes
@@ -27,15 +27,16 @@ class Attester:
     ueid: bytes
     debug: Debug
     software: Mapping[str, bytes]
+    maker: bytes | int | None = None
 
     def attest(self, nonce: bytes, vault: Vault, issued: int | None, tampered: int | None) -> bytes:
         """Return evidence of this moment. Raises ``bad_key`` for a key that does not sign."""
-        evidence = Evidence(self.kid, nonce, self.ueid, self.debug, self.software, issued, tampered)
+        evidence = Evidence(self.kid, nonce, self.ueid, self.debug, self.software, issued, tampered, self.maker)
         return evidence.sign(vault, self.handle).encode()
 
     def state(self, vault: Vault) -> list[Any]:
         """Return it, without secrets, as a CBOR value for a digest."""
-        return [self.kid, vault.public(self.handle).x, self.ueid, int(self.debug), dict(self.software)]
+        return [self.kid, vault.public(self.handle).x, self.ueid, int(self.debug), dict(self.software), self.maker]
 
 
 def read_challenge(payload: bytes) -> bytes:

@@ -26,14 +26,17 @@ PROFILE: Final = "urn:picosec:evidence:1"
 NONCE_SIZE: Final = 32
 #: Bytes of a UEID (RFC 9711 section 4.2.1).
 UEID_SIZES: Final = range(7, 34)
+#: Bytes of a name of a maker, drawn at random or given by the IEEE (RFC 9711 section 4.2.3).
+MAKER_SIZES: Final = (16, 3)
 #: Most pieces of software that evidence lists, and bytes of the longest name of one.
 MAX_SOFTWARE: Final = 8
 MAX_NAME: Final = 32
 
 #: Claims (RFC 8392, RFC 9711).
-_ISSUED, _NONCE, _UEID, _DEBUG, _PROFILE, _MEASURED = 6, 10, 256, 263, 265, 273
+_ISSUED, _NONCE, _UEID, _MAKER, _DEBUG, _PROFILE, _MEASURED = 6, 10, 256, 258, 263, 265, 273
 _HEADER: Final = {int(Label.ALG), int(Label.KID), int(Label.TYP)}
 _NEEDED: Final = {_NONCE, _UEID, _DEBUG, _PROFILE, _MEASURED}
+_KNOWN: Final = {*_NEEDED, _ISSUED, _MAKER, CLAIM_TAMPER}
 
 
 class Debug(IntEnum):
@@ -51,6 +54,7 @@ class Evidence:
     """What a device says of itself. ``software`` are SHA-256 hashes by the name of what runs.
 
     ``issued`` is in seconds since 1970, None where the date is not known; ``tampered`` counts, None without a sensor.
+    ``maker`` has to be there when only the maker can open debug ports (IDN-1910).
     """
 
     kid: bytes
@@ -60,6 +64,7 @@ class Evidence:
     software: Mapping[str, bytes]
     issued: int | None = None
     tampered: int | None = None
+    maker: bytes | int | None = None
 
     def sign(self, vault: Vault, handle: Handle) -> Signed:
         """Return it signed. Raises ``bad_key`` for a key that does not sign."""
@@ -77,7 +82,7 @@ class Evidence:
             _PROFILE: PROFILE,
             _MEASURED: [[CONTENT_FORMAT_CBOR, cbor.dumps(dict(self.software))]],
         }
-        optional = {_ISSUED: self.issued, CLAIM_TAMPER: self.tampered}
+        optional = {_ISSUED: self.issued, _MAKER: self.maker, CLAIM_TAMPER: self.tampered}
         return claims | {label: value for label, value in optional.items() if value is not None}
 
 
@@ -108,6 +113,11 @@ def is_ueid(value: Any) -> bool:
     return type(value) is bytes and len(value) in UEID_SIZES
 
 
+def is_maker(value: Any) -> bool:
+    """Whether a value can name a maker: 16 random bytes, 3 of the IEEE, or a private enterprise number."""
+    return (type(value) is bytes and len(value) in MAKER_SIZES) or (type(value) is int and value >= 0)
+
+
 def is_name(value: Any) -> bool:
     """Whether a value can be the name of a piece of software: a text of 1 to 32 bytes."""
     return type(value) is str and 0 < len(value.encode()) <= MAX_NAME
@@ -124,15 +134,18 @@ def _kid(head: Headers) -> bytes:
 
 
 def _read(kid: bytes, claims: Any) -> Evidence:
-    if type(claims) is not dict or not _NEEDED <= claims.keys() <= {*_NEEDED, _ISSUED, CLAIM_TAMPER}:
+    if type(claims) is not dict or not _NEEDED <= claims.keys() <= _KNOWN:
         raise _malformed("the claims are not those of evidence")
     nonce, ueid, debug = claims[_NONCE], claims[_UEID], claims[_DEBUG]
     if type(nonce) is not bytes or len(nonce) != NONCE_SIZE or not is_ueid(ueid):
         raise _malformed("no nonce, or no name of a device")
     if type(debug) is not int or debug not in set(Debug) or claims[_PROFILE] != PROFILE:
         raise _malformed("no state of debug ports, or another profile")
+    maker = claims.get(_MAKER)
+    if not is_maker(maker) if _MAKER in claims else debug == Debug.DISABLED_PERMANENTLY:
+        raise _malformed("no name of a maker")
     issued, tampered = (_unsigned(claims[label]) if label in claims else None for label in (_ISSUED, CLAIM_TAMPER))
-    return Evidence(kid, nonce, ueid, Debug(debug), _software(claims[_MEASURED]), issued, tampered)
+    return Evidence(kid, nonce, ueid, Debug(debug), _software(claims[_MEASURED]), issued, tampered, maker)
 
 
 def _software(measured: Any) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 from picosec.crypto.curves import Curve
 from picosec.crypto.vault import Vault
 from picosec.identity.attester import Attester
-from picosec.identity.evidence import MAX_SOFTWARE, Debug, is_name, is_ueid
+from picosec.identity.evidence import MAX_SOFTWARE, Debug, is_maker, is_name, is_ueid
 from picosec.identity.keys import ALGORITHMS, HASH_SIZE
 from picosec.identity.tamper import TamperKind
 from picosec.identity.verifier import Appraisal, KnownAttester
@@ -47,13 +47,17 @@ def read_tamper(parameters: Any) -> TamperKind:
 
 
 def _own(value: Any, vault: Vault) -> Attester:
-    entries = fields(value, {1: bytes, 2: int, 3: bytes, 4: bytes, 5: int, 6: dict}, {})
+    said = dict(typed(value, dict))
+    named, maker = 7 in said, said.pop(7, None)
+    entries = fields(said, {1: bytes, 2: int, 3: bytes, 4: bytes, 5: int, 6: dict}, {})
     curves = {curve.value: curve for curve in ALGORITHMS}
     if entries[2] not in curves:
         raise mismatch(f"a key for evidence is not on curve {entries[2]}")
     kid, ueid, debug = read_kid(entries[1]), _ueid(entries[4]), _debug(entries[5])
     software = {name: _hash(each) for name, each in _named(entries[6]).items()}
-    return Attester(kid, vault.import_key(curves[entries[2]], entries[3]), ueid, debug, software)
+    if not is_maker(maker) if named else debug is Debug.DISABLED_PERMANENTLY:
+        raise mismatch("no name of the maker")
+    return Attester(kid, vault.import_key(curves[entries[2]], entries[3]), ueid, debug, software, maker)
 
 
 def _known(value: Any) -> KnownAttester:

@@ -27,8 +27,8 @@ names = st.text(min_size=1, max_size=8)
 software = st.dictionaries(names, hashes, min_size=1, max_size=8)
 
 
-def attester(curve=Curve.ED25519, debug=Debug.DISABLED_PERMANENTLY, runs=SOFTWARE):
-    return Attester(KID, KEYS[curve], UEID, debug, runs)
+def attester(curve=Curve.ED25519, debug=Debug.DISABLED_FULLY_AND_PERMANENTLY, runs=SOFTWARE, maker=None):
+    return Attester(KID, KEYS[curve], UEID, debug, runs, maker)
 
 
 def verifier(curve=Curve.ED25519, **acceptable):
@@ -41,14 +41,20 @@ GOOD = attester().attest(NONCE, VAULT, NOW, 0)
 
 
 @pytest.mark.parametrize("curve", KEYS)
-@given(runs=software, debug=st.sampled_from(Debug), issued=st.none() | st.integers(NOW - 300, NOW + 300))
-def test_what_is_said_is_read(curve, runs, debug, issued):
+@given(
+    runs=software,
+    debug=st.sampled_from(Debug),
+    issued=st.none() | st.integers(NOW - 300, NOW + 300),
+    maker=st.binary(min_size=16, max_size=16) | st.binary(min_size=3, max_size=3) | st.integers(0, 2**32),
+)
+def test_what_is_said_is_read(curve, runs, debug, issued, maker):
     """Whatever runs, in whichever state."""
-    data = attester(curve, debug, runs).attest(NONCE, VAULT, issued, 3)
+    data = attester(curve, debug, runs, maker).attest(NONCE, VAULT, issued, 3)
 
     found = verifier(curve, least_debug=Debug.ENABLED, most_tampered=3).appraise(data, NONCE, NOW)
 
     assert (found.software, found.debug, found.issued, found.tampered) == (runs, debug, issued, 3)
+    assert found.maker == maker
     assert len(data) <= MAX_SIZE
 
 
@@ -59,7 +65,7 @@ def test_evidence_is_an_eat_to_others_as_well():
 
     assert cbor2.loads(protected) == {1: -8, 4: KID, 16: 263}
     assert unprotected == {}
-    assert {label: claims[label] for label in (6, 10, 256, 263)} == {6: NOW, 10: NONCE, 256: UEID, 263: 3}
+    assert {label: claims[label] for label in (6, 10, 256, 263)} == {6: NOW, 10: NONCE, 256: UEID, 263: 4}
     assert claims[265] == "urn:picosec:evidence:1"
     assert [[form, cbor2.loads(body)] for form, body in claims[273]] == [[60, SOFTWARE]]
     assert claims[CLAIM_TAMPER] == 0
@@ -130,10 +136,18 @@ def test_key_without_signatures_attests_nothing():
 def test_later_word_on_an_attester_counts():
     """What is acceptable changes with the next update."""
     found = verifier(least_debug=Debug.DISABLED_FULLY_AND_PERMANENTLY)
+    data = attester(debug=Debug.DISABLED_PERMANENTLY, maker=32473).attest(NONCE, VAULT, NOW, 0)
     with pytest.raises(ProtocolError, match="IDN-1260"):
-        found.appraise(GOOD, NONCE, NOW)
+        found.appraise(data, NONCE, NOW)
     found.admit([KnownAttester(KID, VAULT.public(KEYS[Curve.ED25519]), UEID)])
-    found.appraise(GOOD, NONCE, NOW)
+    found.appraise(data, NONCE, NOW)
+
+
+def test_back_door_without_an_owner_is_no_evidence():
+    """Whoever signs it: only the maker can open the ports, and there is no maker."""
+    data = attester(debug=Debug.DISABLED_PERMANENTLY).attest(NONCE, VAULT, NOW, 0)
+    with pytest.raises(ProtocolError, match="IDN-1190"):
+        verifier().appraise(data, NONCE, NOW)
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=7))

@@ -12,7 +12,7 @@ from picosec.roles.keyring import Keyring
 
 VAULT = software_vault(bytes)
 KEY = VAULT.public(VAULT.import_key(Curve.ED25519, bytes(range(32))))
-OWN = {1: b"\x51", 2: 6, 3: bytes(range(32)), 4: bytes(17), 5: 3, 6: {"firmware": bytes(32)}}
+OWN = {1: b"\x51", 2: 6, 3: bytes(range(32)), 4: bytes(17), 5: 4, 6: {"firmware": bytes(32)}}
 KNOWN = {1: b"\x51", 2: {1: 1, -1: 6, -2: KEY.x}, 3: bytes(17)}
 
 
