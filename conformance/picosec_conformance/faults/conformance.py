@@ -9,7 +9,7 @@ from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.coap import Code
 from picosec.registry import Problem
-from picosec.roles import device, resources, test_fields, test_interface, test_resources
+from picosec.roles import device, resources, test_fields, test_interface, test_requests, test_resources
 from picosec.roles.agent import Agent
 from picosec.roles.resources import Reply, Request
 from picosec.roles.simulated import ScriptedEntropy
@@ -196,14 +196,14 @@ def sends_everything_confirmable() -> None:
 @fault("CNF-820")
 def leaves_the_demanded_options_out() -> None:
     """Code, path and payload make a request; whatever else was demanded is lost."""
-    test_interface._demanded = lambda value: ()
+    test_requests._demanded = lambda value: ()
 
 
 @fault("CNF-820")
 def sends_one_option_of_a_kind() -> None:
     """Options are kept in a map, and the last query is the query."""
-    original = test_interface._demanded
-    test_interface._demanded = lambda value: tuple(dict(original(value)).items())
+    original = test_requests._demanded
+    test_requests._demanded = lambda value: tuple(dict(original(value)).items())
 
 
 @fault("CNF-310")
@@ -242,7 +242,7 @@ def pings_without_telling() -> None:
 
 def _reports_instead(reason: str, other: str) -> None:
     """Report a failed handshake with another reason."""
-    original = test_interface._event
+    original = test_interface.event_row
 
     def event(happened: Any) -> list[Any]:
         name, entries = original(happened)
@@ -250,7 +250,7 @@ def _reports_instead(reason: str, other: str) -> None:
             return [name, {**entries, 1: other}]
         return [name, entries]
 
-    test_interface._event = event
+    test_interface.event_row = event
 
 
 @fault("CNF-360")
@@ -268,13 +268,13 @@ def calls_an_unknown_credential_a_refusal() -> None:
 @fault("CNF-350")
 def blames_itself_for_a_refusal() -> None:
     """Every end of a handshake is reported alike: whoever looks for the cause looks on the wrong side."""
-    original = test_interface._event
+    original = test_interface.event_row
 
     def event(happened: Any) -> list[Any]:
         name, entries = original(happened)
         return [name, {**entries, 1: "internal"}] if name == "channel-failed" else [name, entries]
 
-    test_interface._event = event
+    test_interface.event_row = event
 
 
 @fault("CNF-400")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from picosec.identity.verifier import Verifier
-from picosec.roles import test_attestation
+from picosec.roles import test_attestation, test_gifts
 from picosec.roles.keyring import Keyring
 from picosec.roles.test_attestation import AttestationGift
 from picosec_conformance.faults import fault
@@ -34,9 +34,7 @@ def keeps_its_attestation_key_when_an_attester_is_wrong() -> None:
         return original(value, vault)
 
     Keyring.__init__ = note
-    from picosec.roles import test_interface
-
-    test_interface.read_attestation = read
+    test_gifts.READERS[10] = read
 
 
 @fault("CNF-400")

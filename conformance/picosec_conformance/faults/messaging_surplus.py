@@ -10,7 +10,7 @@ from picosec.messaging import probing
 from picosec.messaging.coap import Code, Message, Option, Type, uint_bytes
 from picosec.messaging.endpoint import Endpoint
 from picosec.registry import Problem
-from picosec.roles import server, test_interface
+from picosec.roles import server, test_requests
 from picosec.roles.resources import Reply, Request, Site
 from picosec_conformance.faults import fault
 
@@ -29,7 +29,7 @@ def _every_response(changed: tuple[int, bytes]) -> None:
 @fault("MSG-2400")
 def sends_a_payload_with_every_method() -> None:
     """Whoever asks with a payload will have a reason."""
-    test_interface._BODILESS = frozenset()
+    test_requests._BODILESS = frozenset()
 
 
 @fault("MSG-2410")
@@ -91,8 +91,8 @@ def says_how_long_everything_is_fresh() -> None:
 @fault("MSG-2430")
 def tells_the_server_its_port() -> None:
     """A URI is taken apart as it stands, port and all."""
-    original = test_interface._demanded
-    test_interface._demanded = lambda value: (*original(value), (int(Option.URI_PORT), uint_bytes(5683)))
+    original = test_requests._demanded
+    test_requests._demanded = lambda value: (*original(value), (int(Option.URI_PORT), uint_bytes(5683)))
 
 
 @fault("MSG-2440")
@@ -104,9 +104,9 @@ def says_the_format_twice() -> None:
 @fault("MSG-2440")
 def asks_for_a_format_twice() -> None:
     """A default is put on every request, and what the caller wants beside it."""
-    original = test_interface._demanded
+    original = test_requests._demanded
     twice = ((int(Option.ACCEPT), b"\x3c"), (int(Option.ACCEPT), b"\x3c"))
-    test_interface._demanded = lambda value: (*original(value), *twice)
+    test_requests._demanded = lambda value: (*original(value), *twice)
 
 
 @fault("MSG-2450")

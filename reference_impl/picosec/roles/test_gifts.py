@@ -26,7 +26,7 @@ class Gift(Protocol):
 
 
 #: Who reads which entry of a provisioning. Private keys go into the vault when they are read.
-READERS: Final[Mapping[int, Callable[[Any, Vault], Gift]]] = {
+READERS: Final[dict[int, Callable[[Any, Vault], Gift]]] = {
     5: read_objects,
     6: lambda value, vault: read_status(value),
     7: read_identity,

@@ -6,35 +6,34 @@ unless ``--test-interface`` asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Hashable
 from hashlib import sha256
 from typing import Any, Final
 
-from picosec.channel.credentials import Kind, OwnCredential, Usage
+from picosec.channel.credentials import OwnCredential, Usage
 from picosec.channel.delivery import DeliveryClass
-from picosec.channel.edhoc_config import Policy
 from picosec.crypto.aead import Aead
 from picosec.crypto.vault import software_vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
 from picosec.messaging.blocks import BLOCK_SIZES
-from picosec.messaging.coap import Code, Message, Option, Options, Type, path_options, uint_bytes
+from picosec.messaging.coap import Code
 from picosec.messaging.connections import Connection, Framing
-from picosec.messaging.options import DEFINITIONS
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec.roles import events
-from picosec.roles.channel_table import MAX_CHANNELS, ChannelPolicy
 from picosec.roles.device import DEFAULT_NAME, Device
-from picosec.roles.keyring import DEFAULT_POLICY, ContextParameters, Keyring, Trusted
+from picosec.roles.keyring import ContextParameters, Keyring
 from picosec.roles.resources import Access, Handler, Reply, Request, Resource
 from picosec.roles.simulated import DEFAULT_SEED, ScriptedEntropy, VirtualClock
 from picosec.roles.storage import MemoryShelf, MemoryStorage
 from picosec.roles.test_attestation import read_tamper
+from picosec.roles.test_events import event_row
 from picosec.roles.test_fields import each, fields, mismatch, payload, some, typed, unsigned
 from picosec.roles.test_gifts import READERS, read_gifts
 from picosec.roles.test_identity import read_emergency
 from picosec.roles.test_objects import read_draft, read_kid
+from picosec.roles.test_policies import read_channel_policy, read_kind, read_policy, read_trusted
+from picosec.roles.test_requests import ASKED, FIRST, asked
 from picosec.roles.test_resources import Large, Store, slow
 from picosec.roles.test_tokens import read_redemption
 
@@ -45,20 +44,6 @@ MAX_EXPORT: Final = 8160
 #: Seconds of the longest Hold-Off, and bytes of the longest Alternative-Address.
 MAX_HOLD_OFF: Final = (1 << 24) - 1
 MAX_AUTHORITY: Final = 255
-#: Fields of a request to send, those that it needs first; the first request of a channel names no other one.
-_ASKED: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (
-    {1: int, 2: str},
-    {3: bytes, 4: bool, 5: bytes, 6: int, 7: int, 8: list, 10: int},
-)
-_FIRST: Final[tuple[Mapping[int, type], Mapping[int, type]]] = (_ASKED[0], {3: bytes, 6: int})
-
-
-#: Options that an act may demand; what else a request needs, the target knows better.
-_DEMANDED: Final = frozenset(
-    map(int, (Option.IF_MATCH, Option.ETAG, Option.IF_NONE_MATCH, Option.URI_QUERY, Option.ACCEPT))
-)
-#: Methods whose requests have no payload (MSG-2400).
-_BODILESS: Final = frozenset({int(Code.GET), int(Code.DELETE)})
 
 
 class TestBuild:
@@ -204,10 +189,10 @@ class TestBuild:
         gifts = read_gifts(entries, self._keyring.vault)
         self._device.provision(
             each(entries.get(1, []), self._own),
-            each(entries.get(2, []), _trusted),
+            each(entries.get(2, []), read_trusted),
             each(entries.get(3, []), self._context),
-            _policy(entries[4]) if 4 in entries else None,
-            _channel_policy(entries[4]) if 4 in entries else None,
+            read_policy(entries[4]) if 4 in entries else None,
+            read_channel_policy(entries[4]) if 4 in entries else None,
         )
         for gift in gifts:
             gift.give_to(self._keyring)
@@ -218,7 +203,7 @@ class TestBuild:
         if entries.get(5, 0) not in (Usage.STATIC_DH, Usage.SIGNATURE):
             raise mismatch(f"no key usage {entries[5]}")
         usage = Usage(entries.get(5, 0))
-        return self._keyring.own_credential(_kind(entries[1]), entries[2], entries[3], usage, entries.get(4))
+        return self._keyring.own_credential(read_kind(entries[1]), entries[2], entries[3], usage, entries.get(4))
 
     def _context(self, value: Any) -> ContextParameters:
         entries = fields(value, {1: bytes, 2: bytes, 3: bytes}, {4: bytes, 5: bytes, 6: int, 7: int, 8: int})
@@ -253,21 +238,21 @@ class TestBuild:
         return self._device.ping(request.peer, request.now)
 
     def _request(self, parameters: dict[int, Any], request: Request) -> int:
-        entries = fields(parameters, *_ASKED)
+        entries = fields(parameters, *ASKED)
         channel = self._device.channel(entries[5]) if 5 in entries else None
         if 7 in entries and entries[7] not in BLOCK_SIZES:
             raise mismatch(f"there are no blocks of {entries[7]} bytes")
         if 10 not in entries:
-            return self._device.request(_asked(entries), request.peer, request.now, channel, entries.get(7))
+            return self._device.request(asked(entries), request.peer, request.now, channel, entries.get(7))
         if channel is None or 4 in entries or 7 in entries or entries[10] not in tuple(DeliveryClass):
             raise mismatch("a delivery class is that of a request over a channel, and decides how it is sent")
-        return self._device.deliver(_asked(entries), DeliveryClass(entries[10]), request.now, channel, request.peer)
+        return self._device.deliver(asked(entries), DeliveryClass(entries[10]), request.now, channel, request.peer)
 
     def _open(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, {}, {1: int, 2: list, 3: str, 4: dict, 5: bool})
         suites = some(entries[2], unsigned) if 2 in entries else None
-        kind = _kind(entries[3]) if 3 in entries else None
-        first = _asked(fields(entries[4], *_FIRST)) if 4 in entries else None
+        kind = read_kind(entries[3]) if 3 in entries else None
+        first = asked(fields(entries[4], *FIRST)) if 4 in entries else None
         if not entries.get(5, False):
             return self._device.open(request.peer, request.now, entries.get(1), suites, kind, first)
         if 1 in entries or kind is not None:
@@ -285,7 +270,7 @@ class TestBuild:
     def _observe(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, {2: str}, {4: bool, 5: bytes})
         channel = self._device.channel(entries[5]) if 5 in entries else None
-        return self._device.observe(_asked({1: Code.GET, **entries}), request.peer, request.now, channel)
+        return self._device.observe(asked({1: Code.GET, **entries}), request.peer, request.now, channel)
 
     def _cancel(self, parameters: dict[int, Any], request: Request) -> int:
         entries = fields(parameters, {1: int}, {2: bool})
@@ -361,7 +346,7 @@ class TestBuild:
 
     def _events(self, request: Request) -> Reply:
         happened = [event for event in self._device.events() if not isinstance(event, events.Released)]
-        return Reply(Code.CHANGED, cbor.dumps([_event(event) for event in happened]), CONTENT_FORMAT_CBOR)
+        return Reply(Code.CHANGED, cbor.dumps([event_row(event) for event in happened]), CONTENT_FORMAT_CBOR)
 
     def _state(self, request: Request) -> Reply:
         device, store, large = self._device, self._store, self._large
@@ -383,40 +368,6 @@ class TestBuild:
         return Reply(Code.CHANGED, cbor.dumps(exported), CONTENT_FORMAT_CBOR)
 
 
-def _asked(entries: Mapping[int, Any]) -> Message:
-    """Return the request that the fields of an act describe. Raises ``bad_request`` for one that cannot be sent."""
-    code, path, content_format = entries[1], entries[2], entries.get(6)
-    options: Options = path_options(path)
-    if not 0 < code < 32 or not path.startswith("/") or any(len(segment) > 255 for _number, segment in options):
-        raise mismatch(f"no request with code {code} for {path!r} can be sent")
-    if content_format is not None:
-        if content_format > 0xFFFF:
-            raise mismatch(f"no Content-Format {content_format}")
-        options = (*options, (int(Option.CONTENT_FORMAT), uint_bytes(content_format)))
-    options = (*options, *_demanded(entries.get(8)))
-    if code in _BODILESS and entries.get(3):
-        raise mismatch("a request with this code has no payload")
-    kind = Type.CON if entries.get(4, True) else Type.NON
-    return Message(kind, code, 0, b"", tuple(sorted(options, key=lambda option: option[0])), entries.get(3, b""))
-
-
-def _demanded(value: Any) -> Options:
-    """Return the further options of a request, those of one number in the order in which they were given."""
-    options = some(value, _option) if value is not None else ()
-    numbers = [number for number, _value in options]
-    if any(numbers.count(number) > 1 and not DEFINITIONS[number].repeatable for number in numbers):
-        raise mismatch("an option that stands once was given twice")
-    return options
-
-
-def _option(value: Any) -> tuple[int, bytes]:
-    match typed(value, list):
-        case [int(number), bytes(content)] if number in _DEMANDED and DEFINITIONS[number].admits(number, content):
-            return number, content
-        case _:
-            raise mismatch("no option that can be sent on demand")
-
-
 def _posted(handler: Handler) -> Resource:
     return Resource({Code.POST: handler}, Access.OPEN, takes=(CONTENT_FORMAT_CBOR,), attributes=None)
 
@@ -429,72 +380,7 @@ def _content(value: Any) -> Reply:
     return Reply(Code.CONTENT, cbor.dumps(value), CONTENT_FORMAT_CBOR)
 
 
-def _kind(name: str) -> Kind:
-    try:
-        return Kind(name)
-    except ValueError as error:
-        raise mismatch(f"no kind of credential is called {name!r}") from error
-
-
-def _trusted(value: Any) -> Trusted:
-    entries = fields(value, {1: str, 2: bytes}, {4: bytes})
-    return Trusted(_kind(entries[1]), entries[2], entries.get(4))
-
-
-def _policy(value: Any) -> Policy:
-    entries = _policy_fields(value)
-    policy = DEFAULT_POLICY
-    if 1 in entries:
-        policy = replace(policy, methods=some(entries[1], unsigned))
-    if 2 in entries:
-        policy = replace(policy, suites=some(entries[2], unsigned))
-    return replace(policy, message_4=entries.get(3, policy.message_4), by_value=entries.get(4, policy.by_value))
-
-
-def _policy_fields(value: Any) -> dict[int, Any]:
-    return fields(value, {}, {1: list, 2: list, 3: bool, 4: bool, 5: int, 6: int, 7: bool})
-
-
-def _channel_policy(value: Any) -> ChannelPolicy:
-    entries = _policy_fields(value)
-    if 0 in (entries.get(5), entries.get(6)):
-        raise mismatch("room for no channel at all, or keys for no message at all")
-    return ChannelPolicy(entries.get(5, MAX_CHANNELS), renew_after=entries.get(6), store=entries.get(7, False))
-
-
 def _authority(value: Any) -> str:
     if not 0 < len(typed(value, str).encode()) <= MAX_AUTHORITY:
         raise mismatch("an alternative address has 1 to 255 bytes")
     return typed(value, str)
-
-
-def _event(event: events.Outcome) -> list[Any]:
-    """Return an event as the grammar has it."""
-    match event:
-        case events.Response(handle, message, protected):
-            return ["response", {0: handle, 1: message.code, 2: message.payload, 3: protected}]
-        case events.Notification(handle, message, protected):
-            return ["notification", {0: handle, 1: message.code, 2: message.payload, 3: protected}]
-        case events.Failed(handle, reason):
-            return ["failed", {0: handle, 1: reason.name.lower()}]
-        case events.ObjectMade(handle, made):
-            return ["object", {0: handle, 1: made}]
-        case events.IdentityChanged(handle, history):
-            return ["identity", {0: handle, 1: history}]
-        case events.Appraised(handle, reason):
-            return ["appraisal", {0: handle, 1: None if reason is None else reason.name.lower()}]
-        case events.TokensFetched(handle, kid, count):
-            return ["tokens", {0: handle, 1: kid, 2: count}]
-        case events.RedemptionMade(handle, redemption):
-            return ["redemption", {0: handle, 1: redemption}]
-        case events.Reset(handle):
-            return ["reset", {0: handle}]
-        case events.Pong(handle):
-            return ["pong", {0: handle}]
-        case events.ChannelOpened(handle, channel, session):
-            peer, role = session.peer.cred, session.role.value
-            return ["channel", {0: handle, 1: channel.id, 2: session.method, 3: session.suite, 4: peer, 5: role}]
-        case events.ChannelFailed(handle, reason):
-            return ["channel-failed", {0: handle, 1: reason.name.lower()}]
-        case events.ChannelClosed(handle, identifier, end):
-            return ["channel-closed", {0: handle, 1: identifier, 2: end.value}]
