@@ -59,7 +59,7 @@ class Issuing:
         self.other = TokenKey(b"other tokens", bytes(1) + rng.randbytes(31))
         self.reader = reading(b"\x61", curve, bytes(1) + rng.randbytes(31))
         control.provision_tokens(sources=[key.source(self.reader) for key in (self.key, self.other)])
-        self._channels = 1
+        self._channels = -1
         self.connect()
 
     def connect(self) -> None:
