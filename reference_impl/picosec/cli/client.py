@@ -95,7 +95,8 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
     message = request(code, place.options, options)
     observing = getattr(options, "observe", False)
     with ExitStack() as opened:
-        keys = keeper(options.vault, opened) if options.identity is not None else Keeper(software_vault(os.urandom))
+        protected = options.identity is not None or options.context is not None
+        keys = keeper(options.vault, opened) if protected else Keeper(software_vault(os.urandom))
         keyring = Keyring(keys.vault)
         handshake = _protection(options, keyring, keys, opened)
         link = _link(place, options)
@@ -177,7 +178,7 @@ def _protection(
     if options.context is not None:
         if options.identity is not None or options.peer is not None:
             raise Mistake("--context needs no handshake: give it alone, or --identity with --peer")
-        fill(keyring, opened, [], [], [options.context])
+        fill(keyring, opened, [], [], [options.context], keys)
         return None
     if options.identity is None and options.peer is None:
         return None

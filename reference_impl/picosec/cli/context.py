@@ -21,6 +21,9 @@ none and gives forward secrecy: see `picosec identity`."""
   picosec device --context hall.device.toml
   picosec get coap://localhost/sensors/temperature --context hall.app.toml
 
+  picosec seal hall.app.toml
+      once it is where it stays
+
 Each side counts its messages in FILE.state. Whoever loses that file makes a new context.
 """
     parser.add_argument("name", type=Path, metavar="NAME", help="for NAME.device.toml and NAME.app.toml")

@@ -148,9 +148,10 @@ def fill(
 
     ``keeper`` brings private keys into the vault of the keyring. Raises :class:`Mistake`.
     """
+    keeper = keeper or Keeper(keyring.vault)
     for path in own:
         try:
-            add_own(keyring, read_identity(path, private=True), keeper or Keeper(keyring.vault))
+            add_own(keyring, read_identity(path, private=True), keeper)
         except ProtocolError as error:
             raise explain(path, error) from error
     for path in trusted:
@@ -159,4 +160,4 @@ def fill(
         except ProtocolError as error:
             raise explain(path, error) from error
     for path in contexts:
-        keyring.add(contexts=[read_context(path, opened)])
+        keyring.add(contexts=[read_context(path, opened, keeper)])

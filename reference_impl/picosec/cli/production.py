@@ -38,7 +38,7 @@ def production(options: argparse.Namespace, opened: ExitStack) -> tuple[Device, 
     keyring = Keyring(vault, policy)
     if channels is not None:
         keyring.add(channel_policy=replace(keyring.channel_policy, store=True))
-    if _own(options) or options.trust or options.context:
+    if _own(options) or options.trust:
         from picosec.cli.files import fill
         from picosec.cli.private import Keeper
 
@@ -56,8 +56,9 @@ def production(options: argparse.Namespace, opened: ExitStack) -> tuple[Device, 
 
 
 def _own(options: argparse.Namespace) -> list[Path]:
-    """Return the files that may have private keys."""
-    return [*(options.identity or ()), *([options.id] if options.id else ()), *(options.objects or ())]
+    """Return the files that may have secrets."""
+    named = ((options.id,) if options.id else ()), options.identity, options.objects, options.context
+    return [path for files in named for path in files or ()]
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from picosec.cli import files, id_files, object_files, status_files, zone_files
+from picosec.cli import contexts, files, id_files, object_files, status_files, zone_files
 from picosec.cli.mistakes import DONE, Mistake, explained
 from picosec.cli.private import Keeper, keeper
 from picosec.cli.tables import Table, document, write_tables
@@ -47,6 +47,7 @@ LABELS: Final[dict[str, Callable[[Path], bytes]]] = {
     id_files.KEPT: _history,
     object_files.KEY: _object_key,
     object_files.GROUP: _group_key,
+    contexts.TABLE: contexts.sealing_label,
     zone_files.ZONE: _zone,
     status_files.TABLE: _list,
 }
@@ -65,7 +66,7 @@ copies that were made before, and the blocks of a disk, keep what they had."""
 
 exit codes: 0 done · 2 a mistake in the command or its files
 """
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="of picosec identity, id, object, or cred")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="of any command that makes keys")
     add_vault_argument(parser, "what seals it")
 
 
@@ -85,15 +86,19 @@ def _seal(path: Path, keys: Keeper) -> None:
     names = document(path).keys() & LABELS.keys()
     if not names:
         raise Mistake(f"{path} holds no key of picosec: is it the right file?")
-    tables = document(path, secret=any("private_key" in document(path)[name] for name in names))
-    if not any("private_key" in tables[name] for name in names):
+    plain = {name: _plain(name) for name in names if _plain(name) in document(path)[name]}
+    if not plain:
         raise Mistake(f"{path} has no private_key: it is sealed already, or the public half")
-    for name in names:
-        plain = Table(path, name).optional_binary("private_key")
-        if plain is not None:
-            private = keys.seal(bytearray(plain), LABELS[name](path))
-            del tables[name]["private_key"]
-            tables[name] |= private.lines()
+    tables = document(path, secret=True)
+    for name, line in plain.items():
+        private = keys.seal(bytearray(Table(path, name).binary(line)), LABELS[name](path))
+        del tables[name][line]
+        tables[name] |= private.lines()
     beside = path.with_name(f"{path.name}.new")
     write_tables(beside, tables, 0o600, private.comment)
     os.replace(beside, path)
+
+
+def _plain(table: str) -> str:
+    """Return the line of a table in which a secret lies as it is."""
+    return contexts.SECRET if table == contexts.TABLE else "private_key"

@@ -81,6 +81,20 @@ def test_an_object_is_taken_once_whatever_becomes_of_the_device(
         assert picosec("post", f"{url}/ps/objects", *make(picosec, "again.cose", "true", *sort))[0] == 0
 
 
+def test_a_context_is_sealed_where_it_stays(picosec: Run, home: SimpleNamespace) -> None:
+    """Both halves are made in one place; each is of no use to who copies it once it is sealed in its own."""
+    assert picosec("context", "hall")[0] == 0
+    assert picosec("seal", "hall.app.toml")[0] == 0
+    assert picosec("seal", "hall.device.toml", "--vault", "vault/lamp.toml")[0] == 0
+    for name in ("hall.app.toml", "hall.device.toml"):
+        assert "master_secret" not in Path(name).read_text()
+    code, _out, err = picosec("device", "--context", "hall.device.toml")
+    assert (code, "the key of 'hall.device' does not open" in err) == (2, True)
+    with serving("--context", "hall.device.toml", "--vault", "vault/lamp.toml") as url:
+        given = ["--context", "hall.app.toml"]
+        assert picosec("get", f"{url}/actuators/lamp", *given) == (0, "false\n", "")
+
+
 #: A device whose power fails at its first call of a function.
 DYING = """
 import os, signal, sys

@@ -1,7 +1,7 @@
 """An agent that stores its channels, over several lives."""
 
 import pytest
-from parties import DEVICE, app_keyring, converse, device_keyring, get, new_app, new_device, outcome
+from parties import APP_CRED, DEVICE, app_keyring, converse, device_keyring, get, new_app, new_device, outcome
 
 from picosec.channel.life import State
 from picosec.channel.store import LABEL
@@ -54,6 +54,16 @@ def test_every_byte_of_the_state_is_sealed():
         lives.shelf.content = bytes(forged)
         lives.restart()
         assert len(lives.device.channels) == 0
+
+
+def test_a_channel_of_who_was_taken_back_does_not_wake_up():
+    """Power failed after the list was stored, and before the channel was closed."""
+    lives = Lives()
+    lives.keys.took_back = lambda cred: cred == APP_CRED
+    lives.restart()
+
+    assert len(lives.device.channels) == 0
+    assert not lives.asks()
 
 
 @pytest.mark.parametrize("steps_back", [1, 2, 5])
