@@ -135,20 +135,28 @@ class Zone:
         self.control.reboot()
         return reply.code == Code.CHANGED
 
-    def session(self, link: Link, by: Shown = "kcwt") -> Session:
-        """Complete a handshake with the target as Responder."""
-        return initiate(self.target, self.parties(link, by))
+    def session(self, link: Link, by: Shown | None = None) -> Session:
+        """Complete a handshake with the target as Responder; a credential is handed over before, unless it is said how
+        it is shown.
+        """
+        return initiate(self.target, self._introduced(link, by))
 
-    def channel(self, link: Link, by: Shown = "kcwt") -> Channel:
-        """Open a channel with a credential."""
+    def channel(self, link: Link, by: Shown | None = None) -> Channel:
+        """Open a channel with a credential, as :meth:`session` does."""
         return open_channel(self.target, self.session(link, by))
 
-    def called(self, link: Link, by: Shown = "kcwt") -> Channel:
-        """Make the target open a channel with the holder of a credential."""
+    def called(self, link: Link, by: Shown | None = None) -> Channel:
+        """Make the target open a channel with the holder of a credential, which is handed over likewise."""
+        parties = self._introduced(link, by)
         self.control.act("open", {1: self.method, 2: [self.suite]})
-        session = respond(self.target, self.parties(link, by))
+        session = respond(self.target, parties)
         self.target.until_probe_answered()
         return open_channel(self.target, session)
+
+    def _introduced(self, link: Link, by: Shown | None) -> Parties:
+        if by is None:
+            self.takes(link)
+        return self.parties(link, by or "kid")
 
     def parties(self, link: Link, by: Shown = "kcwt") -> Parties:
         """Return the suite as the holder of a credential, and the target, as both need it for a handshake."""
