@@ -29,7 +29,7 @@ pytestmark = pytest.mark.needs(
     "channel.edhoc.responder",
     "channel.edhoc.method.3",
     "channel.edhoc.suite.2",
-    "channel.edhoc.credential.kcwt",
+    "channel.edhoc.credential.kid",
 )
 
 ON, OFF = dumps(True), dumps(False)
@@ -130,7 +130,7 @@ def test_who_was_introduced_by_himself_may_do_everything(zone: Zone, channel: Ch
 
 
 @pytest.mark.requirement("IDN-1600", "IDN-1620")
-@pytest.mark.parametrize("by", ["kcwt", "kid"])
+@pytest.mark.parametrize("by", [pytest.param("kcwt", marks=pytest.mark.needs("channel.edhoc.credential.kcwt")), "kid"])
 def test_scope_is_that_of_the_last_credential(zone: Zone, by: Any) -> None:
     """Ann may switch the lamp, Bob, whom she lets in, may look at it; and both are known by now."""
     sensor, lamp = paths(zone)
@@ -206,7 +206,8 @@ def test_new_keys_bring_no_new_grant(zone: Zone) -> None:
     """A channel that was renewed is a channel of the guest's."""
     _sensor, lamp = paths(zone)
     link = zone.link("ann", claims={SCOPE: scope((lamp, GET))})
-    renewing = Renewing(zone.target, zone.parties(link), zone.rng)
+    zone.takes(link)
+    renewing = Renewing(zone.target, zone.parties(link, "kid"), zone.rng)
     renewing.renew()
 
     refused(zone, renewing.channel, Code.PUT, lamp, ON)
