@@ -57,6 +57,24 @@ def lets_who_may_write_read() -> None:
     Scope.allows = lambda self, path, code: original(self, path, code) or (code == 1 and path in self.methods)
 
 
+def _naming(name: Any) -> None:
+    """Look a request up in its grant under another name than its path."""
+    Request.granted = property(lambda self: self.grant is None or self.grant.allows(name(self), self.code))
+
+
+@fault("IDN-1940")
+def compares_paths_with_their_queries() -> None:
+    """The name of a resource is all that stands behind the host."""
+    _naming(lambda asked: asked.path + ("?" + "&".join(asked.queries) if asked.queries else ""))
+
+
+@fault("IDN-1940")
+def grants_whatever_has_a_query() -> None:
+    """Queries are for searching, and searching changes nothing."""
+    original = Request.granted.fget
+    Request.granted = property(lambda self: bool(self.queries) or original(self))
+
+
 @fault("IDN-1600")
 def answers_that_there_is_nothing() -> None:
     """What somebody may not use does not concern him."""

@@ -10,7 +10,7 @@ from picosec.crypto.curves import Curve
 from picosec.messaging import observe
 from picosec.messaging.blocks import Block
 from picosec.messaging.cbor import dumps
-from picosec.messaging.coap import Code, Option
+from picosec.messaging.coap import Code, Message, Option
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.blockwise import Upload
 from picosec_conformance.channel import Channel
@@ -108,6 +108,28 @@ def test_paths_are_compared_whole(zone: Zone, form: str) -> None:
     guest = allowed(zone, {near: 127})
 
     refused(zone, guest, Code.PUT, lamp, ON)
+
+
+def queried(zone: Zone, channel: Channel, code: Code, path: str, payload: bytes = b"") -> Message:
+    """Ask with a query that means nothing to the resource."""
+    content_format = CONTENT_FORMAT_CBOR if payload else None
+    query = ((int(Option.URI_QUERY), b"guest=1"),)
+    return channel.ask(zone.target.build(code, path, payload, content_format=content_format, options=query))
+
+
+@pytest.mark.requirement("IDN-1940")
+def test_query_changes_no_grant(zone: Zone) -> None:
+    """He may look at the lamp, however he asks; and he may not switch it, however he asks."""
+    sensor, lamp = paths(zone)
+    guest = allowed(zone, {lamp: GET, f"{sensor}?guest=1": 127})
+
+    assert queried(zone, guest, Code.GET, lamp).code == Code.CONTENT
+    for code, path, payload in ((Code.PUT, lamp, ON), (Code.GET, sensor, b"")):
+        changes = zone.control.state()[1]
+        reply = queried(zone, guest, code, path, payload)
+        assert reply.code == Code.FORBIDDEN
+        assert zone.target.has_problem(reply, Problem.FORBIDDEN)
+        assert zone.control.state()[1] == changes
 
 
 @pytest.mark.requirement("IDN-1620")
