@@ -17,7 +17,7 @@ from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.edhoc_peer import HostileInitiator, HostileResponder, as_initiator, meet
 from picosec_conformance.edhoc_run import Run
-from picosec_conformance.handshake import PATH, open_channel
+from picosec_conformance.handshake import PATH, Parties, open_channel
 from picosec_conformance.target import Nonconformity, Target
 
 _NOBODY = Credential(b"", PublicKey(Curve.P256, b"", b"", None))
@@ -31,9 +31,16 @@ def session_of(run: Run, role: Role) -> Session:
 class CombiningInitiator:
     """The suite as an Initiator that has read message_2: it can combine, rightly or wrongly."""
 
-    def __init__(self, target: Target, rng: random.Random, c_i: bytes | None = None, **choices: Any) -> None:
+    def __init__(
+        self,
+        target: Target,
+        rng: random.Random,
+        c_i: bytes | None = None,
+        parties: Parties | None = None,
+        **choices: Any,
+    ) -> None:
         self._target = target
-        parties = meet(target, rng, **choices)
+        parties = meet(target, rng, **choices) if parties is None else parties
         self.peer = HostileInitiator(target, parties) if c_i is None else HostileInitiator(target, parties, c_i)
         self.peer.reach_2()
         self.message_3 = self.peer.run.compose_message_3()

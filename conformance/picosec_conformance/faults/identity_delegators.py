@@ -1,22 +1,30 @@
-"""Faults of whoever believes delegators too much: what they may say of others, and what they may do to them."""
+"""Faults of whoever believes too much: delegators about others, peers without a limit, words that have ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from picosec.channel import initiator, responder
+from picosec.channel.channels import Channel
 from picosec.errors import ProtocolError
 from picosec.identity import chain
 from picosec.identity.chain import Anchor, Chain
+from picosec.identity.credential import is_credential
+from picosec.identity.endorsements import Endorsements
 from picosec.identity.scope import Scope
+from picosec.messaging.coap import Message, Option
 from picosec.objects.keys import SenderKey
 from picosec.registry import Problem
 from picosec.roles import credentials, objects, vouching
+from picosec.roles.channel_table import ChannelTable
 from picosec.roles.credentials import Credentials
-from picosec.roles.resources import Access, Resource
+from picosec.roles.keyring import Keyring
+from picosec.roles.resources import Access, Resource, Site
+from picosec.roles.server import Server
 from picosec_conformance.faults import fault
 
 
@@ -167,6 +175,88 @@ def tells_keys_by_one_coordinate_and_takes_the_last() -> None:
 
     vouching._is_of = is_of
     goes_by_the_credential_that_came_last()
+
+
+@fault("IDN-2240")
+def reads_scopes_of_zones_alone() -> None:
+    """A scope is of the chapter on zones, and whoever has none was let in without one."""
+    original = Keyring.granted
+    Keyring.granted = lambda self, cred: original(self, cred) if is_credential(cred) else None
+
+
+@fault("IDN-2240")
+def grants_everything_that_it_does_not_understand() -> None:
+    """A scope in another language is a text for people."""
+    original = Keyring.granted
+
+    def granted(self: Keyring, cred: bytes) -> Scope | None:
+        scope = original(self, cred)
+        return None if scope == Scope({}) else scope
+
+    Keyring.granted = granted
+
+
+@fault("IDN-2250")
+def lets_channels_outlive_words() -> None:
+    """A word is needed to come in, and who is in is in."""
+    Endorsements.ended = lambda self, identity, now: False
+
+
+@fault("IDN-2250")
+def looks_for_ended_words_now_and_then() -> None:
+    """A timer ends what has ended, and until it rings a channel is a channel."""
+    original = ChannelTable._has_ended
+
+    def has_ended(self: ChannelTable, channel: Channel, now: float) -> bool:
+        outlived, self.outlived = self.outlived, lambda cred, now: False
+        try:
+            return original(self, channel, now)
+        finally:
+            self.outlived = outlived
+
+    ChannelTable._has_ended = has_ended
+
+
+@fault("IDN-2130")
+def ends_channels_with_words_that_nobody_needs() -> None:
+    """Somebody vouched for the peer, and does so no longer."""
+
+    def ended(self: Endorsements, identity: bytes, now: float | None) -> bool:
+        held = (each for (_kid, about), each in self._held.items() if about == identity)
+        return now is not None and any(now > each.said.expires for each in held)
+
+    Endorsements.ended = ended
+
+
+@fault("IDN-2130")
+def remembers_the_first_word_of_each_endorser() -> None:
+    """A channel lasts as long as the word that opened it, whatever was said since."""
+    original = Endorsements.ended
+    ends: dict[bytes, int] = {}
+
+    def ended(self: Endorsements, identity: bytes, now: float | None) -> bool:
+        for (_kid, about), each in self._held.items():
+            ends[about] = min(ends.get(about, each.said.expires), each.said.expires)
+        late = now is not None and bool(self.required) and now > ends.get(identity, now)
+        return late or original(self, identity, now)
+
+    Endorsements.ended = ended
+
+
+@fault("IDN-1600")
+def grants_what_comes_with_message_3() -> None:
+    """Who asks before he is known to be a guest is none yet."""
+    original, admit = Server._answer, Site.admit
+
+    def answer(self: Server, message: Message, answering: Any, now: float) -> Any:
+        first = answering.exchange.request.option(Option.EDHOC) is not None
+        Site.admit = (lambda site, request: admit(site, replace(request, grant=None))) if first else admit
+        try:
+            return original(self, message, answering, now)
+        finally:
+            Site.admit = admit
+
+    Server._answer = answer
 
 
 @fault("IDN-1610")

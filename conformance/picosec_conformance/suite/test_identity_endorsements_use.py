@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from picosec.messaging.coap import Code
 from picosec.registry import Problem
 from picosec_conformance.bearer import Bearer
 from picosec_conformance.channel import Channel
@@ -220,5 +221,66 @@ def test_refused_list_ends_no_channel(endorsers: Endorsers, how: str) -> None:
     token = keeper.revoking(issued=NOW - 1 if how == "older" else NOW + 1)
     problem = Problem.STALE if how == "older" else Problem.AUTHENTICATION_FAILED
     keeper.refuses(token.close(bytes(64) if how == "forged" else None), problem)
+
+    assert works(endorsers.target, channel)
+
+
+@pytest.mark.requirement("IDN-2250")
+@pytest.mark.needs("channel.oscore.server")
+def test_channel_ends_when_the_word_ends(endorsers: Endorsers, control: Control) -> None:
+    """The test was for a year, and the conversation began in the last hour of it and never stops."""
+    endorsers.takes(endorsers.word(ends=NOW + 60).close(), endorsers.word(endorsers.guild, ends=NOW + 30).close())
+    channel = channel_of(endorsers)
+    control.advance(60)
+    assert works(endorsers.target, channel)
+
+    control.advance(1)
+
+    assert not works(endorsers.target, channel)
+    assert control.state()[2] == 0
+
+
+@pytest.mark.requirement("IDN-2250")
+@pytest.mark.needs("channel.oscore.server")
+def test_request_after_the_end_of_the_word_is_not_served(endorsers: Endorsers, control: Control) -> None:
+    """The clock is set, and no second passes before the request comes."""
+    endorsers.takes(endorsers.word(ends=NOW + 60).close())
+    channel, target = channel_of(endorsers), endorsers.target
+    path = target.manifest.resources.protected_put
+    control.provision_objects(date=NOW + 61)
+    before = control.changes(path)
+
+    reply = target.exchange(channel.protect(target.build(Code.PUT, path, b"\xf5", content_format=60)))
+
+    target.expect_refusal(reply, Code.UNAUTHORIZED, Problem.UNKNOWN_CONTEXT)
+    assert control.changes(path) == before
+
+
+@pytest.mark.requirement("IDN-2130")
+@pytest.mark.needs("channel.oscore.server")
+def test_channel_lasts_as_long_as_the_newer_word(endorsers: Endorsers, control: Control) -> None:
+    """The house tested the lamp again in time."""
+    endorsers.takes(endorsers.word(ends=NOW + 60).close())
+    channel = channel_of(endorsers)
+    endorsers.takes(endorsers.word(issued=NOW + 1, ends=NOW + 120).close())
+    control.advance(61)
+    assert works(endorsers.target, channel)
+
+    control.advance(60)
+
+    assert not works(endorsers.target, channel)
+
+
+@pytest.mark.requirement("IDN-2130")
+@pytest.mark.needs("channel.oscore.server")
+def test_end_of_a_word_that_nobody_needs_ends_no_channel(endorsers: Endorsers, control: Control) -> None:
+    """Nobody asks the guild, or nobody asks anybody any more."""
+    endorsers.takes(endorsers.word(ends=NOW + 600).close(), endorsers.word(endorsers.guild, ends=NOW + 30).close())
+    channel = channel_of(endorsers)
+    control.advance(31)
+    assert works(endorsers.target, channel)
+
+    endorsers.need()
+    control.advance(600)
 
     assert works(endorsers.target, channel)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from picosec.channel.credentials import Kind, Usage
 from picosec.crypto.curves import Curve
 from picosec.messaging import observe
 from picosec.messaging.blocks import Block
@@ -14,10 +15,27 @@ from picosec.messaging.coap import Code, Message, Option
 from picosec.registry import CONTENT_FORMAT_CBOR, Problem
 from picosec_conformance.blockwise import Upload
 from picosec_conformance.channel import Channel
+from picosec_conformance.combined import CombiningInitiator
+from picosec_conformance.control import trusted_credential
 from picosec_conformance.courier import Courier
-from picosec_conformance.credentials import CONFIRMATION, DEPTH, ENDS, GET, POST, PURPOSE, PUT, SCOPE, holder_key, scope
+from picosec_conformance.credentials import (
+    CONFIRMATION,
+    DEPTH,
+    ENDS,
+    GET,
+    POST,
+    PURPOSE,
+    PUT,
+    SCOPE,
+    ZONE,
+    holder_key,
+    scope,
+)
+from picosec_conformance.handshake import initiate, open_channel
+from picosec_conformance.identity import claims as issuer_claims
+from picosec_conformance.identity import make_identity
 from picosec_conformance.keeper import Keeper
-from picosec_conformance.lives import Renewing, wakes
+from picosec_conformance.lives import Renewing, another_credential, wakes
 from picosec_conformance.objects import NOW, PLATFORM
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.status import status_claim
@@ -349,3 +367,72 @@ def test_grant_goes_with_its_credential(zone: Zone, keeper: Keeper, courier: Cou
     courier.takes(courier.signed(sender=phone).close())
 
     assert courier.switched() == 0
+
+
+SCOPES_OF_OTHERS: dict[str, Any] = {
+    "text": "lamp:read",
+    "empty": b"",
+    "no-cbor": b"\xff",
+    "nothing": dumps([]),
+    "out-of-order": dumps([["/b", 1], ["/a", 1]]),
+    "set": True,
+}
+
+
+@pytest.mark.requirement("IDN-2240", "IDN-1610")
+@pytest.mark.parametrize("kind", ["kcwt", "kccs"])
+def test_scope_of_no_zone_limits_as_well(zone: Zone, kind: str) -> None:
+    """An issuer of before there were zones lets somebody read the lamp, and so did who introduced a claims set."""
+    sensor, lamp = paths(zone)
+    guest = of_no_zone(zone, kind, scope((lamp, GET)))
+
+    assert guest.request(Code.GET, lamp).code == Code.CONTENT
+    refused(zone, guest, Code.PUT, lamp, ON)
+    refused(zone, guest, Code.GET, sensor)
+
+
+@pytest.mark.requirement("IDN-2240", "IDN-1610")
+@pytest.mark.parametrize("case", SCOPES_OF_OTHERS)
+def test_scope_that_nobody_understands_grants_nothing(zone: Zone, case: str) -> None:
+    """It was meant to limit somebody, in another language."""
+    sensor, lamp = paths(zone)
+    guest = of_no_zone(zone, "kcwt", SCOPES_OF_OTHERS[case])
+
+    refused(zone, guest, Code.PUT, lamp, ON)
+    refused(zone, guest, Code.GET, sensor)
+    assert guest.request(Code.GET, "/ps/info").code == Code.CONTENT
+
+
+def of_no_zone(zone: Zone, kind: str, granted: Any) -> Channel:
+    """Open a channel with a credential that has a scope and no zone: of an issuer, or introduced by itself."""
+    if kind == "kccs":
+        own = make_identity(
+            Kind.KCCS, Usage.STATIC_DH, zone.suite, zone.rng.randbytes, kid=b"\x2d", further={SCOPE: granted}
+        )
+        parties = another_credential(zone.control, zone.parties(zone.link()), zone.rng, own)
+        return open_channel(zone.target, initiate(zone.target, parties))
+    issuer = dumps(issuer_claims("issuer", zone.anchor.public))
+    zone.control.provision(trusted=[trusted_credential("kcwt", issuer)])
+    return zone.channel(zone.link(claims={SCOPE: granted}).without(ZONE))
+
+
+@pytest.mark.requirement("IDN-1600", "IDN-1610", "IDN-1620")
+@pytest.mark.needs("channel.edhoc.combined")
+def test_guest_is_one_from_his_first_request_on(zone: Zone) -> None:
+    """He asks together with the message that shows who he is."""
+    sensor, lamp = paths(zone)
+    for name, code, path, payload, expected in (
+        ("a", Code.GET, lamp, b"", Code.CONTENT),
+        ("b", Code.PUT, lamp, ON, Code.FORBIDDEN),
+        ("c", Code.GET, sensor, b"", Code.FORBIDDEN),
+    ):
+        parties = zone.parties(zone.link(name, claims={SCOPE: scope((lamp, GET))}))
+        suite = CombiningInitiator(zone.target, zone.rng, parties=parties)
+        content_format = CONTENT_FORMAT_CBOR if payload else None
+        changes = zone.control.state()[1]
+
+        request = suite.combined(zone.target.build(code, path, payload, content_format=content_format))
+        reply = suite.channel.unprotect(zone.target.exchange(request))
+
+        assert reply.code == expected
+        assert zone.control.state()[1] == changes

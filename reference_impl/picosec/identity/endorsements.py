@@ -139,6 +139,11 @@ class Endorsements:
         for held in found:
             self._use(held)
 
+    def ended(self, identity: bytes, now: float | None) -> bool:
+        """Whether a word that a peer needs, and that is believed, has ended (IDN-2250)."""
+        needed = (self._believed((kid, identity)) for kid in self.required)
+        return now is not None and any(held is not None and now > held.said.expires for held in needed)
+
     def withdrawn(self, identity: bytes | None, taken: HeldList) -> bool:
         """Whether a list that was just taken withdraws what a peer needs (IDN-2140); one without identity needs
         nothing.

@@ -58,12 +58,14 @@ def scope_of(entries: Iterable[tuple[str, int]]) -> Scope:
     return decode_scope(cbor.dumps([list(entry) for entry in sorted(entries, key=_by_path)]), "MSG-180")
 
 
-def decode_scope(data: bytes, requirement: str) -> Scope:
+def decode_scope(data: Any, requirement: str) -> Scope:
     """Return the scope in a bstr. Raises ``malformed`` or ``not_deterministic``, citing ``requirement``.
 
     There are 1 to 32 entries, in ascending order of the bytes of their paths, so that a scope has one form; each has
     at least one method.
     """
+    if type(data) is not bytes:
+        raise _malformed(requirement, "a scope stands in a byte string")
     try:
         value = cbor.loads(data)
     except ProtocolError as error:

@@ -65,6 +65,7 @@ class Agent:
         self.channels = ChannelTable(keyring.channel_policy)
         self._keyring = keyring
         self.channels.admit, self.channels.time_of = self._admit, self._time_of
+        self.channels.outlived = self._outlived
         self._shelf = shelf
         for context in keyring.contexts:
             self.channels.add(context.channel())
@@ -393,6 +394,14 @@ class Agent:
         self._keyring.standing(peer.cred, self._date(now))
         if self._keyring.config.trusted.forgot(peer.cred):
             raise ProtocolError(Problem.BAD_CREDENTIAL, "IDN-620", "its key was replaced while the handshake went on")
+
+    def _outlived(self, peer: Credential, now: float) -> bool:
+        """Whether the word of a third party that a peer needs has ended (IDN-2250)."""
+        endorsements = self._keyring.endorsements
+        if not endorsements.required:
+            return False
+        identity = self._keyring.identity_of(peer.cred)
+        return identity is not None and endorsements.ended(identity, self._date(now))
 
     def _grants(self, channel: Channel) -> Scope | None:
         """Return all that the peer of a channel may do, None where that was not limited (IDN-1600)."""

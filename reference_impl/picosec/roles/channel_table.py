@@ -60,6 +60,7 @@ class ChannelTable(Channels):
         "connections",
         "displaced",
         "lapsed",
+        "outlived",
         "policy",
         "time_of",
         "worn",
@@ -84,6 +85,8 @@ class ChannelTable(Channels):
         self.admit: Callable[[Credential, float], None] = lambda cred, now: None
         #: Turns seconds since 1970 into the time of whoever owns the channels, None if he knows no date.
         self.time_of: Callable[[int], float | None] = lambda date: None
+        #: Whether something else that a peer needs has ended.
+        self.outlived: Callable[[Credential, float], bool] = lambda cred, now: False
         #: The channels whose credentials end, by when they do.
         self._ending: list[tuple[int, int, Bond]] = []
         #: What happened since somebody looked: channels that made room, whose credentials ended, that got new keys from
@@ -203,7 +206,7 @@ class ChannelTable(Channels):
 
     def unprotect(self, message: Message, now: float = 0.0, peer: Hashable = None) -> Opened:
         """Find the channel of an OSCORE request and verify it; raises as :meth:`Channels.unprotect` does, and
-        ``unknown_context`` when the credential that opened it has ended (IDN-920).
+        ``unknown_context`` when the credential that opened it has ended (IDN-920), or a word that it needs (IDN-2250).
         """
         opened = super().unprotect(message)
         if self._has_ended(opened.channel, now):
@@ -263,21 +266,31 @@ class ChannelTable(Channels):
         return expired
 
     def lapse(self, now: float) -> None:
-        """Close the channels whose credentials have ended (IDN-920)."""
+        """Close the channels whose credentials have ended (IDN-920), or what else their peers need (IDN-2250)."""
         while self._ending:
             channel = self._ending[0][2].current
             if channel is not None and not self._has_ended(channel, now):
-                return
+                break
             heappop(self._ending)
             if channel is not None:
-                self.close(channel, Event.CLOSE)
-                self.lapsed.append(channel)
+                self._let_go(channel)
+        for channel in [*self._active.values(), *self._idle.values()]:
+            if channel.session is not None and self.outlived(channel.session.peer, now):
+                self._let_go(channel)
+
+    def _let_go(self, channel: Channel) -> None:
+        self.close(channel, Event.CLOSE)
+        self.lapsed.append(channel)
 
     def _has_ended(self, channel: Channel, now: float) -> bool:
-        """Whether the credential that opened a channel has ended, as far as anybody knows."""
-        ends = None if channel.session is None else channel.session.peer.ends
+        """Whether the credential that opened a channel has ended, or a word that its peer needs, as far as anybody
+        knows.
+        """
+        if channel.session is None:
+            return False
+        ends = channel.session.peer.ends
         time = None if ends is None else self.time_of(ends)
-        return time is not None and now > time
+        return (time is not None and now > time) or self.outlived(channel.session.peer, now)
 
     def _note_end(self, channel: Channel) -> None:
         ends = None if channel.session is None else channel.session.peer.ends

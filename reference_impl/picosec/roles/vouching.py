@@ -12,13 +12,15 @@ from picosec.channel.cwt import parse_cwt
 from picosec.errors import ProtocolError
 from picosec.identity.chain import Chain
 from picosec.identity.chains import Chains
-from picosec.identity.credential import is_credential, read_credential
-from picosec.identity.scope import Scope
+from picosec.identity.claims import claims_of
+from picosec.identity.credential import is_credential
+from picosec.identity.scope import Scope, decode_scope
 from picosec.objects.keys import Purpose, SenderKey
 from picosec.registry import Problem
 
 #: Credentials of which it is remembered what they grant.
 _REMEMBERED: Final = 64
+_SCOPE: Final = 9
 
 
 class Vouching:
@@ -99,9 +101,16 @@ def _peer(chain: Chain) -> Credential:
 def granted(cred: bytes) -> Scope | None:
     """Return what a peer may do whose credential, CRED_x, was accepted; None for everything.
 
-    The scope of the last credential of a chain lies within all those before it, and within its anchor's.
+    The scope of the last credential of a chain lies within all those before it, and within its anchor's. Others may
+    have scopes of any form: one that nobody understands grants nothing (IDN-2240).
     """
-    return read_credential(cred).claims.scope if is_credential(cred) else None
+    claims = claims_of(cred)
+    if _SCOPE not in claims:
+        return None
+    try:
+        return decode_scope(claims[_SCOPE], "IDN-2240")
+    except ProtocolError:
+        return Scope({})
 
 
 def _refused(error: ProtocolError) -> ProtocolError:
