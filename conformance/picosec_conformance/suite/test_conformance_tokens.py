@@ -111,6 +111,8 @@ def test_keys_of_tokens_that_are_none_are_refused(target: Target, control: Contr
 
 
 SPENDING: dict[int, Any] = {1: b"\x51", 2: 3, 3: "/actuators/lamp", 4: 60, 5: b"\xf5"}
+#: By which the target knows the channel of :class:`Issuing`.
+CHANNEL = b"\x02"
 DEMANDS: dict[str, Any] = {
     **{f"without-{label}": {key: value for key, value in SPENDING.items() if key != label} for label in (1, 2, 3, 5)},
     **{f"another-type-{label}": {**SPENDING, label: 1.5} for label in SPENDING},
@@ -124,13 +126,13 @@ DEMANDS: dict[str, Any] = {
 FETCHING: dict[str, Any] = {
     "nothing": {},
     "without-a-channel": {2: b"\x51", 3: 1},
-    "without-a-key": {1: b"\x02", 3: 1},
-    "without-a-number": {1: b"\x02", 2: b"\x51"},
-    "no-tokens": {1: b"\x02", 2: b"\x51", 3: 0},
-    "seventeen": {1: b"\x02", 2: b"\x51", 3: 17},
-    "as-true": {1: b"\x02", 2: b"\x51", 3: True},
+    "without-a-key": {1: CHANNEL, 3: 1},
+    "without-a-number": {1: CHANNEL, 2: b"\x51"},
+    "no-tokens": {1: CHANNEL, 2: b"\x51", 3: 0},
+    "seventeen": {1: CHANNEL, 2: b"\x51", 3: 17},
+    "as-true": {1: CHANNEL, 2: b"\x51", 3: True},
     "another-channel": {1: b"\x77", 2: b"\x51", 3: 1},
-    "with-more": {1: b"\x02", 2: b"\x51", 3: 1, 4: 0},
+    "with-more": {1: CHANNEL, 2: b"\x51", 3: 1, 4: 0},
 }
 ACTS: dict[str, tuple[str, Any]] = {
     **{f"redeem-{name}": ("redeem", entry) for name, entry in DEMANDS.items()},
@@ -157,7 +159,7 @@ def test_act_outside_the_grammar_is_refused(issuing: Issuing, act: str) -> None:
 @pytest.mark.parametrize("act", ["fetch-tokens", "redeem"])
 def test_tokens_of_an_unknown_key_are_not_to_be_had(issuing: Issuing, act: str) -> None:
     """Nobody knows where they are from."""
-    parameters = {1: b"\x02", 2: b"\x99", 3: 1} if act == "fetch-tokens" else {**SPENDING, 1: b"\x99"}
+    parameters = {1: CHANNEL, 2: b"\x99", 3: 1} if act == "fetch-tokens" else {**SPENDING, 1: b"\x99"}
     with issuing.target.expect_unchanged():
         reply = post(issuing.target, "act", [act, parameters])
         problem = Problem.UNKNOWN_CREDENTIAL

@@ -122,4 +122,5 @@ def test_conversation_holds_every_message_of_the_test_interface() -> None:
     assert {*REQUESTS.values(), *RESPONSES.values(), "bundle-signed", "transcript"} <= rules
     events = [name for each in said if each.rule == "test-events" for name, _ in cbor.loads(each.data)]
     ended = {"channel-closed", "channel-failed", "failed", "reset"}
-    assert set(events) == {"appraisal", "channel", "identity", "notification", "object", "pong", "response", *ended}
+    told = {"appraisal", "channel", "identity", "notification", "object", "pong", "redemption", "response", "tokens"}
+    assert set(events) == {*told, *ended}
