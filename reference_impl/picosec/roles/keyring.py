@@ -169,7 +169,13 @@ class Keyring:
         before = self.peers.get(known.identifier)
         former, current = _credential(before), _credential(known)
         self.peers[known.identifier] = known
-        self._keep()
+        try:
+            self._keep()
+        except ProtocolError:  # such as a full disk: the key from before is believed until this can be stored
+            del self.peers[known.identifier]
+            if before is not None:
+                self.peers[known.identifier] = before
+            raise
         if former is None or former == current:
             _trust(self.config.trusted, known)
             return None

@@ -45,7 +45,8 @@ class Memory:
         self._vault = vault
         self._shelf = shelf
         self._parts = parts
-        self._recalled: list[bytes] = []
+        #: What lies there, in whatever order: which chain was used last need not outlive the power at once.
+        self._stored: list[bytes] = []
 
     def recall(self) -> None:
         """Remember what the last state says.
@@ -72,21 +73,27 @@ class Memory:
             rows.setdefault(name, []).append(row)
         for name, part in self._parts.items():
             part.recall(rows[name])
-        self._recalled = items[1:]
+        self._stored = sorted(items[1:])
 
     def begin(self) -> None:
         """Store from now on whatever is taken, before anybody acts on it."""
         for part in self._parts.values():
             part.keep_by(self.keep)
-        if self._rows() != self._recalled:  # somebody knew more than the memory did
-            self.keep()
+        self.keep()  # somebody may have known more than the memory did
 
     def keep(self) -> None:
-        """Store everything. Raises what the shelf and the counters of the vault raise."""
-        items = [cbor.dumps(self._vault.counted(COUNTER) + 1), *self._rows()]
+        """Store everything, unless it is stored already: anybody can hand over a list again, and flash wears out.
+
+        Raises what the shelf and the counters of the vault raise.
+        """
+        rows = self._rows()
+        if sorted(rows) == self._stored:
+            return
+        items = [cbor.dumps(self._vault.counted(COUNTER) + 1), *rows]
         state = b"".join(len(item).to_bytes(_LENGTH, "big") + item for item in items)
         self._shelf.write(self._vault.seal(state, LABEL))
         self._vault.counter(COUNTER)
+        self._stored = sorted(rows)
 
     def _rows(self) -> list[bytes]:
         return [cbor.dumps([name, row]) for name, part in self._parts.items() for row in part.remembered()]

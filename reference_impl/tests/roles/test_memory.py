@@ -175,6 +175,25 @@ def test_a_file_of_another_branch_freezes_the_identity(place):
     assert keyring.peers[before.identifier].believed is None
 
 
+def test_a_key_is_replaced_when_that_can_be_stored(place):
+    """The disk is full: the old key stays until the history comes again, and is forgotten then."""
+    before, after = person()
+    keyring = place.began()
+    keyring.believe(before.history)
+    known = keyring.peers[before.identifier]
+
+    def full():
+        raise ProtocolError(Problem.INTERNAL, "CHN-880", "no space left")
+
+    keyring.keep_by(full)
+    with pytest.raises(ProtocolError, match="no space left"):
+        keyring.follow(known.follow(after.history))
+    assert keyring.peers[before.identifier] == known
+    keyring.keep_by(lambda: None)
+
+    assert keyring.follow(known.follow(after.history)) == credential(before.identifier, before.history.key)
+
+
 def chain():
     """Return the credential of somebody in a zone, as a chain of one, and the anchor that signed it."""
     anchor = Anchor(b"anchor", OWNER.public(SIGNING.handle), bytes(32))
@@ -261,9 +280,13 @@ def test_nothing_is_written_while_there_is_nothing_new(place):
     took(place.began(), 0)
     content, counters = place.shelf.content, dict(place.counters)
 
-    place.began()
-
+    keyring = place.began()
     assert (place.shelf.content, place.counters) == (content, counters)
+
+    for writes in (True, False):
+        keyring.status.take(keyring.status.judge(token(), NOW))
+        assert (place.counters != counters) is writes
+        counters = dict(place.counters)
 
 
 @pytest.mark.parametrize("moment", ["write", "count"])
