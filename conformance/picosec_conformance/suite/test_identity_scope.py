@@ -258,7 +258,9 @@ def test_new_keys_bring_no_new_grant(zone: Zone) -> None:
 def test_guest_looks_after_his_own_channel(zone: Zone) -> None:
     """He was granted the lamp alone, and may still renew keys, and leave."""
     _sensor, lamp = paths(zone)
-    renewing = Renewing(zone.target, zone.parties(zone.link("ann", claims={SCOPE: scope((lamp, GET))})), zone.rng)
+    link = zone.link("ann", claims={SCOPE: scope((lamp, GET))})
+    zone.takes(link)
+    renewing = Renewing(zone.target, zone.parties(link, "kid"), zone.rng)
 
     renewing.renew()
     assert renewing.channel.request(Code.DELETE, "/ps/channel").code == Code.DELETED
