@@ -408,7 +408,7 @@ def judges_chains_before_signatures() -> None:
     def senders(self: Vouching, kid: bytes, purpose: Purpose) -> Sequence[SenderKey]:
         found = original(self, kid, purpose)
         for each in found:
-            self.credential(each, dates[0])
+            self.credentials(each, dates[0])
         return found
 
     Inbox.judge, Vouching.senders = judged, senders
