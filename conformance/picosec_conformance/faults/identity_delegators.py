@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from picosec.channel import initiator, responder
+from picosec.channel import initiator, responder, store
 from picosec.channel.channels import Channel
+from picosec.channel.credentials import Credential
+from picosec.crypto.curves import Curve, PublicKey
 from picosec.errors import ProtocolError
 from picosec.identity import chain
 from picosec.identity.chain import Anchor, Chain
+from picosec.identity.chains import Chains
 from picosec.identity.credential import is_credential
 from picosec.identity.endorsements import Endorsements
 from picosec.identity.scope import Scope
@@ -20,6 +23,7 @@ from picosec.messaging.coap import Message, Option
 from picosec.objects.keys import SenderKey
 from picosec.registry import Problem
 from picosec.roles import credentials, objects, vouching
+from picosec.roles.agent import Agent
 from picosec.roles.channel_table import ChannelTable
 from picosec.roles.credentials import Credentials
 from picosec.roles.keyring import Keyring
@@ -257,6 +261,40 @@ def grants_what_comes_with_message_3() -> None:
             Site.admit = admit
 
     Server._answer = answer
+
+
+@fault("IDN-920")
+def notices_ends_when_it_has_nothing_else_to_do() -> None:
+    """A timer ends channels, and a request over one that has ended is refused; what goes out is not looked at."""
+    original = Agent.receive
+
+    def receive(self: Agent, data: bytes, peer: Hashable, now: float) -> None:
+        expire, self._upkeep.expire = self._upkeep.expire, lambda now: None
+        try:
+            original(self, data, peer, now)
+        finally:
+            self._upkeep.expire = expire
+
+    Agent.receive = receive
+
+
+@fault("IDN-870")
+def knows_chains_by_what_they_say() -> None:
+    """Two chains that say the same are one chain, whoever made the signatures look different."""
+
+    def use(self: Chains, encoded: bytes, made: Chain, anchor: Anchor) -> None:
+        said = b"".join(each.signed.payload for each in made.credentials)
+        self._held.pop(said, None)
+        self._held[said] = (made, anchor)
+
+    Chains._use = use
+
+
+@fault("IDN-1360")
+def forgets_who_is_who_when_it_sleeps() -> None:
+    """The key of a peer served the handshake; nothing needs it afterwards."""
+    nobody = PublicKey(Curve.P256, b"", b"", None)
+    store._read = lambda cred: Credential(cred, nobody)
 
 
 @fault("IDN-1610")

@@ -10,7 +10,8 @@ import pytest
 from picosec.crypto.curves import Curve
 from picosec.messaging.cbor import dumps
 from picosec.messaging.coap import Code
-from picosec.registry import Problem
+from picosec.registry import CONTENT_FORMAT_CBOR, Problem
+from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control, trusted_credential
 from picosec_conformance.credentials import (
     BEGINS,
@@ -36,6 +37,7 @@ from picosec_conformance.lives import Renewing, wakes, works
 from picosec_conformance.meeting import BOTH_SIDES
 from picosec_conformance.objects import APPLICATION as FOR_APPLICATIONS
 from picosec_conformance.objects import NOW, PLATFORM
+from picosec_conformance.observing import ProtectedObserver
 from picosec_conformance.settings import CONTROL
 from picosec_conformance.status import PLACE, status_claim
 from picosec_conformance.target import Target
@@ -583,3 +585,46 @@ def test_other_credentials_end_no_channel(zone: Zone, control: Control) -> None:
     control.advance(61)
 
     assert works(zone.target, channel)
+
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def rewritten(link: Link) -> list[Any]:
+    """Return a credential with the other signature that everybody can make of an ECDSA signature."""
+    item = link.item()
+    s = P256_ORDER - int.from_bytes(item[3][32:], "big")
+    return [*item[:3], item[3][:32] + s.to_bytes(32, "big")]
+
+
+@pytest.mark.requirement("IDN-870")
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("length", [1, 2])
+def test_other_form_of_a_signature_keeps_nobody_out(zone: Zone, when: str, length: int) -> None:
+    """A stranger saw the chain, and hands over another one that says the same and is not what Ann proves to have."""
+    links = zone.links(("bob", {DEPTH: 1}), ("ann", {}))[2 - length :] if length == 2 else [zone.link()]
+    other = chain(*map(rewritten, links))
+    if when == "before":
+        zone.hand(other)
+    zone.takes(*links)
+    if when == "after":
+        zone.hand(other)
+
+    assert zone.accepted(links[-1], "kid")
+
+
+@pytest.mark.requirement("IDN-920")
+@pytest.mark.needs("messaging.observe.server")
+def test_guest_is_told_nothing_after_the_end(zone: Zone, control: Control, channel: Channel) -> None:
+    """He observes the lamp, and it is switched on a second after his time was over."""
+    guest = zone.channel(zone.link(claims={ENDS: NOW + 60}))
+    observer = ProtectedObserver(zone.target, guest)
+    observer.register()
+    control.provision_objects(date=NOW + 61)
+
+    request = zone.target.build(Code.PUT, observer.path, b"\xf5", content_format=CONTENT_FORMAT_CBOR)
+    reply, *told = zone.target.replies(channel.protect(request))
+
+    assert channel.unprotect(reply).code == Code.CHANGED
+    assert not told
+    assert not control.advance(5)

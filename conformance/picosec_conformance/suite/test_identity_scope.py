@@ -382,7 +382,13 @@ SCOPES_OF_OTHERS: dict[str, Any] = {
 
 
 @pytest.mark.requirement("IDN-2240", "IDN-1610")
-@pytest.mark.parametrize("kind", ["kcwt", "kccs"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.needs(f"channel.edhoc.credential.{kind}"), id=kind)
+        for kind in ("kcwt", "kccs")
+    ],
+)
 def test_scope_of_no_zone_limits_as_well(zone: Zone, kind: str) -> None:
     """An issuer of before there were zones lets somebody read the lamp, and so did who introduced a claims set."""
     sensor, lamp = paths(zone)
@@ -394,6 +400,7 @@ def test_scope_of_no_zone_limits_as_well(zone: Zone, kind: str) -> None:
 
 
 @pytest.mark.requirement("IDN-2240", "IDN-1610")
+@pytest.mark.needs("channel.edhoc.credential.kcwt")
 @pytest.mark.parametrize("case", SCOPES_OF_OTHERS)
 def test_scope_that_nobody_understands_grants_nothing(zone: Zone, case: str) -> None:
     """It was meant to limit somebody, in another language."""
@@ -415,11 +422,11 @@ def of_no_zone(zone: Zone, kind: str, granted: Any) -> Channel:
         return open_channel(zone.target, initiate(zone.target, parties))
     issuer = dumps(issuer_claims("issuer", zone.anchor.public))
     zone.control.provision(trusted=[trusted_credential("kcwt", issuer)])
-    return zone.channel(zone.link(claims={SCOPE: granted}).without(ZONE))
+    return zone.channel(zone.link(claims={SCOPE: granted}).without(ZONE), "kcwt")
 
 
 @pytest.mark.requirement("IDN-1600", "IDN-1610", "IDN-1620")
-@pytest.mark.needs("channel.edhoc.combined")
+@pytest.mark.needs("channel.edhoc.combined", "channel.edhoc.credential.kcwt")
 def test_guest_is_one_from_his_first_request_on(zone: Zone) -> None:
     """He asks together with the message that shows who he is."""
     sensor, lamp = paths(zone)

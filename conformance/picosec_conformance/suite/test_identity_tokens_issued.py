@@ -247,6 +247,24 @@ def test_allowance_outlives_the_power(ticketing: Ticketing, channel: Channel) ->
 
 
 @pytest.mark.requirement("IDN-1360")
+@pytest.mark.needs("channel.edhoc.responder", "channel.resume")
+def test_allowance_is_known_over_channels_that_outlive_the_power(ticketing: Ticketing) -> None:
+    """The channel was stored; who its peer is, was told by a handshake of another life. His neighbour has his own."""
+    parties = introduce(ticketing.target, ticketing.rng)
+    ticketing.control.provision(methods=[parties.method], suites=[parties.suite], message_4=False, store_channels=True)
+    neighbour = opened(ticketing.target, another_peer(ticketing.control, parties, ticketing.rng))
+    channel = opened(ticketing.target, parties)
+    ticketing.gets(channel, 3)
+    ticketing.control.reboot()
+    assert wakes(ticketing.target, channel)
+    assert wakes(ticketing.target, neighbour)
+    ticketing.gets(channel)
+
+    ticketing.denied(channel, ticketing.begin().request().encode(), Problem.EXHAUSTED)
+    ticketing.gets(neighbour, 4)
+
+
+@pytest.mark.requirement("IDN-1360")
 @pytest.mark.needs("channel.edhoc.responder")
 def test_new_channel_gives_no_new_allowance(ticketing: Ticketing) -> None:
     """The same phone, ten handshakes: it is the phone that has an allowance."""

@@ -8,13 +8,15 @@ peers open new channels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
+from picosec.channel.certificates import parse_certificate
 from picosec.channel.channels import Bond, Channel, channel_from_session
-from picosec.channel.credentials import Credential
+from picosec.channel.credentials import Credential, parse_ccs
+from picosec.channel.cwt import parse_cwt
 from picosec.channel.life import Event, State
 from picosec.channel.session import Role, Session
-from picosec.crypto.curves import Curve, PublicKey
 from picosec.crypto.vault import InvalidTag, Vault
 from picosec.errors import ProtocolError
 from picosec.messaging import cbor
@@ -22,9 +24,6 @@ from picosec.messaging import cbor
 #: Under which the vault seals and counts.
 LABEL: Final = b"picosec channels"
 COUNTER: Final = "channels"
-
-#: The key of a peer's credential served the handshake; nothing needs it afterwards.
-_SPENT: Final = PublicKey(Curve.P256, b"", b"", None)
 
 
 class Shelf(Protocol):
@@ -131,5 +130,13 @@ def _session(
     issuers: Sequence[bytes] = (),
     ends: int | None = None,
 ) -> Session:
-    peer = Credential(cred, _SPENT, issuers=tuple(issuers), ends=ends)
+    peer = replace(_read(cred), issuers=tuple(issuers), ends=ends)
     return Session(Role(role), method, suite, c_i, c_r, peer, prk_out, (), renewals, updates)
+
+
+def _read(cred: bytes) -> Credential:
+    """Return what CRED_x is, key and all: a peer is who it was before the power failed."""
+    item = cbor.loads(cred)
+    if type(item) is bytes:
+        return parse_certificate(item)
+    return parse_ccs(cred) if type(item) is dict else parse_cwt(cred)

@@ -103,6 +103,7 @@ class Agent:
 
         Raises nothing: what a peer sends is answered, rejected or ignored.
         """
+        self._upkeep.expire(now)  # what is asked now may be told to others, and to no one whose time is over
         self._reachability.received(peer, len(data), now)
         events = self._endpoint.receive(data, peer, now)
         if any(isinstance(event, ResponseReceived) for event in events):
