@@ -25,7 +25,7 @@ def has_one_channel_per_peer() -> None:
     original = ChannelTable.open
 
     def replacing(self: ChannelTable, session: Any, now: float = 0.0, peer: Hashable = None) -> Channel:
-        for channel in list(self._by_peer.get(session.peer.cred, {}).values()):
+        for channel in list(self._by_peer.get(session.peer.counted_as, {}).values()):
             self.close(channel, Event.CLOSE)
         return original(self, session, now, peer)
 
@@ -125,7 +125,7 @@ def closes_all_channels_of_the_peer() -> None:
         assert request.channel is not None
         if request.channel.session is None:
             raise ProtocolError(Problem.METHOD_NOT_ALLOWED, "CHN-1280")
-        for channel in self._channels._by_peer[request.channel.session.peer.cred].values():
+        for channel in self._channels._by_peer[request.channel.session.peer.counted_as].values():
             self.leave(channel, ChannelEnd.PEER)
         return Reply(Code.DELETED)
 

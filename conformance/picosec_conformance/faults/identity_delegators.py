@@ -290,6 +290,41 @@ def knows_chains_by_what_they_say() -> None:
     Chains._use = use
 
 
+def _counting(as_what: Callable[[Chain], bytes]) -> None:
+    original = vouching._peer
+    vouching._peer = lambda made: replace(original(made), party=as_what(made))
+
+
+@fault("IDN-2260")
+def counts_every_credential_for_itself() -> None:
+    """Another credential is another peer."""
+    _counting(lambda made: b"")
+
+
+@fault("IDN-2260")
+def counts_every_key_for_itself() -> None:
+    """A peer is a key, and whoever let it in is another."""
+    _counting(lambda made: made.holder.key.x)
+
+
+@fault("IDN-2260")
+def counts_by_who_let_somebody_in() -> None:
+    """Who is let in by Bob counts as Bob, and Bob as whoever let him in."""
+    _counting(lambda made: made.credentials[max(0, len(made.credentials) - 2)].claims.holder.key.x)
+
+
+@fault("IDN-2260")
+def counts_parties_by_name() -> None:
+    """The kid of the first credential is who it is."""
+    _counting(lambda made: made.credentials[0].claims.holder.kid)
+
+
+@fault("IDN-2260")
+def counts_all_members_as_one() -> None:
+    """They are all of the zone."""
+    _counting(lambda made: made.last.claims.zone)
+
+
 @fault("IDN-1360")
 def forgets_who_is_who_when_it_sleeps() -> None:
     """The key of a peer served the handshake; nothing needs it afterwards."""

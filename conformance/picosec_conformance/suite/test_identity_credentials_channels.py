@@ -29,11 +29,11 @@ from picosec_conformance.credentials import (
     holder_key,
     scope,
 )
-from picosec_conformance.edhoc_peer import HostileInitiator, HostileResponder, expect_given_up
+from picosec_conformance.edhoc_peer import HostileInitiator, HostileResponder, expect_error, expect_given_up
 from picosec_conformance.edhoc_run import Prover
 from picosec_conformance.identity import claims as issuer_claims
 from picosec_conformance.keeper import Keeper
-from picosec_conformance.lives import Renewing, wakes, works
+from picosec_conformance.lives import Renewing, room_for, wakes, works
 from picosec_conformance.meeting import BOTH_SIDES
 from picosec_conformance.objects import APPLICATION as FOR_APPLICATIONS
 from picosec_conformance.objects import NOW, PLATFORM
@@ -628,3 +628,58 @@ def test_guest_is_told_nothing_after_the_end(zone: Zone, control: Control, chann
     assert channel.unprotect(reply).code == Code.CHANGED
     assert not told
     assert not control.advance(5)
+
+
+def entering(zone: Zone, *links: Link) -> Channel:
+    """Hand a chain over, and open a channel with it."""
+    zone.takes(*links)
+    return zone.channel(links[-1], "kid")
+
+
+@pytest.mark.requirement("IDN-2260")
+@pytest.mark.needs("channel.life")
+def test_guests_of_a_guest_take_room_from_each_other(zone: Zone, control: Control) -> None:
+    """Mallory, who may let others in, opens channels under one new name after the other: the owner's stays."""
+    room_for(control, zone.parties(zone.link()), 4)
+    owner = entering(zone, zone.link("owner"))
+    mallory = zone.link("mallory", claims={DEPTH: 2})
+    bob = zone.link("bob", "mallory", claims={DEPTH: 1})
+    chains = [[mallory], [mallory, bob], [mallory, bob, zone.link("c", "bob")], [mallory, zone.link("d", "mallory")]]
+    chains += [[mallory, bob, zone.link("e", "bob")]]
+
+    guests = [entering(zone, *links) for links in chains]
+
+    assert works(zone.target, owner)
+    assert [works(zone.target, guest) for guest in guests] == [False, False, True, True, True]
+
+
+@pytest.mark.requirement("IDN-2260")
+@pytest.mark.needs("channel.life")
+def test_renewed_credential_brings_no_new_room(zone: Zone, control: Control) -> None:
+    """Another credential for the same key is not another peer."""
+    room_for(control, zone.parties(zone.link()), 2)
+    owner = entering(zone, zone.link("owner"))
+    guests = [entering(zone, zone.link(claims={ISSUED: NOW - number})) for number in range(3)]
+
+    assert works(zone.target, owner)
+    assert [works(zone.target, guest) for guest in guests] == [False, False, True]
+
+
+@pytest.mark.requirement("IDN-2260", "CHN-1270")
+@pytest.mark.needs("channel.life")
+def test_whom_others_let_in_is_another_peer(zone: Zone, control: Control) -> None:
+    """A key of the same name as Mallory's, and with guests of its own, pushes nobody out of what Mallory uses."""
+    room_for(control, zone.parties(zone.link()), 2)
+    mallory = zone.link("mallory", claims={DEPTH: 1})
+    channels = [entering(zone, mallory, zone.link(name, "mallory")) for name in ("a", "b")]
+    other = zone.link(zone.new_key(b"mallory"), claims={DEPTH: 1})
+    guest = zone.link("c", other.holder)
+    zone.takes(other, guest)
+    peer = HostileInitiator(zone.target, zone.parties(guest))
+    peer.reach_2()
+    id_cred = b"\xa1\x04" + dumps(guest.holder.kid)
+    message_3 = peer.run.encrypt_3(peer.run.compose_plaintext_3(id_cred=id_cred, cred=guest.cwt))
+
+    expect_error(zone.target, peer.send_3(message_3), Problem.BUSY)
+
+    assert all(works(zone.target, channel) for channel in channels)

@@ -80,6 +80,13 @@ class Credential:
     issuers: tuple[bytes, ...] = ()
     #: When the channels that it opened end, None where that is left to others.
     ends: int | None = None
+    #: Names those who count as one peer when there is no room, empty where the credential itself does.
+    party: bytes = b""
+
+    @property
+    def counted_as(self) -> bytes:
+        """What peers have in common that take room from nobody but each other (CHN-1260, IDN-2260)."""
+        return self.party or self.cred
 
     def serves(self, usage: Usage, suite: Suite) -> bool:
         """Whether the key can serve ``usage`` in ``suite`` (CHN-470)."""

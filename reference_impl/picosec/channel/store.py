@@ -114,6 +114,7 @@ def _record(channel: Channel, kept: list[Channel]) -> list[Any]:
         session.updates,
         list(session.peer.issuers),
         session.peer.ends,
+        session.peer.party,
     ]
 
 
@@ -129,8 +130,9 @@ def _session(
     updates: int,
     issuers: Sequence[bytes] = (),
     ends: int | None = None,
+    party: bytes = b"",
 ) -> Session:
-    peer = replace(_read(cred), issuers=tuple(issuers), ends=ends)
+    peer = replace(_read(cred), issuers=tuple(issuers), ends=ends, party=party)
     return Session(Role(role), method, suite, c_i, c_r, peer, prk_out, (), renewals, updates)
 
 

@@ -352,19 +352,19 @@ class ChannelTable(Channels):
     def _enter(self, channel: Channel, among: dict[bytes, Channel] | None = None) -> None:
         assert channel.session is not None
         (self._active if among is None else among)[channel.id] = channel
-        self._by_peer.setdefault(channel.session.peer.cred, {})[channel.id] = channel
+        self._by_peer.setdefault(channel.session.peer.counted_as, {})[channel.id] = channel
 
     def _leave(self, channel: Channel) -> None:
         assert channel.session is not None
         (self._idle if channel.id in self._idle else self._active).pop(channel.id)
-        cred = channel.session.peer.cred
-        del self._by_peer[cred][channel.id]
-        if not self._by_peer[cred]:
-            del self._by_peer[cred]
+        party = channel.session.peer.counted_as
+        del self._by_peer[party][channel.id]
+        if not self._by_peer[party]:
+            del self._by_peer[party]
 
     def _make_room(self, session: Session) -> None:
         """Close one channel if there are too many: of the same peer, or one that is idle (CHN-1260, CHN-1270)."""
-        own = self._by_peer.get(session.peer.cred, {})
+        own = self._by_peer.get(session.peer.counted_as, {})
         oldest = next(iter(own.values()), None)
         if len(own) < self.policy.per_peer:
             if len(self._active) + len(self._idle) < self.policy.most:

@@ -94,7 +94,9 @@ def _is_of(chain: Chain, sender: SenderKey) -> bool:
 def _peer(chain: Chain) -> Credential:
     """Return the credential of a chain's holder, with what else it rests on."""
     *issuers, cwt = chain.cwts
-    return replace(parse_cwt(cwt), issuers=tuple(issuers), ends=chain.last.claims.expires)
+    first = chain.credentials[0].claims.holder.key
+    party = bytes([first.curve.value]) + first.x + first.y
+    return replace(parse_cwt(cwt), issuers=tuple(issuers), ends=chain.last.claims.expires, party=party)
 
 
 @lru_cache(_REMEMBERED)
