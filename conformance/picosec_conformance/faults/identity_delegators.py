@@ -325,6 +325,20 @@ def counts_all_members_as_one() -> None:
     _counting(lambda made: made.last.claims.zone)
 
 
+@fault("IDN-2270")
+def gives_every_key_an_allowance() -> None:
+    """A peer is a key, and has what a peer gets."""
+    original = Keyring.holder
+    Keyring.holder = lambda self, peer: original(self, replace(peer, party=b""))
+
+
+@fault("IDN-2270")
+def counts_all_that_a_zone_let_in_as_one() -> None:
+    """They came by the same anchor."""
+    original = Keyring.holder
+    Keyring.holder = lambda self, peer: original(self, replace(peer, party=b"zone" if peer.party else b""))
+
+
 @fault("IDN-1360")
 def forgets_who_is_who_when_it_sleeps() -> None:
     """The key of a peer served the handshake; nothing needs it afterwards."""

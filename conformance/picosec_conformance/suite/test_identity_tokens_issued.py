@@ -15,6 +15,7 @@ from picosec_conformance.acquaintance import Acquaintance
 from picosec_conformance.channel import Channel
 from picosec_conformance.control import Control
 from picosec_conformance.courier import Courier, asking
+from picosec_conformance.credentials import DEPTH
 from picosec_conformance.handshake import introduce, open_channel
 from picosec_conformance.identity import Identity
 from picosec_conformance.lives import another_credential, another_peer, opened, wakes
@@ -23,6 +24,7 @@ from picosec_conformance.settings import CONTROL
 from picosec_conformance.target import Target
 from picosec_conformance.ticketing import PATH, Ticketing
 from picosec_conformance.tokens import LARGEST_REQUEST, MOST, NO_POINTS, TokenKey
+from picosec_conformance.zone import Zone
 
 pytestmark = pytest.mark.needs(CONTROL, "identity.tokens.issuer", "channel.oscore.server")
 
@@ -244,6 +246,38 @@ def test_allowance_outlives_the_power(ticketing: Ticketing, channel: Channel) ->
     ticketing.gets(channel)
 
     ticketing.denied(channel, ticketing.begin().request().encode(), Problem.EXHAUSTED)
+
+
+@pytest.mark.requirement("IDN-2270")
+@pytest.mark.needs(
+    "identity.credentials",
+    "channel.edhoc.responder",
+    "channel.edhoc.method.3",
+    "channel.edhoc.suite.2",
+    "channel.edhoc.credential.kid",
+)
+@pytest.mark.parametrize(
+    "reboot", [False, pytest.param(True, marks=pytest.mark.needs("channel.resume"))], ids=["awake", "rebooted"]
+)
+def test_guests_of_a_guest_have_his_allowance(ticketing: Ticketing, zone: Zone, reboot: bool) -> None:
+    """Mallory lets in as many keys as he wants tokens; whom the zone let in has his own."""
+    if reboot:
+        zone.control.provision(methods=[zone.method], suites=[zone.suite], message_4=False, store_channels=True)
+    mallory = zone.link("mallory", claims={DEPTH: 2})
+    bob = zone.link("bob", "mallory", claims={DEPTH: 1})
+    channel = zone.channel(mallory)
+    ticketing.gets(channel, 2)
+    zone.takes(mallory, bob)
+    ticketing.gets(zone.channel(bob, "kid"), 2)
+    guest = zone.link("guest", "bob")
+    zone.takes(mallory, bob, guest)
+    channel = zone.channel(guest, "kid")
+    if reboot:
+        zone.control.reboot()
+        assert wakes(ticketing.target, channel)
+
+    ticketing.denied(channel, ticketing.begin().request().encode(), Problem.EXHAUSTED)
+    ticketing.gets(zone.channel(zone.link("ann")), 4)
 
 
 @pytest.mark.requirement("IDN-1360")

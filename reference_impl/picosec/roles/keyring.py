@@ -227,10 +227,11 @@ class Keyring:
 
     def holder(self, peer: Credential) -> bytes:
         """Return what names the holder of a credential, whatever further ones it has: its identifier, which stays when
-        its key changes, where that is followed, and else its key.
+        its key changes, where that is followed, and else its key, or that of whom the zone let in who let it in.
         """
         holders = (identifier for identifier, known in self.peers.items() if _credential(known) == peer.cred)
-        return next(holders, bytes([peer.key.curve.value]) + peer.key.x)
+        own = bytes([peer.key.curve.value]) + peer.key.x
+        return next(holders, peer.party[: len(own)] or own)  # IDN-2270
 
     def believe(self, history: History) -> None:
         """Trust the identity of a history, and go on from what was known of it in an earlier life.
