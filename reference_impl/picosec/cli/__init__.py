@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "identity": ("picosec.cli.identity", "make a key and its credential, for a device or for yourself"),
     "id": ("picosec.cli.id", "make an identity that outlives its keys, give it another key, verify a history"),
     "cred": ("picosec.cli.cred", "say who belongs to a zone and may do what there, delegate it, take it back"),
+    "attest": ("picosec.cli.attest", "ask a device what it runs and whether it was opened, and judge what it says"),
     "object": ("picosec.cli.object", "make keys for objects, and objects that a device takes days later"),
     "seal": ("picosec.cli.seal", "seal private keys that lie in files as they are"),
     "context": ("picosec.cli.context", "make an OSCORE context that two sides share beforehand"),

@@ -20,7 +20,7 @@ from picosec.cli.waiting import Waiting, Watching
 from picosec.crypto.suites import SUITES
 from picosec.crypto.vault import KeptKeys, software_vault
 from picosec.messaging.blocks import BLOCK_SIZES
-from picosec.messaging.coap import Code
+from picosec.messaging.coap import Code, Message
 from picosec.net import udp
 from picosec.net.clock import SystemClock
 from picosec.net.connection import Connection
@@ -65,14 +65,24 @@ def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None
     parser.epilog = f"examples:\n{examples}\n{EXIT_CODES}"
     url = "coap://HOST[:PORT]/PATH, the same with coap+tcp or coap+ws, or with --serial /PATH alone"
     parser.add_argument("url", metavar="URL", help=url)
-    protection = parser.add_argument_group("protection (without any, only open resources answer)")
+    add_conversation_arguments(parser)
+    parser.add_argument("--accept", type=int, metavar="N", help="the only Content-Format that you take")
+
+
+def add_conversation_arguments(parser: argparse.ArgumentParser, *, handshakes: bool = False) -> None:
+    """Declare what says how to talk to a device; with ``handshakes``, over a channel that EDHOC opens and no other."""
+    without = "this takes a channel" if handshakes else "without any, only open resources answer"
+    protection = parser.add_argument_group(f"protection ({without})")
     protection.add_argument("--identity", type=Path, metavar="FILE", help="your identity, to open a channel by EDHOC")
     protection.add_argument("--peer", type=Path, metavar="FILE", help="the public half of the device's identity")
     protection.add_argument(
         "--credential", type=Path, metavar="FILE", help="what a zone says of you, beside your identity (`picosec cred`)"
     )
     add_vault_argument(protection, "what opens your private key")
-    protection.add_argument("--context", type=Path, metavar="FILE", help="an OSCORE context instead of a handshake")
+    if handshakes:
+        parser.set_defaults(context=None)
+    else:
+        protection.add_argument("--context", type=Path, metavar="FILE", help="an OSCORE context instead of a handshake")
     link = parser.add_argument_group("link")
     link.add_argument("--serial", metavar="TTY", help="talk over a serial line instead of the network")
     link.add_argument("--baudrate", type=int, default=DEFAULT_BAUDRATE, metavar="N", help="default: %(default)s")
@@ -85,7 +95,6 @@ def add_common_arguments(parser: argparse.ArgumentParser, examples: str) -> None
     )
     link.add_argument("--non", action="store_true", help="ask once and non-confirmable: not sent again (UDP, serial)")
     link.add_argument("--timeout", type=float, default=PATIENCE, metavar="S", help="seconds to wait (%(default)g)")
-    parser.add_argument("--accept", type=int, metavar="N", help="the only Content-Format that you take")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the handshake and all that goes and comes")
 
 
@@ -93,6 +102,16 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
     """Send the request that a command line asks for, show the answer and return the exit code."""
     place = destination(options.url, serial=options.serial is not None)
     message = request(code, place.options, options)
+    waiting = converse(message, place, options)
+    if waiting.left:
+        return DONE
+    if isinstance(waiting, Watching) and isinstance(waiting.outcome, events.Response) and not waiting.told:
+        complain("the device does not let this be observed; this is what it says now")
+    return show(waiting.outcome, options)
+
+
+def converse(message: Message, place: Place, options: argparse.Namespace) -> Waiting:
+    """Send a request, and return what became of it. Raises :class:`Mistake` and ``TransportError``."""
     observing = getattr(options, "observe", False)
     with ExitStack() as opened:
         protected = options.identity is not None or options.context is not None
@@ -124,10 +143,7 @@ def run_request(code: Code, options: argparse.Namespace) -> int:
             if not isinstance(link, Connection):  # the end of a connection says it
                 with suppress(TransportError):  # who leaves does not care that the other one left before
                     run_loop(waiting, [link], clock, lambda: waiting.over)
-            return DONE
-    if observing and isinstance(waiting.outcome, events.Response) and not waiting.told:
-        complain("the device does not let this be observed; this is what it says now")
-    return _show(waiting.outcome, options.timeout, ADVICE if options.credential is None else ZONE_ADVICE)
+    return waiting
 
 
 def _link(place: Place, options: argparse.Namespace) -> Link:
@@ -147,7 +163,10 @@ def _link(place: Place, options: argparse.Namespace) -> Link:
             return udp.connect(place.host, place.port)
 
 
-def _show(outcome: events.Event | None, timeout: float, advice: Mapping[Problem, str]) -> int:
+def show(outcome: events.Event | None, options: argparse.Namespace) -> int:
+    """Show what became of a request, and return the exit code."""
+    timeout = options.timeout
+    advice: Mapping[Problem, str] = ADVICE if options.credential is None else ZONE_ADVICE
     match outcome:
         case events.Response(message=message) if message.code >> 5 == Code.CONTENT >> 5:
             print(content(message.content_format, message.payload) or status(message.code), flush=True)

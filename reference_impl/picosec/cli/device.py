@@ -40,6 +40,11 @@ link it serves UDP on this machine alone."""
       identities that outlive their keys, on both sides (see `picosec id`)
   picosec device --identity lamp.toml --anchor home.public.toml --vault vault/lamp.toml --memory card/lamp.memory
       takes whoever belongs to a zone (see `picosec cred`)
+  picosec device --identity lamp.toml --trust me.public.toml --attester lamp.attest.toml --vault vault/lamp.toml
+      says over a channel what it runs, and that nobody opened it (see `picosec attest`)
+  picosec device --identity lamp.toml --anchor home.public.toml --need-endorser works.public.toml \\
+      --vault vault/lamp.toml --memory card/lamp.memory
+      takes whoever belongs to a zone and has the word of a third party (see `picosec cred endorse`)
   picosec identity lamp.toml --vault "$token"
   picosec device --identity lamp.toml --trust me.public.toml --vault "$token"
       its key lies in a secure element and never leaves; $token is, say,
@@ -93,6 +98,23 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     )
     keys.add_argument(
         "--status-issuer", type=Path, action="append", metavar="FILE", help="whose lists of what was revoked it takes"
+    )
+    keys.add_argument(
+        "--endorser",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="the public half of a third party (`picosec cred new`): what it says of others is taken",
+    )
+    keys.add_argument(
+        "--need-endorser",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="the same, and whoever has an identity or belongs to a zone opens a channel with its word only",
+    )
+    keys.add_argument(
+        "--attester", type=Path, metavar="FILE", help="by what it says what it runs: the file of `picosec attest new`"
     )
     keys.add_argument("--message-4", action="store_true", help="confirm each handshake with message_4")
     rest = parser.add_argument_group(
@@ -160,7 +182,8 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
-    for name in ("identity", "trust", "context", "id", "trust_id", "objects", "anchor", "status_issuer"):
+    given = "identity", "trust", "context", "id", "trust_id", "objects", "anchor", "status_issuer"
+    for name in (*given, "endorser", "need_endorser", "attester"):
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise Mistake(f"a test build gets its keys through the Test Interface: leave out {option}")

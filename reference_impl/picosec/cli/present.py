@@ -64,7 +64,7 @@ def _problem(payload: bytes) -> str | None:
     if named is None:
         return None
     text = f"{TEXT[named]} ({named.name.lower()})"
-    return f"{text}: {_printable(detail)}" if isinstance(detail, str) else text
+    return f"{text}: {printable(detail)}" if isinstance(detail, str) else text
 
 
 def _cbor(payload: bytes) -> str:
@@ -72,10 +72,10 @@ def _cbor(payload: bytes) -> str:
 
 
 def _text(payload: bytes) -> str:
-    return _printable(payload.decode())
+    return printable(payload.decode())
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return text fit for a terminal: a device's words must not move a person's cursor."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
@@ -98,7 +98,7 @@ def _senml(payload: bytes) -> str:
     for record in records:
         base |= {label: value for label, value in record.items() if isinstance(label, int) and label < 0}
         rows.append(_senml_row({**base, **record}))
-    return _table(rows)
+    return table(rows)
 
 
 def _senml_row(record: Mapping[int, Any]) -> list[str]:
@@ -114,7 +114,8 @@ def _senml_row(record: Mapping[int, Any]) -> list[str]:
     return [*row, f"at {time}"] if time else row
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as columns."""
     widths = [max(len(row[i]) if i < len(row) else 0 for row in rows) for i in range(max(map(len, rows), default=0))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows)
     return "\n".join(lines)

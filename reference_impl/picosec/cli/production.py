@@ -44,7 +44,7 @@ def production(options: argparse.Namespace, opened: ExitStack) -> tuple[Device, 
 
         keys = keys or Keeper(vault)
         fill(keyring, opened, options.identity or (), options.trust or (), options.context or (), keys)
-        if options.objects or options.id:
+        if options.objects or options.id or options.attester:
             _fill_further(keyring, options, keys)
     _believe(keyring, options)
     if options.memory is not None:
@@ -57,13 +57,15 @@ def production(options: argparse.Namespace, opened: ExitStack) -> tuple[Device, 
 
 def _own(options: argparse.Namespace) -> list[Path]:
     """Return the files that may have secrets."""
-    named = ((options.id,) if options.id else ()), options.identity, options.objects, options.context
+    single = [path for path in (options.id, options.attester) if path]
+    named = single, options.identity, options.objects, options.context
     return [path for files in named for path in files or ()]
 
 
 def _check(options: argparse.Namespace) -> None:
     """Hold the options against one another, and say so when a key lies there for everybody who copies the file."""
-    needy = [name for name in ("objects", "anchor", "status_issuer", "trust_id") if getattr(options, name)]
+    takes = "objects", "anchor", "status_issuer", "trust_id", "endorser", "need_endorser"
+    needy = [name for name in takes if getattr(options, name)]
     if needy and options.memory is None:
         name = f"--{needy[0].replace('_', '-')}"
         raise Mistake(f"{name} takes what must never be forgotten: add --memory, where it lies sealed, and --vault")
@@ -90,18 +92,28 @@ def _fill_further(keyring: Keyring, options: argparse.Namespace, keys: object) -
         add_object_keys(keyring, path, keys)
     if options.id is not None:
         keyring.assume(read_own(options.id, keys))
+    if options.attester is not None:
+        from picosec.cli.attester_files import read_attester
+
+        keyring.attester = read_attester(options.attester, keys)
 
 
 def _believe(keyring: Keyring, options: argparse.Namespace) -> None:
-    """Believe zones, and whoever says what was revoked: of a zone, its own file tells that too."""
+    """Believe zones, third parties, and whoever says what was revoked: the files of the former tell that too."""
     if options.anchor:
         from picosec.cli.zone_files import read_anchor
 
         keyring.chains.admit(read_anchor(path) for path in options.anchor)
-    if options.anchor or options.status_issuer:
+    endorsers = [*(options.endorser or ()), *(options.need_endorser or ())]
+    if endorsers:
+        from picosec.cli.zone_files import read_endorser
+
+        needed = [read_endorser(path).kid for path in options.need_endorser or ()]
+        keyring.endorsements.admit(map(read_endorser, endorsers), needed)
+    if options.anchor or options.status_issuer or endorsers:
         from picosec.cli.status_files import read_status_issuer
 
-        paths = [*(options.anchor or ()), *(options.status_issuer or ())]
+        paths = [*(options.anchor or ()), *(options.status_issuer or ()), *endorsers]
         keyring.status.admit(read_status_issuer(path) for path in paths)
 
 

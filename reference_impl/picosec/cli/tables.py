@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,7 +115,12 @@ def write_tables(path: Path, tables: Mapping[str, Mapping[str, str]], mode: int,
         file.write(f"# {comment}\n")
         for table, lines in tables.items():
             file.write(f"[{table}]\n")
-            file.writelines(f"{key} = {_quoted(value)}\n" for key, value in lines.items())
+            file.writelines(f"{_key(key)} = {_quoted(value)}\n" for key, value in lines.items())
+
+
+def _key(text: str) -> str:
+    """Return a TOML key: bare where it can be."""
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:

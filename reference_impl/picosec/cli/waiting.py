@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Hashable
 from typing import Final
 
+from picosec.channel.session import Session
 from picosec.cli.present import content, status
 from picosec.messaging.connections import Framing
 from picosec.roles import events
@@ -28,6 +29,8 @@ class Waiting:
         self.gave_up = False
         #: How often a value was shown already.
         self.told = 0
+        #: Of the channel that was opened for this, if one was.
+        self.session: Session | None = None
         self._app = app
         self._ask = ask
         self._handle: int | None = None
@@ -91,6 +94,11 @@ class Waiting:
         """Whether there is nothing more to wait for."""
         return self.outcome is not None or self.gave_up
 
+    @property
+    def left(self) -> bool:
+        """Whether somebody who watched has seen enough."""
+        return self._leaving
+
     def _look(self) -> None:
         for event in self._app.events():
             if event.handle == self._handle:
@@ -99,8 +107,9 @@ class Waiting:
     def _take(self, event: events.Event) -> None:
         if not isinstance(event, events.ChannelOpened):
             self.outcome = event
-        elif self._verbose:
-            session = event.session
+            return
+        session = self.session = event.session
+        if self._verbose:
             name = session.peer.subject or session.peer.kid.hex()
             self._say(f"channel with {name!r}: EDHOC method {session.method}, suite {session.suite}")
 

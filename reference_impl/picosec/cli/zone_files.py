@@ -38,6 +38,7 @@ from picosec.crypto.curves import Curve
 from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.identity.chain import Anchor
+from picosec.identity.endorsements import Endorser
 from picosec.identity.keys import HASH_SIZE
 from picosec.identity.status_lists import StatusIssuer
 from picosec.identity.status_token import StatusToken, decode_token, issue_token, verify_token
@@ -115,6 +116,15 @@ def read_zone(path: Path, keeper: Keeper) -> Zone:
 def read_anchor(path: Path) -> Anchor:
     """Read whose credentials are believed. Raises :class:`Mistake`."""
     return _anchor(path, ZONE if ZONE in document(path) else ANCHOR)
+
+
+def read_endorser(path: Path) -> Endorser:
+    """Read whose word counts: a third party has the same files as a zone, and nobody belongs to it.
+
+    Raises :class:`Mistake`.
+    """
+    anchor = read_anchor(path)
+    return Endorser(anchor.kid, anchor.key)
 
 
 def _anchor(path: Path, name: str) -> Anchor:

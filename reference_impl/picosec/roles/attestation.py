@@ -57,7 +57,7 @@ class Attesting:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """What evidence has to answer: the nonce of it, and the code that the peer is said to be."""
 
     nonce: bytes
@@ -78,7 +78,7 @@ class Appraising:
         self._client = client
         self._entropy = entropy
         self._date = date
-        self._asked: dict[int, _Question] = {}
+        self._asked: dict[int, Question] = {}
 
     def ask(self, handle: int, channel: Channel, now: float) -> None:
         """Ask the peer of a channel (IDN-1170).
@@ -90,8 +90,8 @@ class Appraising:
         if session is None or peer is None:
             raise ProtocolError(Problem.BAD_REQUEST, "IDN-1120", "no exporter, or nobody knows where the peer is")
         challenge = self._entropy(NONCE_SIZE)
-        question = _question(session, challenge)
-        self._client.ask(handle, _request(challenge), peer, now, channel)
+        question = question_of(session, challenge)
+        self._client.ask(handle, evidence_request(challenge), peer, now, channel)
         self._asked[handle] = question
 
     def judged(self, event: Event, now: float) -> Event:
@@ -106,7 +106,7 @@ class Appraising:
                 return Appraised(handle, reason)
         return Appraised(event.handle, Problem.REFUSED)
 
-    def _problem(self, question: _Question, message: Message, now: float) -> Problem | None:
+    def _problem(self, question: Question, message: Message, now: float) -> Problem | None:
         """Return what is wrong with an answer, None for good evidence."""
         if message.code != Code.CONTENT:
             return Problem.REFUSED
@@ -119,11 +119,13 @@ class Appraising:
         return None
 
 
-def _question(session: Session, challenge: bytes) -> _Question:
-    return _Question(bound_nonce(session.export, challenge, session.recipient_id), code_of(session.peer.cred))
+def question_of(session: Session, challenge: bytes) -> Question:
+    """Return what is asked of the peer of a session by a challenge."""
+    return Question(bound_nonce(session.export, challenge, session.recipient_id), code_of(session.peer.cred))
 
 
-def _request(challenge: bytes) -> Message:
+def evidence_request(challenge: bytes) -> Message:
+    """Return the request that a verifier makes (IDN-1170)."""
     formats = (
         (int(Option.CONTENT_FORMAT), uint_bytes(CONTENT_FORMAT_CBOR)),
         (int(Option.ACCEPT), uint_bytes(CONTENT_FORMAT_EAT)),
