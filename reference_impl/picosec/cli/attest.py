@@ -60,7 +60,12 @@ exit codes: 0 acceptable · 1 not so, or the device refused · 2 a mistake in th
         help="new: what runs; check: what may run, beside what the attester's file says",
     )
     new = parser.add_argument_group("new")
-    new.add_argument("--debug", choices=DEBUG, help="the state of the debug ports, which nobody can measure")
+    new.add_argument(
+        "--debug",
+        choices=DEBUG,
+        metavar="STATE",
+        help=f"the state of the debug ports, which nobody can measure: {', '.join(DEBUG)}",
+    )
     new.add_argument("--maker", metavar="HEX", help="names who made it: 16 bytes by chance, or the 3 of the IEEE")
     new.add_argument("--ueid", metavar="HEX", help="names the device for as long as it exists (default: by chance)")
     new.add_argument("--kid", metavar="HEX", help="key identifier (default: four random bytes)")
@@ -71,7 +76,7 @@ exit codes: 0 acceptable · 1 not so, or the device refused · 2 a mistake in th
     judging = parser.add_argument_group("check")
     judging.add_argument("--attester", type=Path, metavar="FILE", help="the public half: whom to believe, and how far")
     judging.add_argument(
-        "--debug-disabled", action="store_true", help="debug ports have to be closed, whatever it says"
+        "--debug-disabled", action="store_true", help="debug ports have to be closed, whatever that file says"
     )
     judging.add_argument("--tampered", type=int, metavar="N", help="at most so often, and there has to be a sensor")
     add_conversation_arguments(parser, handshakes=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,7 +95,7 @@ def described(evidence: Evidence, appraisal: Appraisal, now: float) -> str:
     return table(rows)
 
 
-def _software(evidence: Evidence, appraisal: Appraisal) -> Iterator[Sequence[str]]:
+def _software(evidence: Evidence, appraisal: Appraisal) -> Iterator[list[str]]:
     acceptable = appraisal.software
     for name, runs in sorted(evidence.software.items()):
         if acceptable is None:
@@ -104,9 +104,9 @@ def _software(evidence: Evidence, appraisal: Appraisal) -> Iterator[Sequence[str
             verdict = "unknown: nobody said that it may run"
         else:
             verdict = _OK if runs in acceptable[name] else "unknown: another one than may run"
-        yield f"software {printable(name)}", runs.hex(), verdict
+        yield [f"software {printable(name)}", runs.hex(), verdict]
     for name in sorted((acceptable or {}).keys() - evidence.software.keys()):
-        yield f"software {printable(name)}", "does not run", "missing"
+        yield [f"software {printable(name)}", "does not run", "missing"]
 
 
 def _known(options: argparse.Namespace) -> KnownAttester:

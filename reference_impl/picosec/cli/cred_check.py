@@ -7,17 +7,21 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from picosec.cli.cred_endorse import read_endorsement
 from picosec.cli.cred_files import read_chain_file
 from picosec.cli.key_files import CURVES
 from picosec.cli.mistakes import DONE, REFUSED, Mistake, complain
 from picosec.cli.private import Keeper
 from picosec.cli.scopes import scope_lines
 from picosec.cli.status_files import read_status_issuer
-from picosec.cli.zone_files import list_path, read_anchor, read_zone, sign_list
+from picosec.cli.zone_files import list_path, read_anchor, read_endorser, read_zone, sign_list
 from picosec.errors import ProtocolError
 from picosec.identity.chain import Chain
 from picosec.identity.chains import Chains
 from picosec.identity.credential import Credential
+from picosec.identity.endorsement import Endorsement
+from picosec.identity.endorsements import Endorsements
+from picosec.identity.status import StatusReference
 from picosec.identity.status_lists import StatusLists
 from picosec.objects.keys import Purpose
 
@@ -35,8 +39,12 @@ def verify(options: argparse.Namespace) -> int:
         raise Mistake(
             "verify takes --anchor, the public half of a zone: a chain alone says nothing about whom you trust"
         )
-    chain, anchor, now = read_chain_file(options.file), read_anchor(options.anchor), time.time()
+    anchor, now = read_anchor(options.anchor), time.time()
     lists = _Unjudged() if options.status is None else _lists(options, now)
+    endorsement = read_endorsement(options.file)
+    if endorsement is not None:
+        return _verify_endorsement(options, endorsement, lists, now)
+    chain = read_chain_file(options.file)
     chains = Chains(lists)
     chains.admit([anchor])
     print(described(chain, None if options.status is None else lists, now))
@@ -52,21 +60,42 @@ def verify(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _verify_endorsement(options: argparse.Namespace, said: Endorsement, lists: StatusLists, now: float) -> int:
+    """Show what a third party says, and whether devices that believe it would take that."""
+    data: bytes = options.file.read_bytes()
+    lines = [f"{said.subject or '(no name)'}, until {_date(said.expires)}", f"    of      {said.identity.hex()}"]
+    lines += [f"    has     {name} = {value}" for name, value in sorted(said.attributes.items())]
+    print("\n".join([*lines, f"    status  {_place_of(said.status)}"]))
+    endorsements = Endorsements(lists)
+    endorsements.admit([read_endorser(options.anchor)])
+    try:
+        endorsements.judge(data, now)
+    except ProtocolError as error:
+        complain(f"{options.file}: {error}")
+        return REFUSED
+    told = options.status is not None or said.status is None
+    print("it holds" if told else "it holds, unless it was withdrawn: --status takes the list")
+    return DONE
+
+
 def revoke(options: argparse.Namespace, keys: Keeper) -> int:
-    """Take back the first credential of a chain, and with it all that followed."""
+    """Take back the first credential of a chain, and with it all that followed; or an endorsement."""
     if options.zone is None:
         raise Mistake("revoke takes --zone, who issued it")
-    zone, chain = read_zone(options.zone, keys), read_chain_file(options.file)
-    first = chain.credentials[0].claims
-    if first.zone != zone.anchor.zone:
-        raise Mistake(f"{options.file} is of another zone than {options.zone}")
-    if first.status is None or first.status.uri != zone.issuer.uri:
-        raise Mistake(
-            f"{options.file} has no place in the list of {options.zone}: it ends by itself, {_date(first.expires)}"
-        )
-    news = sign_list(zone, int(time.time()), revoked=first.status.index)
+    zone = read_zone(options.zone, keys)
+    endorsement = read_endorsement(options.file)
+    if endorsement is not None:
+        name, status, expires = endorsement.subject or "endorsement", endorsement.status, endorsement.expires
+    else:
+        first = read_chain_file(options.file).credentials[0].claims
+        if first.zone != zone.anchor.zone:
+            raise Mistake(f"{options.file} is of another zone than {options.zone}")
+        name, status, expires = first.subject or "somebody", first.status, first.expires
+    if status is None or status.uri != zone.issuer.uri:
+        raise Mistake(f"{options.file} has no place in the list of {options.zone}: it ends by itself, {_date(expires)}")
+    news = sign_list(zone, int(time.time()), revoked=status.index)
     path = list_path(options.zone)
-    print(f"{first.subject or 'somebody'}: place {first.status.index} is revoked{'' if news else ' already'}")
+    print(f"{name}: place {status.index} is revoked{'' if news else ' already'}")
     print(f"{path}  for the devices of the zone: `picosec put URL/ps/status --file {path} --format 279`")
     return DONE
 
@@ -117,7 +146,7 @@ def _status(credential: Credential, lists: StatusLists | None, now: float) -> st
     status = credential.claims.status
     if status is None:
         return "cannot be revoked by itself"
-    place = f"place {status.index} of {status.uri}"
+    place = _place_of(status)
     if lists is None:
         return place
     try:
@@ -126,6 +155,10 @@ def _status(credential: Credential, lists: StatusLists | None, now: float) -> st
         revoked = lists.revokes(credential.cwt)
         return f"{place}: {'revoked' if revoked else error.detail.removeprefix('status of the credential: ')}"
     return f"{place}: not revoked"
+
+
+def _place_of(status: StatusReference | None) -> str:
+    return "cannot be taken back by itself" if status is None else f"place {status.index} of {status.uri}"
 
 
 def _lists(options: argparse.Namespace, now: float) -> StatusLists:

@@ -67,7 +67,7 @@ def renew(options: argparse.Namespace, keys: Keeper) -> int:
     if before.status is not None and is_revoked(zone, before.status.index):
         raise Mistake(f"{options.file} was revoked: issue another one")
     now = max(int(time.time()), before.issued + 1)
-    claims = replace(before, issued=now, expires=_end(options, now), not_before=0)
+    claims = replace(before, issued=now, expires=end_of(options, now), not_before=0)
     return _written(options.file, Chain((issue(claims, keys.vault, zone.handle, zone.anchor.kid),)))
 
 
@@ -120,7 +120,7 @@ def _claims(options: argparse.Namespace, subject: Subject, zone: bytes, now: int
         holder=subject.holder,
         kind=kind,
         issued=now,
-        expires=_end(options, now),
+        expires=end_of(options, now),
         subject=name,
         scope=read_scope(options.allow),
         role=options.role,
@@ -132,7 +132,8 @@ def _claims(options: argparse.Namespace, subject: Subject, zone: bytes, now: int
     )
 
 
-def _end(options: argparse.Namespace, now: int) -> int:
+def end_of(options: argparse.Namespace, now: int) -> int:
+    """Return when what is issued now ends, as ``--days`` says. Raises :class:`Mistake`."""
     if not 0 < options.days <= 36_500:
         raise Mistake(f"--days takes more than 0 and at most 36500, not {options.days:g}")
     return now + int(options.days * _DAY)
