@@ -76,7 +76,7 @@ def judge(data: bytes, question: Question, known: KnownAttester, now: float) -> 
     if refused is None:
         print("acceptable")
         return DONE
-    complain(f"not acceptable, {refused}")
+    complain(f"not acceptable ({refused.problem.name.lower()}, {refused.requirement}): {refused.detail}")
     return REFUSED
 
 
@@ -139,7 +139,9 @@ def _place(options: argparse.Namespace) -> Place:
 def _when(issued: int | None, now: float) -> str:
     if issued is None:
         return "now, as the channel says; the device knows no date"
-    return f"{datetime.fromtimestamp(issued, UTC):%Y-%m-%d %H:%M:%S} UTC, {abs(now - issued):.0f} s from now"
+    ago = round(now - issued)
+    told = f"{ago} s ago" if ago >= 0 else f"{-ago} s ahead of this clock"
+    return f"{datetime.fromtimestamp(issued, UTC):%Y-%m-%d %H:%M:%S} UTC, {told}"
 
 
 def _hint(problem: Problem) -> str:

@@ -55,7 +55,7 @@ def test_a_device_says_what_it_runs(home: Path, picosec: Run) -> None:
         code, out, err = picosec("attest", "check", f"{url}/ps/attestation", *CHECK, "--code", "boot=other.bin")
         assert (code, err.count("\n")) == (1, 1)
         assert "missing" in out
-        assert "bad_evidence (IDN-1270)" in err
+        assert "(bad_evidence, IDN-1270)" in err
         assert picosec("attest", "check", f"{url}/ps/info", *CHECK)[0] == 2
 
 
