@@ -261,38 +261,6 @@ def lets_channels_outlive_credentials() -> None:
 
 
 @fault("IDN-920")
-def waits_for_a_request_to_look_at_the_date() -> None:
-    """A channel that nobody uses lives on: what is observed over it is told for ever."""
-    original = ChannelTable.next_timeout
-
-    def next_timeout(self: ChannelTable) -> float | None:
-        ending, self._ending = self._ending, []
-        try:
-            return original(self)
-        finally:
-            self._ending = ending
-
-    ChannelTable.next_timeout = next_timeout
-
-
-@fault("IDN-920")
-def ends_channels_by_a_timer_alone() -> None:
-    """The clock was set, the timer is due when somebody looks, and until then requests are served."""
-
-    def unprotect(self: ChannelTable, message: Any, now: float = 0.0, peer: Any = None) -> Any:
-        has_ended, ChannelTable._has_ended = ChannelTable._has_ended, lambda self, channel, now: False
-        try:
-            return _unprotect(self, message, now, peer)
-        finally:
-            ChannelTable._has_ended = has_ended
-
-    ChannelTable.unprotect = unprotect
-
-
-_unprotect = ChannelTable.unprotect
-
-
-@fault("IDN-920")
 def ends_every_channel_with_a_date() -> None:
     """What says when it ends ends then, of whatever kind it is."""
     from picosec.roles import agent

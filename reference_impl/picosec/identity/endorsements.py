@@ -69,6 +69,8 @@ class Endorsements:
         self._held: dict[tuple[bytes, bytes], HeldEndorsement] = {}
         #: Key identifiers of those whose word every peer with an identity needs.
         self.required: tuple[bytes, ...] = ()
+        #: Up to when it was noticed which of their words ended.
+        self._asked = 0.0
 
     def admit(self, endorsers: Iterable[Endorser], required: Iterable[bytes] | None = None) -> None:
         """Believe more endorsers; one of a known identifier takes the place of the one there was.
@@ -77,6 +79,7 @@ class Endorsements:
         """
         self._endorsers |= {each.kid: each for each in endorsers}
         self.required = self.required if required is None else tuple(required)
+        self._asked = 0.0
 
     def judge(self, data: bytes, now: float | None) -> HeldEndorsement:
         """Return the endorsement in bytes that were handed over; ``now`` is in seconds since 1970, None without a
@@ -143,6 +146,13 @@ class Endorsements:
         """Whether a word that a peer needs, and that is believed, has ended (IDN-2250)."""
         needed = (self._believed((kid, identity)) for kid in self.required)
         return now is not None and any(held is not None and now > held.said.expires for held in needed)
+
+    def ended_meanwhile(self, now: float | None) -> bool:
+        """Whether a word that peers need has ended since this was asked last."""
+        if now is None or not self.required:
+            return False
+        since, self._asked = self._asked, now
+        return any(since <= each.said.expires < now for (kid, _), each in self._held.items() if kid in self.required)
 
     def withdrawn(self, identity: bytes | None, taken: HeldList) -> bool:
         """Whether a list that was just taken withdraws what a peer needs (IDN-2140); one without identity needs

@@ -65,7 +65,7 @@ class Agent:
         self.channels = ChannelTable(keyring.channel_policy)
         self._keyring = keyring
         self.channels.admit, self.channels.time_of = self._admit, self._time_of
-        self.channels.outlived = self._outlived
+        self.channels.outlived, self.channels.words_ended = self._outlived, self._words_ended
         self._shelf = shelf
         for context in keyring.contexts:
             self.channels.add(context.channel())
@@ -103,7 +103,7 @@ class Agent:
 
         Raises nothing: what a peer sends is answered, rejected or ignored.
         """
-        self._upkeep.expire(now)  # what is asked now may be told to others, and to no one whose time is over
+        self._upkeep.lapse(now)  # what is asked now may be told to others, and to no one whose time is over
         self._reachability.received(peer, len(data), now)
         events = self._endpoint.receive(data, peer, now)
         if any(isinstance(event, ResponseReceived) for event in events):
@@ -403,6 +403,9 @@ class Agent:
             return False
         identity = self._keyring.identity_of(peer.cred)
         return identity is not None and endorsements.ended(identity, self._date(now))
+
+    def _words_ended(self, now: float) -> bool:
+        return self._keyring.endorsements.ended_meanwhile(self._date(now))
 
     def _grants(self, channel: Channel) -> Scope | None:
         """Return all that the peer of a channel may do, None where that was not limited (IDN-1600)."""

@@ -63,6 +63,7 @@ class ChannelTable(Channels):
         "outlived",
         "policy",
         "time_of",
+        "words_ended",
         "worn",
     )
 
@@ -87,6 +88,8 @@ class ChannelTable(Channels):
         self.time_of: Callable[[int], float | None] = lambda date: None
         #: Whether something else that a peer needs has ended.
         self.outlived: Callable[[Credential, float], bool] = lambda cred, now: False
+        #: Whether that of anybody ended since this was asked last: only then are all channels looked at.
+        self.words_ended: Callable[[float], bool] = lambda now: False
         #: The channels whose credentials end, by when they do.
         self._ending: list[tuple[int, int, Bond]] = []
         #: What happened since somebody looked: channels that made room, whose credentials ended, that got new keys from
@@ -205,13 +208,8 @@ class ChannelTable(Channels):
             self.worn.append(channel)
 
     def unprotect(self, message: Message, now: float = 0.0, peer: Hashable = None) -> Opened:
-        """Find the channel of an OSCORE request and verify it; raises as :meth:`Channels.unprotect` does, and
-        ``unknown_context`` when the credential that opened it has ended (IDN-920), or a word that it needs (IDN-2250).
-        """
+        """Find the channel of an OSCORE request and verify it; raises as :meth:`Channels.unprotect` does."""
         opened = super().unprotect(message)
-        if self._has_ended(opened.channel, now):
-            self.lapse(now)
-            raise ProtocolError(Problem.UNKNOWN_CONTEXT, "IDN-920", "the credential of its peer has ended")
         self.used(opened.channel, now)
         if peer is not None:
             self.connections.used(peer, opened.channel.bond.whereabouts)
@@ -274,23 +272,20 @@ class ChannelTable(Channels):
             heappop(self._ending)
             if channel is not None:
                 self._let_go(channel)
-        for channel in [*self._active.values(), *self._idle.values()]:
-            if channel.session is not None and self.outlived(channel.session.peer, now):
-                self._let_go(channel)
+        if self.words_ended(now):
+            for channel in [*self._active.values(), *self._idle.values()]:
+                if channel.session is not None and self.outlived(channel.session.peer, now):
+                    self._let_go(channel)
 
     def _let_go(self, channel: Channel) -> None:
         self.close(channel, Event.CLOSE)
         self.lapsed.append(channel)
 
     def _has_ended(self, channel: Channel, now: float) -> bool:
-        """Whether the credential that opened a channel has ended, or a word that its peer needs, as far as anybody
-        knows.
-        """
-        if channel.session is None:
-            return False
-        ends = channel.session.peer.ends
+        """Whether the credential that opened a channel has ended, as far as anybody knows."""
+        ends = None if channel.session is None else channel.session.peer.ends
         time = None if ends is None else self.time_of(ends)
-        return (time is not None and now > time) or self.outlived(channel.session.peer, now)
+        return time is not None and now > time
 
     def _note_end(self, channel: Channel) -> None:
         ends = None if channel.session is None else channel.session.peer.ends

@@ -83,10 +83,14 @@ class Upkeep:
 
     def expire(self, now: float) -> None:
         """Close the channels whose credentials have ended, and those that nothing was heard over for too long."""
-        self._channels.lapse(now)
-        self._report_lapsed(now)
+        self.lapse(now)
         for channel in self._channels.expire(now):
             self._report(ChannelClosed(None, channel.id, ChannelEnd.IDLE), now)
+
+    def lapse(self, now: float) -> None:
+        """Close the channels whose credentials have ended, or what else their peers need (IDN-920, IDN-2250)."""
+        self._channels.lapse(now)
+        self._report_lapsed(now)
 
     def _report_lapsed(self, now: float) -> None:
         lapsed, self._channels.lapsed = self._channels.lapsed, []
