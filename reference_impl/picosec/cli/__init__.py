@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "id": ("picosec.cli.id", "make an identity that outlives its keys, give it another key, verify a history"),
     "cred": ("picosec.cli.cred", "say who belongs to a zone and may do what there, delegate it, take it back"),
     "attest": ("picosec.cli.attest", "ask a device what it runs and whether it was opened, and judge what it says"),
+    "token": ("picosec.cli.token", "get anonymous tokens from a device that knows you, and spend them unknown"),
     "object": ("picosec.cli.object", "make keys for objects, and objects that a device takes days later"),
     "seal": ("picosec.cli.seal", "seal private keys that lie in files as they are"),
     "context": ("picosec.cli.context", "make an OSCORE context that two sides share beforehand"),

@@ -116,6 +116,13 @@ exit codes: 0 the other end closed, or somebody stopped it · 2 a mistake in the
     keys.add_argument(
         "--attester", type=Path, metavar="FILE", help="by what it says what it runs: the file of `picosec attest new`"
     )
+    keys.add_argument(
+        "--tokens",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="by what it issues anonymous tokens to peers, and takes them: the file of `picosec token new`",
+    )
     keys.add_argument("--message-4", action="store_true", help="confirm each handshake with message_4")
     rest = parser.add_argument_group(
         "what outlives the process",
@@ -183,7 +190,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 def _test_build(options: argparse.Namespace) -> tuple[_Party, Clock]:
     given = "identity", "trust", "context", "id", "trust_id", "objects", "anchor", "status_issuer"
-    for name in (*given, "endorser", "need_endorser", "attester"):
+    for name in (*given, "endorser", "need_endorser", "attester", "tokens"):
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise Mistake(f"a test build gets its keys through the Test Interface: leave out {option}")

@@ -44,7 +44,7 @@ def production(options: argparse.Namespace, opened: ExitStack) -> tuple[Device, 
 
         keys = keys or Keeper(vault)
         fill(keyring, opened, options.identity or (), options.trust or (), options.context or (), keys)
-        if options.objects or options.id or options.attester:
+        if options.objects or options.id or options.attester or options.tokens:
             _fill_further(keyring, options, keys)
     _believe(keyring, options)
     if options.memory is not None:
@@ -58,13 +58,13 @@ def production(options: argparse.Namespace, opened: ExitStack) -> tuple[Device, 
 def _own(options: argparse.Namespace) -> list[Path]:
     """Return the files that may have secrets."""
     single = [path for path in (options.id, options.attester) if path]
-    named = single, options.identity, options.objects, options.context
+    named = single, options.identity, options.objects, options.context, options.tokens
     return [path for files in named for path in files or ()]
 
 
 def _check(options: argparse.Namespace) -> None:
     """Hold the options against one another, and say so when a key lies there for everybody who copies the file."""
-    takes = "objects", "anchor", "status_issuer", "trust_id", "endorser", "need_endorser"
+    takes = "objects", "anchor", "status_issuer", "trust_id", "endorser", "need_endorser", "tokens"
     needy = [name for name in takes if getattr(options, name)]
     if needy and options.memory is None:
         name = f"--{needy[0].replace('_', '-')}"
@@ -96,6 +96,10 @@ def _fill_further(keyring: Keyring, options: argparse.Namespace, keys: object) -
         from picosec.cli.attester_files import read_attester
 
         keyring.attester = read_attester(options.attester, keys)
+    for path in options.tokens or ():
+        from picosec.cli.token_files import add_token_keys
+
+        add_token_keys(keyring, path, keys)
 
 
 def _believe(keyring: Keyring, options: argparse.Namespace) -> None:

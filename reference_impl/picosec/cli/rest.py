@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from picosec.channel.store import LABEL
-from picosec.cli import attester_files, contexts, id_files, object_files
+from picosec.cli import attester_files, contexts, id_files, object_files, token_files
 from picosec.cli.files import read_identity
 from picosec.cli.mistakes import Mistake, complain
 from picosec.cli.private import Keeper
@@ -141,7 +141,8 @@ def _named(path: Path) -> list[object]:
     """Return what names a party: a credential or, whatever its keys, an identifier; nothing for other keys."""
     if path.suffix == id_files.HISTORY_SUFFIX or id_files.is_own(path):
         return [id_files.KEPT, id_files.read_any(path).identifier]
-    if contexts.is_context(path) or object_files.is_object_key(path) or attester_files.is_attester(path):
+    others = contexts.is_context, object_files.is_object_key, attester_files.is_attester, token_files.is_token_key
+    if any(is_other(path) for is_other in others):
         return []
     each = read_identity(path, private=False).trusted()
     return [each.kind.value, each.credential, each.kid]

@@ -25,7 +25,7 @@ METHODS: Final = {
 }
 
 
-def read_scope(allowed: Sequence[str]) -> Scope | None:
+def read_scope(allowed: Sequence[str], where: str = "--allow") -> Scope | None:
     """Return the scope of what ``--allow`` gives, each such as ``GET,PUT /actuators/lamp``, or ``* /ps/info``.
 
     None for nothing given. Raises :class:`Mistake`.
@@ -36,13 +36,13 @@ def read_scope(allowed: Sequence[str]) -> Scope | None:
         path = path.strip()
         unknown = [name for name in names.upper().split(",") if name not in METHODS and name != "*"]
         if unknown or not path.startswith("/"):
-            raise Mistake(f"--allow takes methods and a path, such as 'GET,PUT /actuators/lamp', not {text!r}")
+            raise Mistake(f"{where} takes methods and a path, such as 'GET,PUT /actuators/lamp', not {text!r}")
         for name in names.upper().split(","):
             methods[path] = methods.get(path, 0) | METHODS.get(name, ALL_METHODS)
     try:
         return scope_of(methods.items()) if methods else None
     except ProtocolError as error:
-        raise Mistake(f"--allow: {error.detail}") from error
+        raise Mistake(f"{where}: {error.detail}") from error
 
 
 def scope_lines(scope: Scope | None, unlimited: str) -> list[str]:

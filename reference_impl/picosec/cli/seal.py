@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from picosec.cli import attester_files, contexts, files, id_files, object_files, status_files, zone_files
+from picosec.cli import attester_files, contexts, files, id_files, object_files, status_files, token_files, zone_files
 from picosec.cli.mistakes import DONE, Mistake, explained
 from picosec.cli.private import Keeper, keeper
 from picosec.cli.tables import Table, document, write_tables
@@ -51,6 +51,8 @@ LABELS: Final[dict[str, Callable[[Path], bytes]]] = {
     zone_files.ZONE: _zone,
     status_files.TABLE: _list,
     attester_files.TABLE: attester_files.sealing_label,
+    token_files.KEY: token_files.key_label,
+    token_files.READER: token_files.reader_label,
 }
 
 

@@ -8,7 +8,7 @@ from picosec.channel.channels import Channel
 from picosec.crypto.curves import Entropy
 from picosec.errors import ProtocolError
 from picosec.identity.token import MAX_COUNT
-from picosec.identity.token_purse import Purse, fetching
+from picosec.identity.token_purse import Fetching, Purse, fetching
 from picosec.messaging import problem
 from picosec.messaging.coap import Code, Message, Option, Type, path_options, uint_bytes
 from picosec.objects.request import CarriedRequest
@@ -51,12 +51,16 @@ class TokenFetching:
             self._purse.put(tokens)
             self._report(TokensFetched(handle, kid, self._purse.count(kid)), now)
 
-        message = Message(Type.CON, Code.POST, 0, b"", _OPTIONS, asked.request().encode())
-        self._client.errand(handle, message, channel, now, answered)
+        self._client.errand(handle, token_request(asked), channel, now, answered)
 
     def redeem(self, kid: bytes, request: CarriedRequest) -> bytes:
         """Return a redemption; how it travels is up to whoever asked for it. Raises as :meth:`Purse.redeem` does."""
         return self._purse.redeem(kid, request, self._entropy)
+
+
+def token_request(asked: Fetching) -> Message:
+    """Return the request for tokens that were begun."""
+    return Message(Type.CON, Code.POST, 0, b"", _OPTIONS, asked.request().encode())
 
 
 def _evaluated(outcome: Message | Problem) -> bytes:
