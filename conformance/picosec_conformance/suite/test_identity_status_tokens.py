@@ -150,6 +150,17 @@ def test_claims_outside_the_grammar_are_refused(keeper: Keeper, change: str) -> 
 
 
 @pytest.mark.requirement("IDN-110")
+def test_longest_time_to_live_and_longest_kid_are_taken(keeper: Keeper) -> None:
+    """At the edge of the grammar, and within it."""
+    issuer = Key(bytes(range(32)), Curve.P256, keeper.rng.randbytes(32))
+    keeper.believe(issuer)
+    token = keeper.token(issuer=issuer)
+    token.claims[TTL] = 2**32 - 1
+
+    keeper.takes(token.close())
+
+
+@pytest.mark.requirement("IDN-110")
 def test_claims_have_one_encoding(keeper: Keeper) -> None:
     """The example of the draft has its claims in another order, which is another statement for who compares bytes."""
     token = keeper.token()
