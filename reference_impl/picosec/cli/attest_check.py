@@ -51,7 +51,7 @@ def check(options: argparse.Namespace) -> int:
             complain("the device has no key for evidence: give it one, `picosec device --attester FILE`")
             return REFUSED
         case outcome:
-            return show(outcome, options)
+            return show(outcome, options) or REFUSED  # whatever it is, no evidence
     if answer.content_format != CONTENT_FORMAT_EAT:
         complain(f"the answer is of Content-Format {answer.content_format}, which is no evidence")
         return REFUSED

@@ -78,7 +78,7 @@ def add_conversation_arguments(parser: argparse.ArgumentParser, *, handshakes: b
     protection.add_argument(
         "--credential", type=Path, metavar="FILE", help="what a zone says of you, beside your identity (`picosec cred`)"
     )
-    add_vault_argument(protection, "what opens your private key")
+    add_vault_argument(protection, "what seals and opens private keys" if handshakes else "what opens your private key")
     if handshakes:
         parser.set_defaults(context=None)
     else:

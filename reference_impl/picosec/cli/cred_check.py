@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from picosec.cli.cred_endorse import read_endorsement
+from picosec.cli.cred_endorse import check_author, read_endorsement
 from picosec.cli.cred_files import read_chain_file
 from picosec.cli.key_files import CURVES
 from picosec.cli.mistakes import DONE, REFUSED, Mistake, complain
+from picosec.cli.present import printable
 from picosec.cli.private import Keeper
 from picosec.cli.scopes import scope_lines
 from picosec.cli.status_files import read_status_issuer
@@ -65,7 +67,7 @@ def _verify_endorsement(options: argparse.Namespace, said: Endorsement, lists: S
     data: bytes = options.file.read_bytes()
     lines = [f"{said.subject or '(no name)'}, until {_date(said.expires)}", f"    of      {said.identity.hex()}"]
     lines += [f"    has     {name} = {value}" for name, value in sorted(said.attributes.items())]
-    print("\n".join([*lines, f"    status  {_place_of(said.status)}"]))
+    print(_fit([*lines, f"    status  {_place_of(said.status)}"]))
     endorsements = Endorsements(lists)
     endorsements.admit([read_endorser(options.anchor)])
     try:
@@ -85,6 +87,7 @@ def revoke(options: argparse.Namespace, keys: Keeper) -> int:
     zone = read_zone(options.zone, keys)
     endorsement = read_endorsement(options.file)
     if endorsement is not None:
+        check_author(options.file, zone)
         name, status, expires = endorsement.subject or "endorsement", endorsement.status, endorsement.expires
     else:
         first = read_chain_file(options.file).credentials[0].claims
@@ -95,7 +98,7 @@ def revoke(options: argparse.Namespace, keys: Keeper) -> int:
         raise Mistake(f"{options.file} has no place in the list of {options.zone}: it ends by itself, {_date(expires)}")
     news = sign_list(zone, int(time.time()), revoked=status.index)
     path = list_path(options.zone)
-    print(f"{name}: place {status.index} is revoked{'' if news else ' already'}")
+    print(f"{_fit([name])}: place {status.index} is revoked{'' if news else ' already'}")
     print(f"{path}  for the devices of the zone: `picosec put URL/ps/status --file {path} --format 279`")
     return DONE
 
@@ -129,7 +132,7 @@ def described(chain: Chain, lists: StatusLists | None, now: float) -> str:
         curve = next(name for name, curve in CURVES.items() if curve is claims.holder.key.curve)
         lines.append(f"    key     {claims.holder.kid.hex()}, {curve}")
         lines.append(f"    status  {_status(each, lists, now)}")
-    return "\n".join(lines)
+    return _fit(lines)
 
 
 def _what(credential: Credential) -> str:
@@ -155,6 +158,11 @@ def _status(credential: Credential, lists: StatusLists | None, now: float) -> st
         revoked = lists.revokes(credential.cwt)
         return f"{place}: {'revoked' if revoked else error.detail.removeprefix('status of the credential: ')}"
     return f"{place}: not revoked"
+
+
+def _fit(lines: Iterable[str]) -> str:
+    """Return lines fit for a terminal: what somebody was called must not add to them, or move a person's cursor."""
+    return "\n".join(printable(line.replace("\n", " ")) for line in lines)
 
 
 def _place_of(status: StatusReference | None) -> str:

@@ -12,7 +12,7 @@ from picosec.cli.mistakes import DONE, Mistake
 from picosec.cli.private import Keeper
 from picosec.cli.scopes import read_attributes
 from picosec.cli.tables import must_be_new, replace_file
-from picosec.cli.zone_files import next_index, read_zone
+from picosec.cli.zone_files import Zone, next_index, read_zone
 from picosec.errors import ProtocolError
 from picosec.identity.credential import MAX_SUBJECT
 from picosec.identity.endorsement import MAX_SIZE, Endorsement, decode_endorsement
@@ -42,6 +42,15 @@ def endorse(options: argparse.Namespace, keys: Keeper) -> int:
     print(f"{path}  {len(data)} bytes: {options.name or 'endorsed'}, of {identity.hex()[:16]}… until {until}")
     print(f"for a device: `picosec post URL/ps/endorsements --file {path} --format {CONTENT_FORMAT_ENDORSEMENT}`")
     return DONE
+
+
+def check_author(path: Path, author: Zone) -> None:
+    """Raise :class:`Mistake` for an endorsement that somebody else signed: its place is in a list of his."""
+    signed, _said = decode_endorsement(path.read_bytes())
+    try:
+        signed.verify(author.anchor.key)
+    except ProtocolError as error:
+        raise Mistake(f"{path} is not by {author.path}: name its author with --zone") from error
 
 
 def read_endorsement(path: Path) -> Endorsement | None:

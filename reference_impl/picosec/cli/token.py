@@ -92,8 +92,7 @@ def _new(options: argparse.Namespace, keys: Keeper) -> int:
     if options.days is not None and not 0 < options.days <= 36_500:
         raise Mistake(f"--days takes more than 0 and at most 36500, not {options.days:g}")
     path: Path = options.made
-    if not path.resolve().parent.is_dir():  # no key in a token without a file that names it
-        raise Mistake(f"{path.resolve().parent}: there is no such folder")
+    _check_folder(path)  # no key in a token without a file that names it
     expires = None if options.days is None else int(time.time() + options.days * _DAY)
     public = make_token_key(path, keys, Terms(scope, options.each, options.room, expires))
     print(f"{path}  the keys: `picosec device --tokens {path}`")
@@ -109,6 +108,7 @@ def _fetch(options: argparse.Namespace, keys: Keeper) -> int:
         raise Mistake("fetch takes --identity and --peer: tokens are given over a channel only")
     if not 0 < options.count <= MAX_COUNT:
         raise Mistake(f"--count takes 1 to {MAX_COUNT}, not {options.count}")
+    _check_folder(path)  # tokens that came are counted, wherever they go
     source = read_source(options.of)
     tokens: list[Token] = []
     if path.exists():
@@ -127,8 +127,11 @@ def _fetch(options: argparse.Namespace, keys: Keeper) -> int:
             CONTENT_FORMAT_TOKEN_RESPONSE,
         ):
             pass
+        case events.Response(message=answer) if answer.code == Code.CONTENT:
+            complain(f"the answer is of Content-Format {answer.content_format}, which has no tokens")
+            return REFUSED
         case _:
-            return show(outcome, options) or REFUSED
+            return show(outcome, options)
     try:
         tokens += asked.finish(answer.payload)
     except ProtocolError as error:
@@ -145,6 +148,7 @@ def _spend(options: argparse.Namespace, keys: Keeper) -> int:
     if not options.path.startswith("/"):
         raise Mistake(f"--path takes a path such as /actuators/lamp, not {options.path!r}")
     must_be_new(options.made)
+    _check_folder(options.made)
     source, tokens = read_purse(options.purse, keys)
     payload, content_format = value_of(options)
     purse = Purse(keys.vault)
@@ -162,6 +166,11 @@ def _spend(options: argparse.Namespace, keys: Keeper) -> int:
         f"--format {CONTENT_FORMAT_TOKEN_REDEMPTION}`"
     )
     return DONE
+
+
+def _check_folder(path: Path) -> None:
+    if not path.resolve().parent.is_dir():
+        raise Mistake(f"{path.resolve().parent}: there is no such folder")
 
 
 ACTIONS: Final = {"new": _new, "fetch": _fetch, "spend": _spend}

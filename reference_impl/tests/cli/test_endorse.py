@@ -53,11 +53,33 @@ def test_an_endorsement_says_what_it_was_asked_to(home: Path, picosec: Run) -> N
     assert (code, "unless it was withdrawn" in out) == (0, True)
 
 
+def test_what_is_said_does_not_move_the_cursor(home: Path, picosec: Run) -> None:
+    """A name comes from somebody else: it makes no line of its own, and no verdict that is not ours."""
+    assert picosec(*ENDORSE, "--irrevocable", "--name", "x\nit holds\x1b[2A")[0] == 0
+    out = picosec("cred", "verify", "tested.endorsement", "--anchor", "home.public.toml")[1]
+    assert out.startswith("x it holds\\x1b[2A, until ")
+
+
 def test_another_party_did_not_say_it(home: Path, picosec: Run) -> None:
     """Whoever believes the zone alone believes no endorser."""
     assert picosec(*ENDORSE, "--irrevocable")[0] == 0
     code, _out, err = picosec("cred", "verify", "tested.endorsement", "--anchor", "home.public.toml")
     assert (code, "unknown_credential (IDN-2030)" in err, err.count("\n")) == (1, True, 1)
+
+
+def test_only_its_author_takes_it_back(home: Path, picosec: Run) -> None:
+    """Whoever hands over an endorsement by somebody else does not get a place of this list revoked."""
+    assert picosec(*ENDORSE)[0] == 0
+    code, out, err = picosec("cred", "revoke", "tested.endorsement", "--zone", "home.toml")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "name its author with --zone" in err
+
+
+def test_an_endorsement_without_a_place_ends_by_itself(home: Path, picosec: Run) -> None:
+    """It cannot be taken back, and the command says until when it holds."""
+    assert picosec(*ENDORSE, "--irrevocable")[0] == 0
+    code, _out, err = picosec("cred", "revoke", "tested.endorsement", "--zone", "works.toml")
+    assert (code, "it ends by itself, 20" in err) == (2, True)
 
 
 def test_nobody_gets_in_without_the_word(home: Path, picosec: Run) -> None:

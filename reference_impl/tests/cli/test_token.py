@@ -79,6 +79,17 @@ def test_tokens_of_a_key_that_is_mine_alone_are_not_taken(home: Path, picosec: R
     assert (code, "IDN-1800" in err, err.count("\n"), Path("my.purse").exists()) == (1, True, 1, False)
 
 
+def test_no_token_is_lost_for_want_of_a_folder(home: Path, picosec: Run) -> None:
+    """Where the redemption, or the purse, cannot be written, nothing is fetched or taken out."""
+    with served(*DEVICE) as url:
+        given = ["--of", "laundry.public.toml", "--at", url, *CHANNEL, "--count", "2"]
+        assert picosec("token", "fetch", "none/my.purse", *given)[0] == 2
+        assert picosec("token", "fetch", "my.purse", *given)[0] == 0
+    before = Path("my.purse").read_bytes()
+    code, _out, err = picosec(*SPEND[:2], "none/on.token", *SPEND[3:])
+    assert (code, "there is no such folder" in err, Path("my.purse").read_bytes() == before) == (2, True, True)
+
+
 def test_the_keys_are_sealed_where_they_stay(home: Path, picosec: Run) -> None:
     """Made elsewhere, carried as they are, sealed on arrival: both of them."""
     line = ["token", "new", "plain.toml", "--unsealed", "--allow", "* /actuators/lamp", "--each", "1", "--days", "1"]
