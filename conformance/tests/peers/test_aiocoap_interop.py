@@ -36,14 +36,15 @@ CONTEXTS = pytest.mark.parametrize("context", [CONTEXT, WITH_ID_CONTEXT], ids=["
 
 @contextmanager
 def started(command: list[str], *arguments: str) -> Iterator[str]:
-    """Start a server and give its URL, which ends the first line that it prints."""
+    """Start a server and give its URL, which ends the first line that says one; what it has to remark comes before."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [*command, *arguments], stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
     ) as server:
         assert server.stdout is not None
         try:
-            port = re.search(r"(\d+)$", server.stdout.readline())
+            ports = (re.search(r"(\d+)$", line) for line in server.stdout)
+            port = next((found for found in ports if found is not None), None)
             assert port is not None
             yield f"coap://127.0.0.1:{port[1]}"
         finally:
