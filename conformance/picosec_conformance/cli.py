@@ -68,12 +68,13 @@ def _break(arguments: list[str]) -> bool:
     name = parser.parse_known_args(arguments)[0].fault
     if name is None:
         return True
-    from picosec_conformance.faults import load_faults
+    from picosec_conformance.faults import find_fault
 
-    if name not in load_faults():
+    fault = find_fault(name)
+    if fault is None:
         print(f"picosec device: there is no fault {name!r}; `picosec faults --list` shows them", file=sys.stderr)
         return False
-    load_faults()[name].apply()
+    fault.apply()
     return True
 
 

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the device that a fault breaks has no use for manifests, and starts for each fault anew
@@ -140,6 +141,20 @@ def load_faults() -> dict[str, Fault]:
     for chapter in CHAPTERS:
         importlib.import_module(f"{__name__}.{chapter}")
     return dict(_REGISTERED)
+
+
+def find_fault(name: str) -> Fault | None:
+    """Return a fault by its name, None if there is none; what has no part in it is not loaded.
+
+    A run over all faults starts a device for each of them, and most of such a start would be the other faults.
+    """
+    head = f"def {name.replace('-', '_')}("
+    for chapter in CHAPTERS:
+        if head in Path(__file__).with_name(f"{chapter}.py").read_text(encoding="utf-8"):
+            importlib.import_module(f"{__name__}.{chapter}")
+            if name in _REGISTERED:
+                return _REGISTERED[name]
+    return None
 
 
 def without_fault(requirements: Iterable[Requirement], faults: Iterable[Fault]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from picosec_conformance.cli import main
-from picosec_conformance.faults import Fault, faulty, load_faults, without_fault
+from picosec_conformance.faults import Fault, faulty, find_fault, load_faults, without_fault
 from picosec_conformance.faults.matrix import document, failing_without_fault, run_faults, schema
 from picosec_conformance.faults.workers import Failure, Outcome, Task, Workers
 from picosec_conformance.manifest import REFERENCE, load_manifest
@@ -179,3 +179,9 @@ def test_wrong_request_exits_2(wrong: list[str], capsys: pytest.CaptureFixture[s
     """What was not run must not look as if it had been killed."""
     assert main(["faults", *wrong]) == 2
     assert "picosec faults --list" in capsys.readouterr().err
+
+
+def test_every_fault_is_found_by_its_name() -> None:
+    """A broken device loads the one fault that it has, and that is the one that all of them together have."""
+    assert {name: find_fault(name) for name in load_faults()} == load_faults()
+    assert find_fault("is-right-about-everything") is None
