@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from picosec.channel.channels import Channel
+from picosec.channel.store import ChannelStore
 from picosec.errors import ProtocolError
 from picosec.identity.scope import Scope
 from picosec.registry import Problem
 from picosec.roles.agent import Agent
+from picosec.roles.channel_table import ChannelTable
 from picosec.roles.resources import Access, Handler, Request, Resource, Site
 from picosec_conformance.faults import fault
 
@@ -94,8 +96,15 @@ def answers_that_there_is_nothing() -> None:
 @fault("IDN-1600")
 def forgets_grants_with_its_power() -> None:
     """What the peer may do stood beside the channel, and was not stored with it."""
-    original = Agent._grants
-    _granting(lambda self, channel: original(self, channel) if channel.session and channel.session.peer.key.x else None)
+    original, restored = Agent._grants, ChannelTable.restore
+    woken: set[bytes] = set()
+
+    def restore(self: ChannelTable, store: ChannelStore) -> None:
+        restored(self, store)
+        woken.update(channel.id for channel in self)
+
+    ChannelTable.restore = restore
+    _granting(lambda self, channel: None if channel.id in woken else original(self, channel))
 
 
 @fault("IDN-1610")

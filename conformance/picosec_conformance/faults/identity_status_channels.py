@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from picosec.channel.life import State
 from picosec.identity import status_lists
 from picosec.identity.status_lists import HeldList, StatusIssuer
 from picosec.roles.agent import Agent
@@ -112,7 +113,9 @@ def forgets_what_sleeps() -> None:
 
     def revoke(self: Agent, taken_back: Any) -> None:
         awake = {
-            channel.session.peer.cred for channel in self.channels if channel.session and channel.session.peer.key.x
+            channel.session.peer.cred
+            for channel in self.channels
+            if channel.session is not None and channel.state is not State.ASLEEP
         }
         original(self, lambda cred: cred in awake and taken_back(cred))
 
