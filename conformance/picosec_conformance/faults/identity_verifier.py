@@ -99,24 +99,24 @@ def has_no_room_for_long_evidence() -> None:
 @fault("IDN-1190")
 def takes_evidence_of_any_type() -> None:
     """The claims show that it is evidence."""
-    original = evidence._kid
+    original = evidence.signer_of
 
-    def kid(head: Any) -> bytes:
-        return original(replace(head, entries={**head.entries, 16: 263}))
+    def signer(head: Any, *rest: Any) -> bytes:
+        return original(replace(head, entries={**head.entries, 16: 263}), *rest)
 
-    evidence._kid = kid
+    evidence.signer_of = signer
 
 
 @fault("IDN-1190")
 def takes_evidence_with_more_headers() -> None:
     """What it does not know, it passes over; ``crit`` as well."""
-    original = evidence._kid
+    original = evidence.signer_of
 
-    def kid(head: Any) -> bytes:
+    def signer(head: Any, *rest: Any) -> bytes:
         known = {label: value for label, value in head.entries.items() if label in (1, 4, 16)}
-        return original(replace(head, entries=known, unprotected={}))
+        return original(replace(head, entries=known, unprotected={}), *rest)
 
-    evidence._kid = kid
+    evidence.signer_of = signer
 
 
 @fault("IDN-1190")

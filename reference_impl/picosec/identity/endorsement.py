@@ -10,12 +10,12 @@ from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.identity.credential import MAX_SUBJECT
 from picosec.identity.forms import Attribute, is_attributes, is_hash, is_text, is_time
-from picosec.identity.holder import is_kid
 from picosec.identity.keys import ALGORITHMS
+from picosec.identity.signer import signer_of
 from picosec.identity.status import StatusReference, reference_in
 from picosec.identity.status_token import citing
 from picosec.messaging import cbor
-from picosec.objects.headers import Headers, Label, headers
+from picosec.objects.headers import Label, headers
 from picosec.objects.signed import Signed, sign
 from picosec.registry import (
     CLAIM_ATTRIBUTES,
@@ -29,7 +29,6 @@ from picosec.registry import (
 MAX_SIZE: Final = 2048
 
 _SUBJECT, _EXPIRES, _ISSUED = 2, 4, 6
-_HEADER: Final = {int(Label.ALG), int(Label.KID), int(Label.TYP)}
 _FORMS: Final[dict[int, Callable[[Any], bool]]] = {
     _SUBJECT: lambda value: is_text(value, MAX_SUBJECT),
     _EXPIRES: is_time,
@@ -84,19 +83,11 @@ def decode_endorsement(data: bytes) -> tuple[Signed, Endorsement]:
         raise ProtocolError(Problem.TOO_LARGE, "IDN-2000", f"an endorsement of {len(data)} bytes")
     with citing("IDN-2010"):
         signed = Signed.decode(data)
-        _check_head(signed.headers)
+        signer_of(signed.headers, CONTENT_FORMAT_ENDORSEMENT, "IDN-2010")
         said = _read(cbor.loads(signed.payload))
     with citing("IDN-2020"):
         signed.check_algorithm()
     return signed, said
-
-
-def _check_head(head: Headers) -> None:
-    type_ = head.entries.get(Label.TYP)
-    if head.unprotected or head.entries.keys() != _HEADER or type(type_) is not int:
-        raise _malformed("the headers are not those of an endorsement")
-    if type_ != CONTENT_FORMAT_ENDORSEMENT or not is_kid(head.entries[Label.KID]):
-        raise _malformed("another type, or no key identifier")
 
 
 def read_claims(data: bytes) -> Endorsement:

@@ -11,11 +11,11 @@ from picosec.crypto.curves import PublicKey
 from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.identity.keys import ALGORITHMS, HASH_SIZE
+from picosec.identity.signer import signer_of
 from picosec.identity.status_token import citing
 from picosec.messaging import cbor
-from picosec.objects.headers import Headers, Label, headers
+from picosec.objects.headers import Label, headers
 from picosec.objects.signed import Signed, sign
-from picosec.objects.statement import MAX_KID
 from picosec.registry import CLAIM_TAMPER, CONTENT_FORMAT_CBOR, CONTENT_FORMAT_EAT, Problem
 
 #: Bytes of the largest evidence (IDN-1180).
@@ -34,7 +34,6 @@ MAX_NAME: Final = 32
 
 #: Claims (RFC 8392, RFC 9711).
 _ISSUED, _NONCE, _UEID, _MAKER, _DEBUG, _PROFILE, _MEASURED = 6, 10, 256, 258, 263, 265, 273
-_HEADER: Final = {int(Label.ALG), int(Label.KID), int(Label.TYP)}
 _NEEDED: Final = {_NONCE, _UEID, _DEBUG, _PROFILE, _MEASURED}
 _KNOWN: Final = {*_NEEDED, _ISSUED, _MAKER, CLAIM_TAMPER}
 
@@ -96,7 +95,7 @@ def decode_evidence(data: bytes) -> tuple[Signed, Evidence]:
         raise ProtocolError(Problem.TOO_LARGE, "IDN-1180", f"{len(data)} bytes")
     with citing("IDN-1190"):
         signed = Signed.decode(data)
-        evidence = _read(_kid(signed.headers), cbor.loads(signed.payload))
+        evidence = _read(signer_of(signed.headers, CONTENT_FORMAT_EAT, "IDN-1190"), cbor.loads(signed.payload))
     with citing("IDN-1200"):
         signed.check_algorithm()
     return signed, evidence
@@ -121,16 +120,6 @@ def is_maker(value: Any) -> bool:
 def is_name(value: Any) -> bool:
     """Whether a value can be the name of a piece of software: a text of 1 to 32 bytes."""
     return type(value) is str and 0 < len(value.encode()) <= MAX_NAME
-
-
-def _kid(head: Headers) -> bytes:
-    """Hold the headers against the grammar, and return the key identifier."""
-    kid, type_ = head.entries.get(Label.KID), head.entries.get(Label.TYP)
-    if head.unprotected or head.entries.keys() != _HEADER or type(type_) is not int or type_ != CONTENT_FORMAT_EAT:
-        raise _malformed("the headers are not those of evidence")
-    if type(kid) is not bytes or not 0 < len(kid) <= MAX_KID:
-        raise _malformed(f"a key identifier is 1 to {MAX_KID} bytes")
-    return kid
 
 
 def _read(kid: bytes, claims: Any) -> Evidence:

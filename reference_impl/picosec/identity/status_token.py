@@ -11,11 +11,11 @@ from picosec.crypto.curves import PublicKey
 from picosec.crypto.vault import Handle, Vault
 from picosec.errors import ProtocolError
 from picosec.identity.keys import ALGORITHMS
+from picosec.identity.signer import signer_of
 from picosec.identity.status import WIDTHS, StatusList, is_uri
 from picosec.messaging import cbor
-from picosec.objects.headers import Headers, Label, headers
+from picosec.objects.headers import Label, headers
 from picosec.objects.signed import Signed, sign
-from picosec.objects.statement import MAX_KID
 from picosec.registry import CLAIM_STATUS_LIST, CLAIM_TIME_TO_LIVE, Problem
 
 #: Bytes of the largest token (IDN-100).
@@ -26,7 +26,6 @@ TYPE: Final = "application/statuslist+cwt"
 MAX_TTL: Final = 2**32 - 1
 
 _SUBJECT, _EXPIRES, _ISSUED = 2, 4, 6
-_HEADER: Final = {int(Label.ALG), int(Label.KID), int(Label.TYP)}
 _NEEDED: Final = {_SUBJECT, _ISSUED, CLAIM_STATUS_LIST}
 
 
@@ -89,7 +88,7 @@ def decode_token(data: bytes) -> tuple[Signed, StatusToken]:
         raise ProtocolError(Problem.TOO_LARGE, "IDN-100", f"{len(data)} bytes")
     with citing("IDN-110"):
         signed = Signed.decode(data)
-        token = _read(_kid(signed.headers), cbor.loads(signed.payload))
+        token = _read(signer_of(signed.headers, TYPE, "IDN-110"), cbor.loads(signed.payload))
     with citing("IDN-120"):
         signed.check_algorithm()
     return signed, token
@@ -108,16 +107,6 @@ def citing(requirement: str) -> Iterator[None]:
         yield
     except ProtocolError as error:
         raise ProtocolError(error.problem, requirement, error.detail) from error
-
-
-def _kid(head: Headers) -> bytes:
-    """Hold the headers against the grammar, and return the key identifier."""
-    kid, type_ = head.entries.get(Label.KID), head.entries.get(Label.TYP)
-    if head.unprotected or head.entries.keys() != _HEADER or type_ != TYPE:
-        raise _malformed("the headers are not those of a token")
-    if type(kid) is not bytes or not 0 < len(kid) <= MAX_KID:
-        raise _malformed(f"a key identifier is 1 to {MAX_KID} bytes")
-    return kid
 
 
 def _read(kid: bytes, claims: Any) -> StatusToken:
